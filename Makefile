@@ -1,0 +1,32 @@
+# Two commands do everything on a fresh machine with Python and git: `make repro` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup repro test ui mfcad
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed; run: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m brep_mae.brep.system
+	touch $@
+
+repro: setup
+	dvc repro
+
+test: setup
+	ruff check .
+	ruff format --check .
+	mypy brep_mae pipelines
+	lint-imports
+	pytest
+
+ui: setup
+	brep-mae ui
+
+mfcad: setup
+	pipelines/mfcad.sh

@@ -1,0 +1,104 @@
+"""What one stored face graph holds: names, shapes, dtypes and units, and the check that a record keeps to them.
+
+Every other module speaks in these names. Nodes are the faces of one solid, in the order of OCCT's
+`TopExp::MapShapes`; arcs are its coedges that lie between two faces, one arc per coedge, so that an edge
+shared by faces i and j gives the arc i -> j and the arc j -> i, and two faces that share two edges keep both.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+VERSION = 1
+"""Goes into every shard and checkpoint; raised whenever a stored array changes its meaning."""
+
+MIN_FACES = 2
+"""A solid with fewer faces cannot be masked: one face hidden needs another one seen."""
+
+UNLABELLED = -1
+
+SURFACE_TYPES = ("plane", "cylinder", "cone", "sphere", "torus", "bezier", "bspline", "revolution", "extrusion", "offset", "other")
+CURVE_TYPES = ("line", "circle", "ellipse", "hyperbola", "parabola", "bezier", "bspline", "offset", "other")
+CONVEXITY = ("concave", "smooth", "convex")
+
+POINT, NORMAL, INSIDE = slice(0, 3), slice(3, 6), 6
+"""Channels of a UV-grid: point (mm), outward unit normal, 1 where the sample lies inside the trimming loops."""
+
+TANGENT = slice(3, 6)
+"""Channels of a U-grid after the point: unit tangent, the source face on its left seen from outside."""
+
+FIELD_UV, FIELD_POINT, FIELD_DISTANCE = slice(0, 2), slice(2, 5), 5
+"""Channels of a field sample: uv in the unit box of the trimmed face, point (mm), signed distance (inside < 0)."""
+
+
+def _array(dtype: str, *axes: str | int) -> Any:
+    return field(metadata={"dtype": dtype, "axes": axes})
+
+
+@dataclass(frozen=True)
+class FaceGraph:
+    """One solid. Axes: F faces, A arcs, U and V grid samples, S field samples per face.
+
+    `uid` is the first 16 hex digits of the file's SHA-256, `#`, and the number of the solid in the file.
+    Lengths are millimetres whatever the file's unit was; `unit_mm` tells that unit. `center_mm` and `scale_mm`
+    (half the longest side of the bounding box) map the solid into [-1, 1]^3; nothing stored is rescaled.
+    Labels are `UNLABELLED` where a data set gives none.
+    """
+
+    uid: str
+    file: str
+    solid: int
+    name: str
+    unit_mm: float
+    face_name: list[str]
+    center_mm: np.ndarray = _array("float64", 3)
+    scale_mm: np.ndarray = _array("float64")
+    face_grid: np.ndarray = _array("float32", "F", "U", "V", 7)
+    face_type: np.ndarray = _array("int8", "F")
+    face_area_mm2: np.ndarray = _array("float32", "F")
+    face_loops: np.ndarray = _array("int16", "F")
+    face_label: np.ndarray = _array("int16", "F")
+    arc_index: np.ndarray = _array("int32", 2, "A")
+    arc_edge: np.ndarray = _array("int32", "A")
+    arc_grid: np.ndarray = _array("float32", "A", "U", 6)
+    arc_type: np.ndarray = _array("int8", "A")
+    arc_convexity: np.ndarray = _array("int8", "A")
+    arc_angle_rad: np.ndarray = _array("float32", "A")
+    arc_length_mm: np.ndarray = _array("float32", "A")
+    arc_seam: np.ndarray = _array("bool", "A")
+    field_samples: np.ndarray = _array("float32", "F", "S", 6)
+    field_bounded: np.ndarray = _array("bool", "F")
+    part_label: int = UNLABELLED
+
+    @property
+    def n_faces(self) -> int:
+        return len(self.face_type)
+
+
+ARRAYS: dict[str, tuple[str, tuple[str | int, ...]]] = {
+    f.name: (f.metadata["dtype"], f.metadata["axes"]) for f in fields(FaceGraph) if f.metadata
+}
+"""Array name -> (dtype, axes); letters are axes that agree within one record."""
+
+
+def validate(graph: FaceGraph) -> FaceGraph:
+    """Returns `graph` if every array keeps to its declared dtype and axes; raises ValueError naming the first that does not."""
+    sizes: dict[str, int] = {}
+    for name, (dtype, axes) in ARRAYS.items():
+        array = getattr(graph, name)
+        if array.dtype != np.dtype(dtype):
+            raise ValueError(f"{graph.uid}: {name} is {array.dtype}, expected {dtype}")
+        if array.ndim != len(axes):
+            raise ValueError(f"{graph.uid}: {name} has shape {array.shape}, expected axes {axes}")
+        for axis, size in zip(axes, array.shape, strict=True):
+            expected = sizes.setdefault(axis, size) if isinstance(axis, str) else axis
+            if size != expected:
+                raise ValueError(f"{graph.uid}: {name} has shape {array.shape}, axis {axis} should be {expected}")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{graph.uid}: {name} holds NaN or infinity")
+    if len(graph.face_name) != sizes["F"]:
+        raise ValueError(f"{graph.uid}: {len(graph.face_name)} face names for {sizes['F']} faces")
+    if graph.arc_index.size and not 0 <= graph.arc_index.min() <= graph.arc_index.max() < sizes["F"]:
+        raise ValueError(f"{graph.uid}: arc_index points outside the {sizes['F']} faces")
+    return graph

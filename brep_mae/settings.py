@@ -1,0 +1,180 @@
+"""`params.yaml` as frozen models: an unknown key or a wrong type is an error that names it and the nearest right key."""
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+Share = Field(gt=0, lt=1)
+M = TypeVar("M", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """Base of every block: immutable, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatasetParams(Section):
+    """Which solids the pipeline runs on. `path` is a folder or archive, not needed for `generated`; `limit` 0 = all."""
+
+    name: Literal["generated", "mfcad", "solids"]
+    path: str = ""
+    limit: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _needs_path(self) -> "DatasetParams":
+        if self.name != "generated" and not self.path:
+            raise ValueError(f"dataset.path is needed for dataset.name={self.name}: the folder or archive that holds it")
+        return self
+
+
+class GenerateParams(Section):
+    solids: PositiveInt
+    seed: int
+
+
+class SplitParams(Section):
+    """Shares of the solids; the rest trains. A solid's side follows from a hash of its file, so it never moves."""
+
+    validation: float = Share
+    test: float = Share
+
+
+class ParseParams(Section):
+    """`grid` samples per side of a UV-grid; `field_pool` points drawn per face, of which `field_samples` are kept."""
+
+    grid: int = Field(ge=4, le=64)
+    field_pool: int = Field(ge=16)
+    field_samples: PositiveInt
+    deadline_s: float = Field(gt=0)
+    memory_mb: PositiveInt
+
+
+class RenderParams(Section):
+    """`views` frames of `size` x `size` pixels around each solid."""
+
+    views: PositiveInt
+    size: PositiveInt
+
+
+class SizeParams(Section):
+    """Width, depth and attention heads of a transformer."""
+
+    dim: PositiveInt
+    depth: int = Field(ge=0)
+    heads: PositiveInt
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "SizeParams":
+        if self.dim % self.heads:
+            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}")
+        return self
+
+
+class PretrainParams(Section):
+    """Settings that every method shares, so that methods are compared under one budget."""
+
+    seed: int
+    log_every: PositiveInt
+    checkpoint_every: PositiveInt
+    weight_decay: float = Field(ge=0)
+    clip_norm: float = Field(gt=0)
+    warmup: float = Field(ge=0, lt=1)
+
+
+class FewshotParams(Section):
+    """Label budget study. `shots` counts labelled solids."""
+
+    shots: list[PositiveInt]
+    seeds: PositiveInt
+    steps: PositiveInt
+    batch: PositiveInt
+    lr: float = Field(gt=0)
+    head_lr: float = Field(gt=0)
+    workers: int = Field(ge=0)
+
+
+class ContinualParams(Section):
+    """Supermask tasks. `density` is the share of weights a task's mask keeps per layer."""
+
+    tasks: int = Field(ge=2)
+    solids: PositiveInt
+    mask_steps: PositiveInt
+    weight_steps: PositiveInt
+    batch: PositiveInt
+    mask_lr: float = Field(gt=0)
+    weight_lr: float = Field(gt=0)
+    density: float = Share
+    transfer: Literal["none", "best", "all", "always"]
+    seeds: PositiveInt
+
+
+class Params(Section):
+    """All of `params.yaml`. `methods` stays raw here: each pretext file parses its own block."""
+
+    dataset: DatasetParams
+    generate: GenerateParams
+    split: SplitParams
+    parse: ParseParams
+    render: RenderParams
+    pretrain: PretrainParams
+    methods: dict[str, dict[str, Any]]
+    fewshot: FewshotParams
+    continual: ContinualParams
+
+
+def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The keys that are right at `location` (the last part of which is the wrong one)."""
+    for part in location[:-1]:
+        child = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        if not (isinstance(child, type) and issubclass(child, BaseModel)):
+            return []
+        model = child
+    return list(model.model_fields)
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or has a wrong type or range; the message names it and, where one is near, the right key."""
+
+
+def check(model: type[M], values: Any, origin: str) -> M:
+    """Parses `values` as `model`; raises SettingsError whose every line names a dotted key inside `origin`."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"])
+            line = f"{origin}: {key or 'the whole block'}: {problem['msg']}"
+            if problem["type"] == "extra_forbidden":
+                near = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(model, problem["loc"]), n=1, cutoff=0)
+                line = f"{origin}: unknown key {key}" + (f"; did you mean {near[0]}?" if near else "")
+            lines.append(line)
+        raise SettingsError("\n".join(lines)) from None
+
+
+def load(path: Path | str = "params.yaml") -> Params:
+    """Reads and checks the whole file, so that a typo anywhere fails before any work."""
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file; run from the repository's top folder") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: not valid YAML: {error}") from None
+    return check(Params, values, path.name)
+
+
+def flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested models or dicts as one level of dotted keys, the form in which runs are compared."""
+    if isinstance(values, BaseModel):
+        values = values.model_dump()
+    if not isinstance(values, dict):
+        return {prefix: values}
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        result |= flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return result
