@@ -18,7 +18,19 @@ MIN_FACES = 2
 
 UNLABELLED = -1
 
-SURFACE_TYPES = ("plane", "cylinder", "cone", "sphere", "torus", "bezier", "bspline", "revolution", "extrusion", "offset", "other")
+SURFACE_TYPES = (
+    "plane",
+    "cylinder",
+    "cone",
+    "sphere",
+    "torus",
+    "bezier",
+    "bspline",
+    "revolution",
+    "extrusion",
+    "offset",
+    "other",
+)
 CURVE_TYPES = ("line", "circle", "ellipse", "hyperbola", "parabola", "bezier", "bspline", "offset", "other")
 CONVEXITY = ("concave", "smooth", "convex")
 
@@ -83,7 +95,7 @@ ARRAYS: dict[str, tuple[str, tuple[str | int, ...]]] = {
 
 
 def validate(graph: FaceGraph) -> FaceGraph:
-    """Returns `graph` if every array keeps to its declared dtype and axes; raises ValueError naming the first that does not."""
+    """Returns `graph` if every array keeps to its dtype and axes; a ValueError names the first that does not."""
     sizes: dict[str, int] = {}
     for name, (dtype, axes) in ARRAYS.items():
         array = getattr(graph, name)

@@ -1,4 +1,4 @@
-"""`params.yaml` as frozen models: an unknown key or a wrong type is an error that names it and the nearest right key."""
+"""`params.yaml` as frozen models: an unknown key or a wrong type is an error that names it and the right key."""
 
 import difflib
 from pathlib import Path
@@ -27,7 +27,9 @@ class DatasetParams(Section):
     @model_validator(mode="after")
     def _needs_path(self) -> "DatasetParams":
         if self.name != "generated" and not self.path:
-            raise ValueError(f"dataset.path is needed for dataset.name={self.name}: the folder or archive that holds it")
+            raise ValueError(
+                f"dataset.path is needed for dataset.name={self.name}: the folder or archive that holds it"
+            )
         return self
 
 
@@ -83,6 +85,12 @@ class PretrainParams(Section):
     weight_decay: float = Field(ge=0)
     clip_norm: float = Field(gt=0)
     warmup: float = Field(ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _checkpoint_at_a_row(self) -> "PretrainParams":
+        if self.checkpoint_every % self.log_every:
+            raise ValueError("checkpoint_every must be a multiple of log_every, so that no row of the history is cut")
+        return self
 
 
 class FewshotParams(Section):
@@ -150,7 +158,9 @@ def check(model: type[M], values: Any, origin: str) -> M:
             key = ".".join(str(part) for part in problem["loc"])
             line = f"{origin}: {key or 'the whole block'}: {problem['msg']}"
             if problem["type"] == "extra_forbidden":
-                near = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(model, problem["loc"]), n=1, cutoff=0)
+                near = difflib.get_close_matches(
+                    str(problem["loc"][-1]), _known_keys(model, problem["loc"]), n=1, cutoff=0
+                )
                 line = f"{origin}: unknown key {key}" + (f"; did you mean {near[0]}?" if near else "")
             lines.append(line)
         raise SettingsError("\n".join(lines)) from None

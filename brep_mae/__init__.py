@@ -1,0 +1,1 @@
+"""Masked pretraining and few-shot learning on CAD boundary representations."""

@@ -1,0 +1,1 @@
+"""Data sets and their plumbing; no CAD kernel here."""

@@ -1,0 +1,68 @@
+"""Stored solids -> batches, in an order that depends on seed and step alone, so that training resumes exactly."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from brep_mae.datasets.batch import Batch, Faces, Frames, collate, from_graph
+from brep_mae.datasets.frames import open_frames
+from brep_mae.datasets.shards import open_shards
+
+KEEP = 20_000
+"""Solids whose tensors stay in memory, about 100 kB each; larger sets are read from disk every time."""
+
+
+class Solids:
+    """The stored solids of one split.
+
+    Args:
+        shards: folder written by the parse stage.
+        frames: folder written by the render stage, or None where images are not needed.
+        uids: which solids; the order is kept.
+        read: "faces", "frames" or both.
+    """
+
+    def __init__(self, shards: Path, frames: Path | None, uids: Sequence[str], read: frozenset[str]) -> None:
+        self.uids = tuple(uids)
+        self.read = read
+        self._shards = open_shards(shards)
+        self._at = {uid: i for i, uid in enumerate(self._shards.uids)}
+        self._frames = open_frames(frames) if "frames" in read and frames is not None else None
+        if missing := [uid for uid in self.uids if uid not in self._at]:
+            raise KeyError(f"{shards}: {len(missing)} solids of the split are not stored, first {missing[0]}; parse again")
+        self._kept: dict[str, Faces] = {}
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def faces(self, uid: str) -> Faces:
+        if uid not in self._kept:
+            faces = from_graph(self._shards[self._at[uid]])
+            if len(self._kept) >= KEEP:
+                return faces
+            self._kept[uid] = faces
+        return self._kept[uid]
+
+    def batch(self, uids: Sequence[str]) -> Batch:
+        faces = collate([self.faces(uid) for uid in uids]) if "faces" in self.read else None
+        frames = None
+        if self._frames is not None:
+            images, ids = zip(*(self._frames[uid] for uid in uids), strict=True)
+            image = torch.from_numpy(np.stack(images)).permute(0, 1, 4, 2, 3).float() / 255
+            frames = Frames(image, torch.from_numpy(np.stack(ids)).long())
+        return Batch(tuple(uids), faces, frames)
+
+    def in_order(self, size: int) -> Iterator[Batch]:
+        """Every solid once, for evaluation."""
+        for start in range(0, len(self.uids), size):
+            yield self.batch(self.uids[start : start + size])
+
+    def at_step(self, seed: int, step: int, size: int) -> Batch:
+        """The training batch of a step: epochs are independent shuffles, and a batch never crosses two epochs."""
+        size = min(size, len(self.uids))
+        per_epoch = len(self.uids) // size
+        epoch, place = divmod(step, per_epoch)
+        order = np.random.default_rng([seed, epoch]).permutation(len(self.uids))
+        return self.batch([self.uids[i] for i in order[place * size : (place + 1) * size]])

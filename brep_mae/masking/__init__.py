@@ -1,0 +1,1 @@
+"""Tokens -> Mask: what an encoder must not see."""

@@ -1,0 +1,35 @@
+"""Random masking: the same share of every sample, drawn without structure (MAE, arXiv:2111.06377, section 3)."""
+
+import torch
+from torch import nn
+
+from brep_mae.masking.mask import Mask
+from brep_mae.tokens.tokens import Tokens
+
+
+class RandomMask(nn.Module):
+    """Hides the same share of every solid's faces, or of every image's patches.
+
+    Args:
+        ratio: share of *valid* tokens to hide, in (0, 1).
+
+    Shapes:
+        tokens.valid (B, N) bool, True = real token  ->  Mask.hidden (B, N) bool
+
+    The number seen is floor(n (1 - ratio)), as in the paper's code, but at least 1 and at most n - 1: a sample of
+    one token hides nothing and so adds nothing to the loss.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        super().__init__()
+        if not 0 < ratio < 1:
+            raise ValueError(f"mask ratio {ratio} is outside (0, 1)")
+        self.ratio = ratio
+
+    def forward(self, tokens: Tokens, rng: torch.Generator) -> Mask:
+        n = tokens.valid.sum(1, keepdim=True)
+        # 1e-6: 10 tokens at 0.9 leave 0.99999... of a token in floating point.
+        seen = (n * (1 - self.ratio) + 1e-6).floor().long().clamp(min=1).minimum((n - 1).clamp(min=1))
+        noise = torch.rand(tokens.valid.shape, generator=rng).to(n.device)  # drawn on the CPU: any device agrees
+        rank = noise.masked_fill(~tokens.valid, 2.0).argsort(1).argsort(1)
+        return Mask((rank >= seen) & tokens.valid)

@@ -1,0 +1,69 @@
+"""What stays after pretraining: tokens + encoder, answering with one vector per face and one per solid."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from brep_mae.datasets.batch import Batch, Frames
+from brep_mae.models.encoder import Encoder
+from brep_mae.tokens.tokens import FACE
+
+
+@dataclass(frozen=True)
+class Features:
+    """face (F, D) in the batch's face order; solid (B, D)."""
+
+    face: Tensor
+    solid: Tensor
+
+
+def pool_patches(patches: Tensor, frames: Frames, n_faces: Tensor) -> Tensor:
+    """Mean of the patches in which a face appears, weighted by its pixels there; zero for a face never seen.
+
+    Shapes:
+        patches (B, T, P, D), frames.face (B, T, H, W), n_faces (B,) -> (F, D)
+    """
+    solids, views, length, dim = patches.shape
+    side = int(length**0.5)
+    patch_of = torch.arange(length, device=patches.device).view(1, 1, side, side)
+    patch_of = nn.functional.interpolate(patch_of.float(), size=frames.face.shape[-2:], mode="nearest").long()[0]
+    frame = torch.arange(solids * views, device=patches.device).view(solids, views, 1, 1)
+    first = (n_faces.cumsum(0) - n_faces).view(solids, 1, 1, 1)
+    seen = frames.face >= 0
+    face, patch = (first + frames.face)[seen], (frame * length + patch_of)[seen]
+    pair, count = torch.stack([face, patch]).unique(dim=1, return_counts=True)
+    total = patches.new_zeros(int(n_faces.sum()), dim)
+    total = total.index_add(0, pair[0], patches.reshape(-1, dim)[pair[1]] * count[:, None])
+    pixels = patches.new_zeros(len(total)).index_add(0, pair[0], count.to(patches))
+    return total / pixels.clamp(min=1)[:, None]
+
+
+class Backbone(nn.Module):
+    """Shapes: Batch -> Features, whatever the encoder reads.
+
+    Faces: the encoder's tokens; a solid is the mean of its faces. Images: a face is the mean of the patches in which
+    its pixels lie, through the face-id frames; a solid is the mean of the patches of all its frames.
+    """
+
+    def __init__(self, tokens: nn.Module, encoder: Encoder, reads: frozenset[str]) -> None:
+        super().__init__()
+        self.tokens, self.encoder, self.reads = tokens, encoder, reads
+
+    @property
+    def dim(self) -> int:
+        return self.encoder.class_token.shape[-1]
+
+    def forward(self, batch: Batch) -> Features:
+        tokens = self.tokens(batch)
+        latent = self.encoder(tokens)
+        x, valid = latent.x[:, 1:], latent.valid[:, 1:]
+        if batch.frames is None or "faces" in self.reads:
+            is_face = valid & (tokens.kind.expand_as(tokens.valid).gather(1, latent.ids) == FACE)
+            return Features(x[is_face], (x * valid[..., None]).sum(1) / valid.sum(1, keepdim=True))
+        solids, views = batch.frames.image.shape[:2]
+        patches = x.unflatten(0, (solids, views))
+        if batch.faces is None:
+            raise ValueError("an image backbone needs the faces too, to know how many a solid has")
+        n_faces = torch.bincount(batch.faces.solid, minlength=solids)
+        return Features(pool_patches(patches, batch.frames, n_faces), patches.mean((1, 2)))

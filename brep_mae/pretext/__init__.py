@@ -1,0 +1,1 @@
+"""Pretext methods, one file each, found by name."""

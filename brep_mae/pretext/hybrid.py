@@ -1,0 +1,39 @@
+"""Hybrid surfaces on hidden faces: an implicit/explicit decoder rasterises each face from its code.
+
+Jones et al. 2023, arXiv:2210.10807. Differs from the paper: faces are hidden and the code of a hidden face comes from
+the faces around it, since an encoder that reads UV-grids could copy the position of a face it sees.
+"""
+
+from torch import nn
+
+from brep_mae.datasets.batch import WHERE_DIM
+from brep_mae.masking.random import RandomMask
+from brep_mae.models.decoder import Decoder
+from brep_mae.models.encoder import Encoder
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.settings import SizeParams
+from brep_mae.targets.surface import Surface
+from brep_mae.tokens.faces import FaceTokens
+
+
+class Params(MethodParams):
+    size: SizeParams
+    decoder: SizeParams
+    mask_ratio: float
+    head_width: int
+    head_depth: int
+    queries: int
+    weights: dict[str, float]
+
+
+def build(p: Params, facts: Facts) -> MaskedPretext:
+    return MaskedPretext(
+        reads=frozenset({"faces"}),
+        params=p,
+        tokens=FaceTokens(facts.grid, p.size.dim),
+        mask=RandomMask(p.mask_ratio),
+        encoder=Encoder(p.size, arcs=True),
+        decoder=Decoder(p.size.dim, p.decoder, nn.Linear(WHERE_DIM, p.decoder.dim), arcs=True),
+        targets={"surface": Surface(p.decoder.dim, p.head_width, p.head_depth, p.queries)},
+        weights=p.weights,
+    )

@@ -1,0 +1,36 @@
+"""MAE on faces: hide most faces of a solid and predict their UV-grids from the rest.
+
+He et al. 2021, arXiv:2111.06377. Differs from the paper: tokens are faces, so the encoder also passes messages along
+the arcs between seen faces, and the decoder's positions are structural encodings of the face graph.
+"""
+
+from torch import nn
+
+from brep_mae.datasets.batch import WHERE_DIM
+from brep_mae.masking.random import RandomMask
+from brep_mae.models.decoder import Decoder
+from brep_mae.models.encoder import Encoder
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.settings import SizeParams
+from brep_mae.targets.uvgrid import UVGrid
+from brep_mae.tokens.faces import FaceTokens
+
+
+class Params(MethodParams):
+    size: SizeParams
+    decoder: SizeParams
+    mask_ratio: float
+    weights: dict[str, float]
+
+
+def build(p: Params, facts: Facts) -> MaskedPretext:
+    return MaskedPretext(
+        reads=frozenset({"faces"}),
+        params=p,
+        tokens=FaceTokens(facts.grid, p.size.dim),
+        mask=RandomMask(p.mask_ratio),
+        encoder=Encoder(p.size, arcs=True),
+        decoder=Decoder(p.size.dim, p.decoder, nn.Linear(WHERE_DIM, p.decoder.dim), arcs=True),
+        targets={"uvgrid": UVGrid(p.decoder.dim, facts.grid)},
+        weights=p.weights,
+    )

@@ -1,0 +1,34 @@
+"""MAE on images: hide three quarters of a frame's patches and predict their standardised pixels.
+
+He et al. 2021, arXiv:2111.06377.
+"""
+
+from brep_mae.masking.random import RandomMask
+from brep_mae.models.decoder import Decoder, SineCosine
+from brep_mae.models.encoder import Encoder
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.settings import SizeParams
+from brep_mae.targets.pixels import Pixels
+from brep_mae.tokens.patches import PatchTokens
+
+
+class Params(MethodParams):
+    size: SizeParams
+    decoder: SizeParams
+    mask_ratio: float
+    patch: int
+    standardise: bool
+    weights: dict[str, float]
+
+
+def build(p: Params, facts: Facts) -> MaskedPretext:
+    return MaskedPretext(
+        reads=frozenset({"frames"}),
+        params=p,
+        tokens=PatchTokens(facts.frame, p.patch, p.size.dim),
+        mask=RandomMask(p.mask_ratio),
+        encoder=Encoder(p.size, arcs=False),
+        decoder=Decoder(p.size.dim, p.decoder, SineCosine(p.decoder.dim), arcs=False),
+        targets={"pixels": Pixels(p.decoder.dim, p.patch, p.standardise)},
+        weights=p.weights,
+    )

@@ -1,0 +1,1 @@
+"""What a pretext predicts: truth, head and error per token."""

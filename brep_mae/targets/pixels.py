@@ -1,0 +1,68 @@
+"""Pixels of hidden patches, standardised per patch (He et al. 2021, arXiv:2111.06377, section 3)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from brep_mae.datasets.batch import Batch
+from brep_mae.models.blocks import init_weights
+from brep_mae.targets.target import Term
+from brep_mae.tokens.tokens import PATCH
+
+EPS = 1e-6
+
+
+def patchify(image: Tensor, patch: int) -> Tensor:
+    """(N, 3, H, W) -> (N, (H / patch)^2, patch^2 * 3), rows of patches first, channels last."""
+    n, c, h, w = image.shape
+    blocks = image.view(n, c, h // patch, patch, w // patch, patch)
+    return blocks.permute(0, 2, 4, 3, 5, 1).reshape(n, -1, patch * patch * c)
+
+
+def unpatchify(patches: Tensor, patch: int) -> Tensor:
+    """Inverse of `patchify` for square images."""
+    n, length, _ = patches.shape
+    side = int(length**0.5)
+    blocks = patches.view(n, side, side, patch, patch, 3)
+    return blocks.permute(0, 5, 1, 3, 2, 4).reshape(n, 3, side * patch, side * patch)
+
+
+class Pixels(nn.Module):
+    """Squared error on standardised pixels.
+
+    Args:
+        code_dim: width of a code.
+        patch: side of a patch in pixels.
+        standardise: True = each patch has mean 0 and unbiased variance 1 (`norm_pix_loss`).
+    """
+
+    kind = PATCH
+    on: Literal["hidden", "seen"] = "hidden"
+
+    def __init__(self, code_dim: int, patch: int, standardise: bool) -> None:
+        super().__init__()
+        self.head = nn.Linear(code_dim, patch * patch * 3)
+        self.head.apply(init_weights)
+        self.patch, self.standardise = patch, standardise
+
+    def truth(self, batch: Batch, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Target (M, patch^2 * 3), and the mean and deviation (M, 1) that turn it back into pixels."""
+        assert batch.frames is not None
+        patches = patchify(batch.frames.image.flatten(0, 1), self.patch).flatten(0, 1)[rows]
+        if not self.standardise:
+            return patches, torch.zeros_like(patches[:, :1]), torch.ones_like(patches[:, :1])
+        mean = patches.mean(1, keepdim=True)
+        deviation = (patches.var(1, keepdim=True) + EPS).sqrt()
+        return (patches - mean) / deviation, mean, deviation
+
+    def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
+        truth, _, _ = self.truth(batch, rows)
+        return {"pixels": Term((self.head(codes) - truth).square().mean(1))}
+
+    @torch.no_grad()
+    def predict(self, codes: Tensor, batch: Batch, rows: Tensor) -> Tensor:
+        """Patches (M, patch^2 * 3) in [0, 1]. With `standardise` the true mean and deviation are put back in, so the
+        picture shows structure, not brightness."""
+        _, mean, deviation = self.truth(batch, rows)
+        return (self.head(codes) * deviation + mean).clamp(0, 1)

@@ -1,0 +1,1 @@
+"""Batch -> Tokens: what an encoder reads."""

@@ -1,0 +1,68 @@
+"""Faces as tokens: every face is embedded by itself, before anything is hidden, so that nothing leaks between faces."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch_geometric.utils import to_dense_batch
+
+from brep_mae.datasets.batch import ARC_KIND_DIM, WHERE_DIM, Batch, Faces
+from brep_mae.schema import INSIDE, NORMAL, POINT, SURFACE_TYPES, TANGENT
+from brep_mae.tokens.pose import Pose, pose_of
+from brep_mae.tokens.tokens import FACE, Arcs, Tokens
+
+FACE_SCALARS = 4
+ARC_POSE = 7
+
+
+def face_content(faces: Faces, pose: Pose) -> Tensor:
+    """What a face is, whatever its place: its UV-grid in its own frame, surface type and sizes. (F, U*V*7 + ...)"""
+    grid = torch.cat([pose.local(faces.grid[..., POINT]), pose.turn(faces.grid[..., NORMAL])], -1)
+    inside = faces.grid[..., INSIDE:]
+    surface = F.one_hot(faces.surface, len(SURFACE_TYPES)).to(grid)
+    scalars = torch.cat([faces.scalars, pose.size.log()[:, None], inside.mean((1, 2))], 1)
+    return torch.cat([grid.flatten(1), inside.flatten(1), surface, scalars], 1)
+
+
+def arc_content(faces: Faces, pose: Pose) -> Tensor:
+    """What lies between two faces, as seen from the source: the U-grid, the angle, and the pose of the other face."""
+    i, j = faces.arc_index
+    grid = torch.cat([pose.local(faces.arc_grid[..., POINT], i), pose.turn(faces.arc_grid[..., TANGENT], i)], -1)
+    other = torch.cat([pose.local(pose.center[j][:, None], i)[:, 0], pose.turn(pose.axes[j, 2][:, None], i)[:, 0]], 1)
+    ratio = (pose.size[j] / pose.size[i]).log()[:, None]
+    # Faces far apart in units of a tiny source would otherwise dominate the layer that reads them.
+    other, grid = (x.sign() * x.abs().log1p() for x in (other, grid))
+    return torch.cat([grid.flatten(1), other, ratio, faces.arc_kind, faces.arc_scalars], 1)
+
+
+class FaceTokens(nn.Module):
+    """One token a face, one embedded arc a coedge.
+
+    Args:
+        grid: samples per side of a UV-grid.
+        dim: width of a token.
+
+    Shapes:
+        Batch.faces with F faces of B solids -> Tokens (B, N, dim), N = most faces of a solid
+
+    Inputs are invariant to rigid motion of the solid and, in all but the log sizes, to its scale.
+    """
+
+    def __init__(self, grid: int, dim: int) -> None:
+        super().__init__()
+        width = grid * grid * 7 + len(SURFACE_TYPES) + FACE_SCALARS
+        arc_width = grid * 6 + ARC_POSE + ARC_KIND_DIM + 3
+        self.embed = nn.Sequential(nn.Linear(width, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.embed_arc = nn.Sequential(nn.Linear(arc_width, dim), nn.GELU(), nn.Linear(dim, dim))
+        self.where_dim = WHERE_DIM
+
+    def forward(self, batch: Batch) -> Tokens:
+        faces = batch.faces
+        if faces is None:
+            raise ValueError("face tokens need a batch with faces")
+        pose = pose_of(faces.grid)
+        x, valid = to_dense_batch(self.embed(face_content(faces, pose)), faces.solid, batch_size=faces.n_solids)
+        where, _ = to_dense_batch(faces.where, faces.solid, batch_size=faces.n_solids)
+        position = valid.flatten().nonzero().squeeze(1)
+        arcs = Arcs(position[faces.arc_index], self.embed_arc(arc_content(faces, pose)), faces.arc_kind)
+        kind = torch.full((x.shape[1],), FACE, device=x.device)
+        return Tokens(x, where, valid, kind, arcs)

@@ -1,0 +1,96 @@
+"""The one training loop. It knows no method: a pretext gives a loss and its parts, and that is all there is."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from brep_mae.datasets.loader import Solids
+from brep_mae.pretext.pretext import Pretext
+from brep_mae.seeds import generator
+from brep_mae.settings import PretrainParams
+from brep_mae.training.checkpoint import load_state, save_state
+from brep_mae.training.optim import adamw, lr_at
+
+History = list[dict[str, float | str]]
+HELDOUT_SEED = 1_000_003
+"""Seeds the held-out masks, the same at every evaluation so that curves compare."""
+
+
+@torch.no_grad()
+def heldout_terms(pretext: Pretext, data: Solids, size: int, device: torch.device) -> dict[str, float]:
+    """Loss and terms on solids that are not trained on, averaged over batches of `size`."""
+    pretext.eval()
+    total: dict[str, float] = {}
+    for i, batch in enumerate(data.in_order(size)):
+        for key, value in pretext(batch.to(device), generator(HELDOUT_SEED, i)).items():
+            total[key] = total.get(key, 0.0) + float(value) * len(batch.uid) / len(data)
+    pretext.train()
+    return total
+
+
+def train(
+    pretext: Pretext,
+    data: Solids,
+    heldout: Solids,
+    params: PretrainParams,
+    state_path: Path,
+    report: Callable[[dict[str, float | str]], None],
+    device: torch.device,
+) -> History:
+    """Trains for `pretext.params.steps` steps, or the rest of them where `state_path` holds an earlier state.
+
+    Batch, mask and learning rate of a step follow from the seed and the step's number, so that a training that was
+    cut off and resumed gives the same losses as one that was not.
+
+    Args:
+        state_path: where the state is kept between checkpoints.
+        report: called with every new row of the history: {"step", "split": "train" | "heldout", "loss", terms...}.
+
+    Raises:
+        FloatingPointError: the loss is not finite; names the step and the solids of the batch.
+    """
+    method = pretext.params
+    pretext.to(device).train()
+    optimizer = adamw(pretext, method.lr, params.weight_decay)
+    start, history = 0, History()
+    if (state := load_state(state_path, device)) is not None:
+        pretext.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        start, history = state["step"], json.loads(state["history"])
+
+    sums: dict[str, float] = {}
+    since, began = 0, time.perf_counter()
+    for step in range(start, method.steps):
+        batch = data.at_step(params.seed, step, method.batch).to(device)
+        for group in optimizer.param_groups:
+            group["lr"] = lr_at(step, method.steps, method.lr, params)
+        parts = pretext(batch, generator(params.seed, step))
+        loss = parts["loss"]
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"loss is {float(loss)} at step {step}, solids {', '.join(batch.uid)}")
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(pretext.parameters(), params.clip_norm)
+        optimizer.step()
+
+        for key, value in parts.items():
+            sums[key] = sums.get(key, 0.0) + float(value.detach())
+        since += 1
+        done = step + 1
+        if done % params.log_every == 0 or done == method.steps:
+            seconds = time.perf_counter() - began
+            row: dict[str, float | str] = {"step": done, "split": "train", **{k: v / since for k, v in sums.items()}}
+            speed = {"solids_per_s": since * len(batch.uid) / seconds, "seconds": seconds}
+            history.append(row)
+            report(row | speed)
+            held: dict[str, float | str] = {"step": done, "split": "heldout"}
+            history.append(held | heldout_terms(pretext, heldout, method.batch, device))
+            report(history[-1])
+            sums, since, began = {}, 0, time.perf_counter()
+        if done % params.checkpoint_every == 0 or done == method.steps:
+            model, optim = pretext.state_dict(), optimizer.state_dict()
+            save_state(state_path, {"model": model, "optimizer": optim, "step": done, "history": json.dumps(history)})
+    return history

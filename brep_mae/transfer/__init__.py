@@ -1,0 +1,1 @@
+"""What pretrained encoders are good for: few-shot and continual tasks."""

@@ -1,0 +1,215 @@
+"""Few labelled solids: how many faces, or families, does an encoder get right?
+
+Every encoder meets the same labelled solids: those of a seed are the first of one random order, so that fewer shots
+are always a subset of more. All labelled solids train, for a fixed number of steps: nothing is selected on labels,
+and the test split is read by the final score alone.
+"""
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.loader import Solids
+from brep_mae.models.backbone import Backbone, Features
+from brep_mae.schema import UNLABELLED
+from brep_mae.settings import FewshotParams
+from brep_mae.training.checkpoint import load_backbone, new_backbone
+from brep_mae.training.embed import readable
+from brep_mae.transfer.metrics import scores
+
+Row = dict[str, str | int | float]
+
+
+@dataclass(frozen=True)
+class FewshotTask:
+    """What is labelled: `rows` picks the features to classify, `labels` their classes (UNLABELLED = ignored)."""
+
+    name: str
+    n_classes: int
+    rows: Callable[[Features], Tensor]
+    labels: Callable[[Batch], Tensor]
+    part: Callable[[Batch], Tensor]
+
+
+def _faces(batch: Batch) -> Tensor:
+    assert batch.faces is not None
+    return batch.faces.label
+
+
+def _parts(batch: Batch) -> Tensor:
+    assert batch.faces is not None
+    return batch.faces.part
+
+
+def _solid_of_face(batch: Batch) -> Tensor:
+    assert batch.faces is not None
+    return batch.faces.solid
+
+
+def tasks(face_classes: int, part_classes: int) -> list[FewshotTask]:
+    """Segmentation (a class per face) and classification (a family per solid), as far as the data set labels them."""
+    segmentation = FewshotTask("segmentation", face_classes, lambda f: f.face, _faces, _solid_of_face)
+    classification = FewshotTask(
+        "classification", part_classes, lambda f: f.solid, _parts, lambda b: torch.arange(len(b.uid))
+    )
+    return [t for t in (segmentation, classification) if t.n_classes]
+
+
+@dataclass(frozen=True)
+class EncoderSource:
+    """An encoder of the comparison: the checkpoint's weights, or its network with fresh ones (`pretrained` False)."""
+
+    name: str
+    kind: str
+    folder: Path
+    pretrained: bool
+
+    def backbone(self, seed: int) -> Backbone:
+        torch.manual_seed(seed)
+        return load_backbone(self.folder) if self.pretrained else new_backbone(self.folder)
+
+
+def labelled_order(uids: list[str], seed: int) -> list[str]:
+    """The solids in the order in which seed `seed` labels them."""
+    return [uids[i] for i in np.random.default_rng(seed).permutation(len(uids))]
+
+
+class _Table:
+    """Rows of features and labels of many solids."""
+
+    def __init__(self, task: FewshotTask, batches: list[Batch], features: list[Features]) -> None:
+        label = [task.labels(b) for b in batches]
+        part = [task.part(b) + 1_000_000 * i for i, b in enumerate(batches)]
+        keep = torch.cat(label) != UNLABELLED
+        self.x = torch.cat([task.rows(f) for f in features])[keep].numpy()
+        self.y = torch.cat(label)[keep].numpy()
+        self.part = torch.cat(part)[keep].numpy()
+
+
+@torch.no_grad()
+def _features(backbone: Backbone, batches: list[Batch]) -> list[Features]:
+    backbone.eval()
+    return [backbone(b) for b in batches]
+
+
+def probe(task: FewshotTask, train: _Table, test: _Table) -> np.ndarray:
+    """Classes (R,) from a logistic regression on standardised frozen features; a single class is simply repeated."""
+    if len(np.unique(train.y)) == 1:
+        return np.full(len(test.y), train.y[0])
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+    return model.fit(train.x, train.y).predict(test.x)
+
+
+def fine_tune(
+    task: FewshotTask, backbone: Backbone, data: Solids, uids: list[str], params: FewshotParams, seed: int
+) -> tuple[Backbone, nn.Linear]:
+    """A trained copy of the backbone and its head, after `params.steps` steps on the labelled solids."""
+    torch.manual_seed(seed)
+    backbone, head = copy.deepcopy(backbone).train(), nn.Linear(backbone.dim, task.n_classes)
+    groups = [{"params": backbone.parameters(), "lr": params.lr}, {"params": head.parameters(), "lr": params.head_lr}]
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, [params.lr, params.head_lr], total_steps=params.steps, pct_start=0.2
+    )
+    rng = np.random.default_rng([seed, 1])
+    whole = data.batch(uids) if len(uids) <= params.batch else None
+    for _ in range(params.steps):
+        batch = whole or data.batch([uids[i] for i in rng.choice(len(uids), params.batch, replace=False)])
+        logits = head(task.rows(backbone(batch)))
+        loss = F.cross_entropy(logits, task.labels(batch), ignore_index=UNLABELLED, label_smoothing=0.1)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(backbone.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    return backbone, head
+
+
+def compare(
+    source: EncoderSource,
+    seed: int,
+    todo: list[FewshotTask],
+    data: Solids,
+    train: list[str],
+    test: list[str],
+    params: FewshotParams,
+) -> Iterator[Row]:
+    """All rows of one encoder and one seed: tasks x shots x {frozen, finetuned}.
+
+    Args:
+        data: reads what the encoder needs, for all of `train` and `test`.
+        train: solids that may be labelled.
+        test: solids that are scored.
+    """
+    backbone = source.backbone(seed)
+    order = labelled_order(train, seed)[: max(params.shots)]
+    test_batches = [data.batch(test[i : i + 64]) for i in range(0, len(test), 64)]
+    train_batches = [data.batch([uid]) for uid in order]
+    frozen_test, frozen_train = _features(backbone, test_batches), _features(backbone, train_batches)
+    for task in todo:
+        for shots in params.shots:
+            if shots > len(order):
+                continue
+            labelled = _Table(task, train_batches[:shots], frozen_train[:shots])
+            if not len(labelled.y):
+                continue
+            for mode in ("frozen", "finetuned"):
+                began = time.perf_counter()
+                if mode == "frozen":
+                    table = _Table(task, test_batches, frozen_test)
+                    predicted = probe(task, labelled, table)
+                else:
+                    tuned, head = fine_tune(task, backbone, data, order[:shots], params, seed)
+                    table = _Table(task, test_batches, _features(tuned, test_batches))
+                    with torch.no_grad():
+                        predicted = head(torch.from_numpy(table.x)).argmax(1).numpy()
+                yield {
+                    "task": task.name,
+                    "encoder": source.name,
+                    "kind": source.kind,
+                    "mode": mode,
+                    "shots": shots,
+                    "seed": seed,
+                    **scores(table.y, predicted, table.part, labelled.y, task.n_classes),
+                    "seconds": time.perf_counter() - began,
+                }
+
+
+def majority(
+    seed: int, todo: list[FewshotTask], data: Solids, train: list[str], test: list[str], params: FewshotParams
+) -> Iterator[Row]:
+    """The trivial baseline: the class that is most frequent among the labelled rows, everywhere."""
+    order = labelled_order(train, seed)[: max(params.shots)]
+    test_batches = [data.batch(test[i : i + 64]) for i in range(0, len(test), 64)]
+    nothing = [_no_features(b) for b in test_batches]
+    for task in todo:
+        table = _Table(task, test_batches, nothing)
+        for shots in (n for n in params.shots if n <= len(order)):
+            batch = data.batch(order[:shots])
+            labelled = _Table(task, [batch], [_no_features(batch)])
+            if not len(labelled.y):
+                continue
+            guess = np.full(len(table.y), np.bincount(labelled.y).argmax())
+            numbers = scores(table.y, guess, table.part, labelled.y, task.n_classes)
+            row: Row = {"task": task.name, "encoder": "majority", "kind": "none", "mode": "none"}
+            yield row | {"shots": shots, "seed": seed, **numbers, "seconds": 0.0}
+
+
+def _no_features(batch: Batch) -> Features:
+    return Features(torch.zeros(len(_faces(batch)), 0), torch.zeros(len(batch.uid), 0))
+
+
+def reads(source: EncoderSource) -> frozenset[str]:
+    """Content that `source` needs of each batch."""
+    return readable(new_backbone(source.folder))
