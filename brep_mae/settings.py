@@ -106,8 +106,14 @@ class FewshotParams(Section):
 
 
 class ContinualParams(Section):
-    """Supermask tasks. `density` is the share of weights a task's mask keeps per layer."""
+    """Supermask tasks on the network of method `encoder`.
 
+    `base` says whether its weights are the pretrained ones or random signed constants (the paper's); `density` is the
+    share of weights that a task's mask keeps per layer.
+    """
+
+    encoder: str
+    base: Literal["pretrained", "random"]
     tasks: int = Field(ge=2)
     solids: PositiveInt
     mask_steps: PositiveInt
@@ -118,6 +124,7 @@ class ContinualParams(Section):
     density: float = Share
     transfer: Literal["none", "best", "all", "always"]
     seeds: PositiveInt
+    workers: int = Field(ge=0)
 
 
 class Params(Section):

@@ -112,7 +112,7 @@ def from_graph(graph: schema.FaceGraph) -> Faces:
     return Faces(
         grid=rescale(graph.face_grid, schema.POINT),
         surface=torch.from_numpy(graph.face_type.astype(np.int64)),
-        scalars=torch.stack([area_unit.clamp(min=1e-8).log(), torch.from_numpy(graph.face_loops).float()], 1),
+        scalars=torch.stack([area_unit.clamp(min=1e-8).log(), torch.from_numpy(graph.face_loops.astype(np.float32))], 1),
         solid=torch.zeros(graph.n_faces, dtype=torch.long),
         where=torch.from_numpy(walk_encoding(arc_index, graph.n_faces)),
         arc_index=torch.from_numpy(arc_index),

@@ -1,5 +1,6 @@
 """Stored solids -> batches, in an order that depends on seed and step alone, so that training resumes exactly."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -33,6 +34,12 @@ class Solids:
         if missing := [uid for uid in self.uids if uid not in self._at]:
             raise KeyError(f"{shards}: {len(missing)} solids of the split are not stored, first {missing[0]}; parse again")
         self._kept: dict[str, Faces] = {}
+
+    def first(self, n: int) -> "Solids":
+        """The first `n` of them."""
+        few = copy.copy(self)
+        few.uids = self.uids[:n]
+        return few
 
     def __len__(self) -> int:
         return len(self.uids)

@@ -70,7 +70,7 @@ def train(
         parts = pretext(batch, generator(params.seed, step))
         loss = parts["loss"]
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"loss is {float(loss)} at step {step}, solids {', '.join(batch.uid)}")
+            raise FloatingPointError(f"loss is {loss.item()} at step {step}, solids {', '.join(batch.uid)}")
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(pretext.parameters(), params.clip_norm)

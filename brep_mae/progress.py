@@ -1,0 +1,54 @@
+"""How far long work has come: a bar with rate and time left on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+EVERY_S = 10.0
+"""Seconds between two lines where the output is not a terminal."""
+
+Advance = Callable[[int, str], None]
+"""Called with the amount done so far and a short note."""
+
+
+class _Rate(ProgressColumn):
+    """Units per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:.1f}/s")
+
+
+@contextmanager
+def progress(total: int, title: str) -> Iterator[Advance]:
+    """Shows the progress of `total` units of work on standard error.
+
+    Work that was done before (a resumed stage) is told by the first call; it does not count into the rate.
+    """
+    console = Console(stderr=True)
+    if console.is_terminal:
+        columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+        with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as bar:
+            task = bar.add_task(title, total=total, note="")
+            yield lambda done, note="": bar.update(task, completed=done, note=note)
+        return
+
+    first: list[tuple[int, float]] = []
+    last = [0.0]
+
+    def line(done: int, note: str = "") -> None:
+        now = time.monotonic()
+        first[:] = first or [(done, now)]
+        if now - last[0] < EVERY_S and done < total:
+            return
+        last[0] = now
+        rate = (done - first[0][0]) / max(now - first[0][1], 1e-9)
+        left = f", {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
+        tail = f", {note}" if note else ""
+        print(f"{title} {done}/{total}, {rate:.1f}/s{left}{tail}", file=sys.stderr, flush=True)
+
+    yield line

@@ -1,0 +1,1 @@
+"""Stage scripts of `dvc.yaml`: read settings, call one function, write files."""

@@ -1,0 +1,83 @@
+"""Stage `continual`: face classes as a sequence of tasks, on supermasks and on the baselines -> results/continual."""
+
+import json
+import shutil
+from typing import Any
+
+import numpy as np
+import torch
+
+from brep_mae import settings
+from brep_mae.schema import UNLABELLED
+from brep_mae.seeds import generator
+from brep_mae.training import tracking
+from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
+from brep_mae.transfer.continual import run_sequence
+from brep_mae.transfer.continual_baselines import run_baseline
+from brep_mae.transfer.face_tasks import FaceFeatures, class_groups, face_tasks
+from brep_mae.transfer.supermask import SupermaskModel
+from pipelines.jobs import Rows, run_jobs
+from pipelines.stored import MODELS, RESULTS, stored, work_folder
+
+SUPERMASKS = ("exssnet", "supsup", "ssnet")
+BASELINES = {"sequential": "finetune", "frozen": "frozen", "joint": "joint"}
+
+
+def one(mode: str, seed: int) -> Rows:
+    """The row of one mode and seed."""
+    params, data = settings.load(), stored()
+    p = params.continual
+    faces = frozenset({"faces"})
+    train, val, test = (data.solids(faces, side) for side in ("train", "validation", "test"))
+    train = train.first(p.solids)
+    labels = torch.cat([train.faces(uid).label for uid in train.uids]).numpy()
+    counts = np.bincount(labels[labels != UNLABELLED], minlength=len(data.face_classes))
+    stock = [i for i, name in enumerate(data.face_classes) if name == "stock"]
+    tasks = face_tasks(train, val, test, class_groups(counts, stock, p.tasks), data.face_classes, p.batch)
+
+    folder = MODELS / p.encoder
+    torch.manual_seed(seed)
+    backbone = load_backbone(folder) if p.base == "pretrained" else new_backbone(folder)
+    width = max(task.n_classes for task in tasks)
+    rng = generator(seed)
+    if mode in SUPERMASKS:
+        model = SupermaskModel(
+            FaceFeatures(backbone), width, backbone.dim, density=p.density, base=p.base, seed=seed
+        )
+        result = run_sequence(model, tasks, p, mode, rng)
+    else:
+        result = run_baseline(lambda: FaceFeatures(backbone), backbone.dim, tasks, p, BASELINES[mode], rng)
+    row = result.to_dict() | {"mode": mode, "seed": seed, "tasks": [task.name for task in tasks]}
+    row["forgetting"] = float(np.mean(row["forgetting"])) if row["forgetting"] else 0.0
+    row["bit_identical"] = all(all(same) for same in row["bit_identical"])
+    row["seconds"] = sum(report["seconds"] for report in row.pop("reports"))
+    return [row]
+
+
+def main() -> None:
+    params, data = settings.load(), stored()
+    p = params.continual
+    weights = sha256(MODELS / p.encoder / WEIGHTS)
+    work = work_folder("continual", p.model_dump(), data.digest, weights)
+    flat = settings.flat({"continual": p}) | {"data.digest": data.digest}
+    with tracking.run("continual", "continual", flat, {"ckpt_sha256": weights}) as tracker:
+        jobs: dict[str, tuple[Any, ...]] = {
+            f"{mode}-{seed}": (mode, seed) for seed in range(p.seeds) for mode in (*SUPERMASKS, *BASELINES)
+        }
+        rows = [row for found in run_jobs(one, jobs, work, p.workers, "continual").values() for row in found]
+        out = RESULTS / "continual"
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "runs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        metrics: dict[str, Any] = {}
+        for row in rows:
+            numbers = {k: row[k] for k in ("average_accuracy", "forgetting", "bit_identical")}
+            metrics.setdefault(row["mode"], {})[str(row["seed"])] = numbers
+            with tracker.child(f"{row['mode']}-{row['seed']}", {"mode": row["mode"]}) as child:
+                child.log_params({"mode": row["mode"], "seed": row["seed"]})
+                child.log_metrics({k: float(v) for k, v in numbers.items()})
+        (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Stage `fewshot`: scratch and every pretrained encoder, with few labelled solids -> results/fewshot."""
+
+import json
+import shutil
+from collections import defaultdict
+from typing import Any
+
+from brep_mae import settings
+from brep_mae.report.tables import SCORES, summarise
+from brep_mae.training import tracking
+from brep_mae.training.checkpoint import WEIGHTS, new_backbone, sha256
+from brep_mae.transfer.fewshot import EncoderSource, compare, majority, reads, tasks
+from pipelines.jobs import Rows, run_jobs
+from pipelines.stored import MODELS, RESULTS, stored, work_folder
+
+
+def sources(methods: list[str]) -> list[EncoderSource]:
+    """Every pretrained encoder, and one from scratch per kind of input: the network of the first method of a kind."""
+    found: list[EncoderSource] = []
+    for method in methods:
+        folder = MODELS / method
+        kind = "images" if "frames" in new_backbone(folder).reads else "faces"
+        if not any(s.kind == kind for s in found):
+            found.append(EncoderSource(f"scratch_{kind}", kind, folder, pretrained=False))
+        found.append(EncoderSource(method, kind, folder, pretrained=True))
+    return found
+
+
+def one(source: EncoderSource | None, seed: int) -> Rows:
+    """Rows of one encoder (None = majority) and seed."""
+    params, data = settings.load(), stored()
+    todo = tasks(len(data.face_classes), len(data.part_classes))
+    train, test = data.split["train"], data.split["test"]
+    both = data.solids(reads(source) if source else frozenset({"faces"}), "train", "test")
+    if source:
+        return list(compare(source, seed, todo, both, train, test, params.fewshot))
+    return list(majority(seed, todo, both, train, test, params.fewshot))
+
+
+def nested(rows: Rows) -> dict[str, Any]:
+    """task -> encoder -> mode -> shots -> score mean and sd, the form `dvc metrics show` prints."""
+    tree: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
+    for row in summarise(rows, ("task", "encoder", "mode", "shots"), tuple(SCORES)):
+        numbers = {f"{s}_{k}": round(row[f"{s}_{k}"], 4) for s in SCORES for k in ("mean", "sd") if row[f"{s}_n"]}
+        tree[row["task"]][row["encoder"]][row["mode"]][str(row["shots"])] = numbers
+    return tree
+
+
+def main() -> None:
+    params, data = settings.load(), stored()
+    encoders = sources(list(params.methods))
+    hashes = {s.name: sha256(s.folder / WEIGHTS) for s in encoders}
+    work = work_folder("fewshot", params.fewshot.model_dump(), data.digest, hashes)
+    flat = settings.flat({"fewshot": params.fewshot}) | {"data.digest": data.digest}
+    with tracking.run("fewshot", "fewshot", flat) as tracker:
+        jobs: dict[str, tuple[Any, ...]] = {
+            f"{s.name if s else 'majority'}-{seed}": (s, seed)
+            for seed in range(params.fewshot.seeds)
+            for s in (*encoders, None)
+        }
+        found = run_jobs(one, jobs, work, params.fewshot.workers, "few-shot")
+        rows = [row for rows in found.values() for row in rows]
+        out = RESULTS / "fewshot"
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "runs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (out / "metrics.json").write_text(json.dumps(nested(rows), indent=1) + "\n")
+        groups: dict[tuple[str, int, int], Rows] = defaultdict(list)
+        for row in rows:
+            groups[row["encoder"], row["shots"], row["seed"]].append(row)
+        for (encoder, shots, seed), group in groups.items():
+            with tracker.child(f"{encoder}-{shots}-{seed}", {"encoder": encoder}) as child:
+                child.log_params({"encoder": encoder, "shots": shots, "seed": seed})
+                child.log_metrics({f"{r['task']}/{r['mode']}/{s}": float(r[s]) for r in group for s in SCORES if s in r})
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()

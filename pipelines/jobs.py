@@ -1,0 +1,54 @@
+"""Independent pieces of a stage on several processes; a piece that is finished is never done again."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from brep_mae.progress import progress
+
+Rows = list[dict[str, Any]]
+
+
+def _single_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def run_jobs(
+    function: Callable[..., Rows], jobs: Mapping[str, tuple[Any, ...]], work: Path, workers: int, title: str
+) -> dict[str, Rows]:
+    """The rows of every job, in the order of `jobs`.
+
+    Args:
+        function: importable; called as function(*arguments) in a fresh process with one thread, so that results do
+            not depend on the number of workers.
+        jobs: name -> arguments.
+        work: folder that keeps each job's rows from one start of the stage to the next.
+        workers: processes; 0 = one per core.
+    """
+    files = {name: work / f"{name}.json" for name in jobs}
+    todo = [name for name in jobs if not files[name].exists()]
+    with progress(len(jobs), title) as advance:
+        done = len(jobs) - len(todo)
+        advance(done, "")
+        with ProcessPoolExecutor(
+            workers or os.cpu_count(), mp_context=get_context("spawn"), initializer=_single_thread
+        ) as pool:
+            left = {pool.submit(function, *jobs[name]): name for name in todo}
+            try:
+                for future in as_completed(left):
+                    file = files[left[future]]
+                    temporary = file.with_suffix(".tmp")
+                    temporary.write_text(json.dumps(future.result()))
+                    os.replace(temporary, file)
+                    done += 1
+                    advance(done, left[future])
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    return {name: json.loads(file.read_text()) for name, file in files.items()}

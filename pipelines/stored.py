@@ -1,0 +1,58 @@
+"""Where the stages put things, and what a stage after `parse` needs to know of them."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brep_mae.datasets.frames import open_frames
+from brep_mae.datasets.loader import Solids
+from brep_mae.datasets.splits import read_split
+from brep_mae.pretext.pretext import Facts
+
+SOURCE, PARSED, FRAMES = Path("data/source"), Path("data/parsed"), Path("data/frames")
+MODELS, RESULTS, WORK = Path("models"), Path("results"), Path(".work")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Split and facts of the parsed data set; `digest` names its content.
+
+    The split holds the solids that have frames as well, so that every encoder meets the same ones; what `render`
+    could not draw is in its report.
+    """
+
+    split: dict[str, list[str]]
+    face_classes: list[str]
+    part_classes: list[str]
+    digest: str
+    facts: Facts
+
+    def solids(self, reads: frozenset[str], *sides: str) -> Solids:
+        """The solids of some sides of the split ("train", "validation", "test"), with the content asked for."""
+        return Solids(PARSED, FRAMES, [uid for side in sides for uid in self.split[side]], reads)
+
+
+def stored() -> Stored:
+    """Reads what `parse` and `render` left. FileNotFoundError names the missing file."""
+    dataset = json.loads((PARSED / "dataset.json").read_text())
+    frames = open_frames(FRAMES)
+    drawn = set(frames.uids)
+    split = read_split(PARSED / "split.json")
+    return Stored(
+        split={side: [uid for uid in uids if uid in drawn] for side, uids in split.items()},
+        face_classes=dataset["face_classes"],
+        part_classes=dataset["part_classes"],
+        digest=dataset["digest"],
+        facts=Facts(grid=dataset["grid"], frame=frames.size),
+    )
+
+
+def work_folder(stage: str, *inputs: Any) -> Path:
+    """Untracked folder for a stage's unfinished work, named after all that its result depends on: DVC deletes the
+    outputs of a stage before it runs, so what is to be resumed must lie elsewhere."""
+    key = hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    folder = WORK / f"{stage}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

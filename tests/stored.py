@@ -1,0 +1,27 @@
+"""A small parsed data set on disk, made of synthetic graphs, for tests of everything after `parse`."""
+
+from pathlib import Path
+
+from brep_mae.datasets.frames import FrameWriter
+from brep_mae.datasets.loader import Solids
+from brep_mae.datasets.shards import write_shard
+from tests.synthetic import make_frames, make_graph
+
+N_FACES = [6, 9, 4, 12, 7, 5, 8, 10]
+
+
+def store(folder: Path, solids: int = 16) -> list[str]:
+    """Writes `solids` graphs to folder/parsed and their frames to folder/frames; returns the uids."""
+    graphs = [make_graph(N_FACES[i % len(N_FACES)], seed=i) for i in range(solids)]
+    (folder / "parsed").mkdir()
+    write_shard(folder / "parsed" / "00000.arrow", graphs)
+    with FrameWriter(folder / "frames", views=2, size=16) as frames:
+        for i, graph in enumerate(graphs):
+            drawn = make_frames([graph.n_faces], seed=i)
+            image = (drawn.image[0].permute(0, 2, 3, 1) * 255).byte().numpy()
+            frames.add(graph.uid, image, drawn.face[0].numpy().astype("int16"))
+    return [graph.uid for graph in graphs]
+
+
+def solids(folder: Path, uids: list[str], *reads: str) -> Solids:
+    return Solids(folder / "parsed", folder / "frames", uids, frozenset(reads))

@@ -1,0 +1,83 @@
+"""Checkpoints come back exactly, say what is wrong with them, and cannot run code."""
+
+import json
+import pickle
+
+import pytest
+import torch
+
+from brep_mae import settings
+from brep_mae.pretext.pretext import build, known_methods
+from brep_mae.training.checkpoint import (
+    CONFIG,
+    WEIGHTS,
+    CheckpointError,
+    load_backbone,
+    load_state,
+    new_backbone,
+    save_backbone,
+)
+from tests.contracts.test_methods import FACTS
+from tests.synthetic import make_batch
+
+
+@pytest.fixture
+def saved(tmp_path):
+    values = settings.load().methods["mae_faces"]
+    backbone = build("mae_faces", values, FACTS).backbone().eval()
+    save_backbone(tmp_path, backbone, "mae_faces", values, FACTS, "digest")
+    return tmp_path, backbone
+
+
+@pytest.mark.parametrize("name", known_methods())
+def test_every_method_s_backbone_round_trips(name, tmp_path):
+    values = settings.load().methods[name]
+    backbone = build(name, values, FACTS).backbone().eval()
+    save_backbone(tmp_path, backbone, name, values, FACTS, "digest")
+    batch = make_batch([5, 8], frames=True)
+    with torch.no_grad():
+        a, b = backbone(batch), load_backbone(tmp_path)(batch)
+    assert torch.equal(a.face, b.face) and torch.equal(a.solid, b.solid)
+
+
+def test_the_scratch_baseline_has_the_network_but_not_the_weights(saved):
+    folder, backbone = saved
+    fresh = new_backbone(folder)
+    assert {k: v.shape for k, v in fresh.state_dict().items()} == {k: v.shape for k, v in backbone.state_dict().items()}
+    assert not torch.equal(fresh.encoder.class_token, backbone.encoder.class_token)
+
+
+def test_other_schema_and_other_weights_are_refused_with_the_reason(saved):
+    folder, _ = saved
+    config = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps(config | {"schema": 0}))
+    with pytest.raises(CheckpointError, match="made with data schema 0, this is 1; pretrain again"):
+        load_backbone(folder)
+    config["params"]["size"]["dim"] = 48
+    (folder / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="weights do not fit"):
+        load_backbone(folder)
+    (folder / CONFIG).write_text(json.dumps(config | {"params": {}}))
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(settings.SettingsError, match="mask_ratio"):
+        load_backbone(folder)
+
+
+class Bomb:
+    def __reduce__(self):
+        return (print, ("code from a stranger's file ran",))
+
+
+def test_a_training_state_that_would_run_code_is_refused(tmp_path, capsys):
+    path = tmp_path / "state.pt"
+    torch.save({"model": Bomb()}, path)
+    with pytest.raises(CheckpointError, match="delete it to train from the start"):
+        load_state(path, torch.device("cpu"))
+    path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(CheckpointError):
+        load_state(path, torch.device("cpu"))
+    assert "ran" not in capsys.readouterr().out
+
+
+def test_no_state_is_no_error(tmp_path):
+    assert load_state(tmp_path / "none.pt", torch.device("cpu")) is None
