@@ -34,7 +34,11 @@ def progress(total: int, title: str) -> Iterator[Advance]:
         columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
         with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as bar:
             task = bar.add_task(title, total=total, note="")
-            yield lambda done, note="": bar.update(task, completed=done, note=note)
+
+            def move(done: int, note: str = "") -> None:
+                bar.update(task, completed=done, note=note)
+
+            yield move
         return
 
     first: list[tuple[int, float]] = []

@@ -13,14 +13,14 @@ from brep_mae.seeds import generator
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
 from brep_mae.transfer.continual import run_sequence
-from brep_mae.transfer.continual_baselines import run_baseline
+from brep_mae.transfer.continual_baselines import Baseline, run_baseline
 from brep_mae.transfer.face_tasks import FaceFeatures, class_groups, face_tasks
-from brep_mae.transfer.supermask import SupermaskModel
+from brep_mae.transfer.supermask import Mode, SupermaskModel
 from pipelines.jobs import Rows, run_jobs
 from pipelines.stored import MODELS, RESULTS, stored, work_folder
 
-SUPERMASKS = ("exssnet", "supsup", "ssnet")
-BASELINES = {"sequential": "finetune", "frozen": "frozen", "joint": "joint"}
+SUPERMASKS: dict[str, Mode] = {"exssnet": "exssnet", "supsup": "supsup", "ssnet": "ssnet"}
+BASELINES: dict[str, Baseline] = {"sequential": "finetune", "frozen": "frozen", "joint": "joint"}
 
 
 def one(mode: str, seed: int) -> Rows:
@@ -41,15 +41,14 @@ def one(mode: str, seed: int) -> Rows:
     width = max(task.n_classes for task in tasks)
     rng = generator(seed)
     if mode in SUPERMASKS:
-        model = SupermaskModel(
-            FaceFeatures(backbone), width, backbone.dim, density=p.density, base=p.base, seed=seed
-        )
-        result = run_sequence(model, tasks, p, mode, rng)
+        model = SupermaskModel(FaceFeatures(backbone), width, backbone.dim, density=p.density, base=p.base, seed=seed)
+        result = run_sequence(model, tasks, p, SUPERMASKS[mode], rng)
     else:
         result = run_baseline(lambda: FaceFeatures(backbone), backbone.dim, tasks, p, BASELINES[mode], rng)
     row = result.to_dict() | {"mode": mode, "seed": seed, "tasks": [task.name for task in tasks]}
     row["forgetting"] = float(np.mean(row["forgetting"])) if row["forgetting"] else 0.0
-    row["bit_identical"] = all(all(same) for same in row["bit_identical"])
+    checks = [same for row_of in row["bit_identical"] for same in row_of]
+    row["bit_identical"] = all(checks) if checks else None
     row["seconds"] = sum(report["seconds"] for report in row.pop("reports"))
     return [row]
 
@@ -74,7 +73,7 @@ def main() -> None:
             metrics.setdefault(row["mode"], {})[str(row["seed"])] = numbers
             with tracker.child(f"{row['mode']}-{row['seed']}", {"mode": row["mode"]}) as child:
                 child.log_params({"mode": row["mode"], "seed": row["seed"]})
-                child.log_metrics({k: float(v) for k, v in numbers.items()})
+                child.log_metrics({k: float(v) for k, v in numbers.items() if v is not None})
         (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     shutil.rmtree(work)
 

@@ -70,7 +70,9 @@ def main() -> None:
         for (encoder, shots, seed), group in groups.items():
             with tracker.child(f"{encoder}-{shots}-{seed}", {"encoder": encoder}) as child:
                 child.log_params({"encoder": encoder, "shots": shots, "seed": seed})
-                child.log_metrics({f"{r['task']}/{r['mode']}/{s}": float(r[s]) for r in group for s in SCORES if s in r})
+                child.log_metrics(
+                    {f"{r['task']}/{r['mode']}/{s}": float(r[s]) for r in group for s in SCORES if s in r}
+                )
     shutil.rmtree(work)
 
 

@@ -5,6 +5,7 @@ import resource
 import shutil
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,7 +54,8 @@ def main(method: str) -> None:
         last = {str(k): v for k, v in history[-1].items() if k not in ("step", "split")}
         (out / "metrics.json").write_text(json.dumps({"heldout": last}, indent=1) + "\n")
 
-        np.savez_compressed(out / "reconstruction.npz", **picture(pretext, heldout, params.pretrain.seed))
+        arrays: dict[str, Any] = dict(picture(pretext, heldout, params.pretrain.seed))
+        np.savez_compressed(out / "reconstruction.npz", **arrays)
         if (figure := figures.reconstruction(out / "reconstruction.npz")) is not None:
             tracker.log_figure(figure, "figures/reconstruction.png")
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -45,7 +45,7 @@ def stored() -> Stored:
         face_classes=dataset["face_classes"],
         part_classes=dataset["part_classes"],
         digest=dataset["digest"],
-        facts=Facts(grid=dataset["grid"], frame=frames.size),
+        facts=Facts(grid=dataset["parse"]["grid"], frame=frames.size),
     )
 
 

@@ -7,6 +7,7 @@ all faces of a solid, hidden ones included.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -55,10 +56,13 @@ class Faces:
 
 @dataclass(frozen=True)
 class Frames:
-    """Turntable frames of B solids: image (B, T, 3, H, W) in [0, 1]; face (B, T, H, W) face of each pixel, -1 = none."""
+    """Turntable frames of B solids: image (B, T, 3, H, W) in [0, 1]; face (B, T, H, W) face of a pixel, -1 = none."""
 
     image: Tensor
     face: Tensor
+
+
+Part = TypeVar("Part", Faces, Frames)
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,10 @@ class Batch:
     frames: Frames | None = None
 
     def to(self, device: torch.device) -> "Batch":
-        def move(part: Faces | Frames | None) -> Faces | Frames | None:
-            return part and replace(part, **{k: v.to(device) for k, v in vars(part).items()})
+        def move(part: Part) -> Part:
+            return replace(part, **{k: v.to(device) for k, v in vars(part).items()})
 
-        return replace(self, faces=move(self.faces), frames=move(self.frames))
+        return replace(self, faces=self.faces and move(self.faces), frames=self.frames and move(self.frames))
 
 
 def walk_encoding(arc_index: np.ndarray, n_faces: int) -> np.ndarray:
@@ -112,7 +116,9 @@ def from_graph(graph: schema.FaceGraph) -> Faces:
     return Faces(
         grid=rescale(graph.face_grid, schema.POINT),
         surface=torch.from_numpy(graph.face_type.astype(np.int64)),
-        scalars=torch.stack([area_unit.clamp(min=1e-8).log(), torch.from_numpy(graph.face_loops.astype(np.float32))], 1),
+        scalars=torch.stack(
+            [area_unit.clamp(min=1e-8).log(), torch.from_numpy(graph.face_loops.astype(np.float32))], 1
+        ),
         solid=torch.zeros(graph.n_faces, dtype=torch.long),
         where=torch.from_numpy(walk_encoding(arc_index, graph.n_faces)),
         arc_index=torch.from_numpy(arc_index),

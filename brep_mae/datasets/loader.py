@@ -32,7 +32,9 @@ class Solids:
         self._at = {uid: i for i, uid in enumerate(self._shards.uids)}
         self._frames = open_frames(frames) if "frames" in read and frames is not None else None
         if missing := [uid for uid in self.uids if uid not in self._at]:
-            raise KeyError(f"{shards}: {len(missing)} solids of the split are not stored, first {missing[0]}; parse again")
+            raise KeyError(
+                f"{shards}: {len(missing)} solids of the split are not stored, first {missing[0]}; parse again"
+            )
         self._kept: dict[str, Faces] = {}
 
     def first(self, n: int) -> "Solids":

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch
-from brep_mae.models.encoder import Encoder
 from brep_mae.models.backbone import Backbone
+from brep_mae.models.encoder import Encoder
 from brep_mae.settings import Section, SettingsError, check
 from brep_mae.targets.target import Target
 
@@ -80,7 +80,7 @@ class MaskedPretext(Pretext):
         super().__init__()
         self.reads, self.params, self.weights = reads, params, dict(weights)
         self.tokens, self.mask, self.encoder, self.decoder = tokens, mask, encoder, decoder
-        self.targets = nn.ModuleDict(dict(targets))  # type: ignore[arg-type]
+        self.targets: Mapping[str, Any] = nn.ModuleDict(dict(targets))  # type: ignore[arg-type,assignment]
 
     def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         tokens = self.tokens(batch)

@@ -43,6 +43,8 @@ class PatchTokens(nn.Module):
         side = image // patch
         rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
         where = torch.stack([rows, columns], -1).view(-1, 2).float()
+        self.where: Tensor
+        self.position: Tensor
         self.register_buffer("where", where, persistent=False)
         self.register_buffer("position", sine_cosine(where, dim), persistent=False)
 

@@ -11,7 +11,7 @@ from brep_mae.schema import INSIDE, NORMAL, POINT
 
 @dataclass(frozen=True)
 class Pose:
-    """axes (F, 3, 3), rows: u direction, n x u, mean outward normal n; center (F, 3) unit; size (F,) unit: rms radius."""
+    """axes (F, 3, 3), rows: u direction, n x u, mean outward normal n; center (F, 3), size (F,) = rms radius, unit."""
 
     axes: Tensor
     center: Tensor

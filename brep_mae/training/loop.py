@@ -85,9 +85,9 @@ def train(
             row: dict[str, float | str] = {"step": done, "split": "train", **{k: v / since for k, v in sums.items()}}
             speed = {"solids_per_s": since * len(batch.uid) / seconds, "seconds": seconds}
             history.append(row)
-            report(row | speed)
-            held: dict[str, float | str] = {"step": done, "split": "heldout"}
-            history.append(held | heldout_terms(pretext, heldout, method.batch, device))
+            report({**row, **speed})
+            held = heldout_terms(pretext, heldout, method.batch, device)
+            history.append({"step": done, "split": "heldout", **held})
             report(history[-1])
             sums, since, began = {}, 0, time.perf_counter()
         if done % params.checkpoint_every == 0 or done == method.steps:

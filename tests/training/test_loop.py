@@ -13,9 +13,7 @@ from tests.contracts.test_methods import FACTS, small
 from tests.stored import solids, store
 
 CPU = torch.device("cpu")
-PARAMS = PretrainParams(
-    seed=3, log_every=2, checkpoint_every=4, weight_decay=0.05, clip_norm=1.0, warmup=0.2
-)
+PARAMS = PretrainParams(seed=3, log_every=2, checkpoint_every=4, weight_decay=0.05, clip_norm=1.0, warmup=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +73,7 @@ def test_a_loss_that_is_not_finite_names_the_step_and_the_solids(stored, tmp_pat
     data, pretext = solids(folder, uids, "faces"), fresh(4)
     with torch.no_grad():
         pretext.decoder.mask_token.fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match="at step 0, solids .*#0"):
+    with pytest.raises(FloatingPointError, match=r"at step 0, solids .*#0"):
         train(pretext, data, data, PARAMS, tmp_path / "a.pt", lambda row: None, CPU)
 
 

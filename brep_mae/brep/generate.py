@@ -1,0 +1,165 @@
+"""Makes a labelled data set of machined parts: STEP files, a class for every face and for every part.
+
+The folder it fills holds `step/000000.step` and so on, `labels.jsonl` (one line per file, in order), `classes.json`
+(the names) and `generator.json` (what the parts were drawn with).
+"""
+
+import json
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.text import Text
+
+from brep_mae.brep.classes import FACE_CLASSES, PART_CLASSES
+from brep_mae.brep.draw import Part, draw_part
+from brep_mae.brep.step_writer import write_step
+
+__all__ = ["FACE_CLASSES", "PART_CLASSES", "GenerateReport", "Part", "draw_part", "generate"]
+
+GENERATOR_VERSION = 1  # goes up when the same seed draws other parts, so that a folder never mixes the two
+CHUNK = 8  # parts a worker takes at a time
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class GenerateReport:
+    """What a call of `generate` did.
+
+    Args:
+        solids: parts in the folder.
+        made: parts made by this call; the others were there before.
+        attempts: draws behind all parts of the folder.
+        rejected: draws thrown away, by reason; attempts = solids + their sum.
+        seconds: wall time of the call.
+    """
+
+    solids: int
+    made: int
+    attempts: int
+    rejected: Mapping[str, int]
+    seconds: float
+
+
+def generate(out: Path, solids: int, seed: int, workers: int = 1) -> GenerateReport:
+    """Fills `out` with parts 0 to `solids` - 1 of a seed; the bytes do not depend on workers or interruptions.
+
+    Parts whose STEP file and labels are there already are kept as they are, so a stopped run goes on where it was,
+    and a larger `solids` adds to a finished folder.
+
+    Args:
+        out: folder, made if missing.
+        solids: number of parts, >= 1.
+        seed: >= 0; another seed draws other parts.
+        workers: processes, >= 1; 1 works in the calling process.
+
+    Raises:
+        ValueError: numbers out of range, or the folder holds parts of other settings.
+        RuntimeError: a worker process died.
+    """
+    if solids < 1 or seed < 0 or workers < 1:
+        raise ValueError(f"solids={solids}, seed={seed}, workers={workers}: need at least 1, 0 and 1")
+    start = time.monotonic()
+    _claim(out, seed)
+    known = _finished(out)
+    if known and max(known) >= solids:
+        raise ValueError(f"{out}: holds part {max(known)}, beyond the {solids} asked for; use another folder")
+    todo = [i for i in range(solids) if i not in known]
+    with _progress(solids, done=len(known)) as advance:
+        for record in _make_all(out, seed, todo, workers):
+            known[_index(record)] = record
+            advance()
+    records = [known[i] for i in range(solids)]
+    _write(out / "labels.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+    _write(out / "classes.json", json.dumps({"face": FACE_CLASSES, "part": PART_CLASSES}, indent=1) + "\n")
+    shutil.rmtree(out / "parts")
+    rejected: Counter[str] = Counter()
+    for record in records:
+        rejected.update(record["rejected"])
+    attempts = sum(record["attempts"] for record in records)
+    return GenerateReport(solids, len(todo), attempts, dict(rejected), time.monotonic() - start)
+
+
+def _claim(out: Path, seed: int) -> None:
+    """Prepares the folder, and refuses one whose parts were drawn with other settings."""
+    settings = {"seed": seed, "version": GENERATOR_VERSION}
+    note = out / "generator.json"
+    if note.exists() and (held := json.loads(note.read_text())) != settings:
+        raise ValueError(f"{out}: holds parts drawn with {held}, asked for {settings}; use another folder")
+    for folder in ("step", "parts"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    _write(note, json.dumps(settings) + "\n")
+
+
+def _index(record: Record) -> int:
+    return int(Path(record["file"]).stem)
+
+
+def _finished(out: Path) -> dict[int, Record]:
+    """Records, by part index, of earlier runs: of finished ones in labels.jsonl, of stopped ones in parts/."""
+    lines = [path.read_text() for path in (out / "parts").glob("*.json")]
+    if (out / "labels.jsonl").exists():
+        lines += (out / "labels.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    return {_index(record): record for record in records if (out / record["file"]).exists()}
+
+
+def _make_all(out: Path, seed: int, todo: list[int], workers: int) -> Iterable[Record]:
+    make = partial(_make, out, seed)
+    if workers == 1:
+        yield from map(make, todo)
+        return
+    try:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            yield from pool.map(make, todo, chunksize=CHUNK)
+    except BrokenProcessPool as error:
+        raise RuntimeError(f"{out}: a worker died, perhaps for want of memory; call again to go on") from error
+
+
+def _make(out: Path, seed: int, index: int) -> Record:
+    """Draws and writes one part; its record comes last, so that a record means a finished part."""
+    part = draw_part(seed, index)
+    record: Record = {
+        "file": f"step/{index:06d}.step",
+        "part": part.family,
+        "faces": list(part.labels),
+        "attempts": part.attempts,
+        "rejected": dict(part.rejected),
+    }
+    write_step(part.solid, out / record["file"])
+    _write(out / "parts" / f"{index:06d}.json", json.dumps(record))
+    return record
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    partial_file = path.with_name(path.name + ".partial")
+    partial_file.write_text(text)
+    os.replace(partial_file, path)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f} solids/s" if task.speed else "")
+
+
+@contextmanager
+def _progress(solids: int, done: int) -> Iterator[Any]:
+    """Shows how far the run is, on stderr; gives a function that counts one more part."""
+    columns = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("parts", total=solids, completed=done)
+        yield partial(progress.advance, task)

@@ -1,0 +1,30 @@
+"""Why a file or a solid does not become a record. Loads no CAD kernel, so that every process may import it."""
+
+REJECT_REASONS = (
+    "missing",  # the file is not there
+    "unreadable",  # not STEP, or broken beyond reading
+    "no_solid",  # surfaces, curves or nothing at all
+    "too_many_faces",
+    "degenerate",  # a face without extent, or with an infinite one
+    "label_mismatch",  # the labels do not fit the faces
+    "duplicate",  # the same bytes came before under another name
+    "timeout",
+    "memory",
+    "crash",  # the process died
+    "internal",  # an exception nobody expected
+)
+
+
+class Reject(Exception):
+    """One file or solid that is left out.
+
+    Args:
+        reason: one of REJECT_REASONS; reports count by it.
+        detail: one line for a person.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        assert reason in REJECT_REASONS, reason
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail

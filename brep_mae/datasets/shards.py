@@ -1,0 +1,144 @@
+"""Face graphs on disk: Arrow IPC shards, memory-mapped, one row per solid.
+
+Every array of schema.ARRAYS is one flat list column; its shape follows from the sizes F, A, U, V, S stored beside it.
+No CAD kernel and no pickle is needed to read them.
+"""
+
+import hashlib
+import os
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import fields
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from brep_mae import schema
+from brep_mae.schema import ARRAYS, FaceGraph
+
+SUFFIX = ".arrow"
+_VERSION_KEY = b"brep_mae.schema"
+_SIZES = tuple(sorted({axis for _, axes in ARRAYS.values() for axis in axes if isinstance(axis, str)}))
+_PLAIN = {
+    "uid": pa.string(),
+    "file": pa.string(),
+    "solid": pa.int32(),
+    "name": pa.string(),
+    "unit_mm": pa.float64(),
+    "face_name": pa.list_(pa.string()),
+    "part_label": pa.int32(),
+}
+assert {f.name for f in fields(FaceGraph)} == set(_PLAIN) | set(ARRAYS)
+
+
+class ShardError(ValueError):
+    """A folder or shard cannot be read; the message names it, the reason and the remedy."""
+
+
+def _stored(dtype: str) -> np.dtype[Any]:
+    return np.dtype("uint8" if dtype == "bool" else dtype)  # Arrow packs booleans into bits, which numpy cannot map
+
+
+def write_shard(path: Path, graphs: Sequence[FaceGraph]) -> None:
+    """Writes one shard in one step: after a crash there is either the whole file or none. Same records, same bytes."""
+    columns = {name: pa.array([getattr(graph, name) for graph in graphs], kind) for name, kind in _PLAIN.items()}
+    for size in _SIZES:
+        columns[f"size_{size}"] = pa.array([_size(graph, size) for graph in graphs], pa.int32())
+    for name, (dtype, _) in ARRAYS.items():
+        flat = [np.ravel(getattr(graph, name)) for graph in graphs]
+        offsets = np.array([0, *accumulate(len(part) for part in flat)], np.int64)
+        values = np.concatenate(flat) if flat else np.zeros(0, dtype)
+        columns[name] = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values.astype(_stored(dtype))))
+    batch = pa.record_batch(columns)
+    kind = batch.schema.with_metadata({_VERSION_KEY: str(schema.VERSION).encode()})
+    temporary = path.with_suffix(".writing")
+    with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, kind) as writer:
+        writer.write_batch(pa.record_batch(list(columns.values()), schema=kind))
+    os.replace(temporary, path)
+
+
+def _size(graph: FaceGraph, axis: str) -> int:
+    for name, (_, axes) in ARRAYS.items():
+        if axis in axes:
+            return int(getattr(graph, name).shape[axes.index(axis)])
+    raise KeyError(axis)
+
+
+class _Shard:
+    """One memory-mapped file."""
+
+    def __init__(self, path: Path) -> None:
+        remedy = "run the parse stage again"
+        try:
+            reader = pa.ipc.open_file(pa.memory_map(str(path)))
+            version = (reader.schema.metadata or {}).get(_VERSION_KEY, b"none").decode()
+            if version != str(schema.VERSION):
+                raise ShardError(f"{path}: schema version {version}, this program reads {schema.VERSION}; {remedy}")
+            batch = reader.get_batch(0)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ShardError(f"{path}: not a complete shard ({error}); {remedy}") from None
+        self.plain = {name: batch.column(name) for name in _PLAIN}
+        self.sizes = {axis: batch.column(f"size_{axis}").to_numpy() for axis in _SIZES}
+        self.arrays = {
+            name: (batch.column(name).offsets.to_numpy(), batch.column(name).values.to_numpy().view(dtype))
+            for name, (dtype, _) in ARRAYS.items()
+        }
+
+    def __len__(self) -> int:
+        return len(self.plain["uid"])
+
+    def read(self, row: int) -> FaceGraph:
+        values: dict[str, Any] = {name: column[row].as_py() for name, column in self.plain.items()}
+        sizes = {axis: int(column[row]) for axis, column in self.sizes.items()}
+        for name, (_, axes) in ARRAYS.items():
+            offsets, flat = self.arrays[name]
+            shape = tuple(sizes[axis] if isinstance(axis, str) else axis for axis in axes)
+            values[name] = flat[offsets[row] : offsets[row + 1]].reshape(shape)
+        return FaceGraph(**values)
+
+
+class Shards(Sequence[FaceGraph]):
+    """All solids of a folder in stored order; arrays are read-only views into the mapped files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        paths = sorted(self.folder.glob(f"*{SUFFIX}"))
+        if not paths:
+            raise ShardError(f"{folder}: holds no {SUFFIX} files; run the parse stage first")
+        self._shards = [_Shard(path) for path in paths]
+        self._ends = list(accumulate(len(shard) for shard in self._shards))
+        self.uids: list[str] = [uid for shard in self._shards for uid in shard.plain["uid"].to_pylist()]
+        self.files: list[str] = [file for shard in self._shards for file in shard.plain["file"].to_pylist()]
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[k] for k in range(*i.indices(len(self)))]
+        if not -len(self) <= i < len(self):
+            raise IndexError(i)
+        i %= len(self)
+        shard = bisect_right(self._ends, i)
+        return self._shards[shard].read(i - (self._ends[shard - 1] if shard else 0))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_shards, (self.folder,)  # a data loader's process maps the files itself
+
+
+def open_shards(folder: Path | str) -> Shards:
+    """Maps every shard of the folder. Raises ShardError."""
+    return Shards(Path(folder))
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 over the names and bytes of the shards, the identity of a parsed data set."""
+    total = hashlib.sha256()
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        total.update(path.name.encode())
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()

@@ -1,0 +1,98 @@
+"""What a data set is to the parse stage: a list of files, and labels for what was read from them."""
+
+import hashlib
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import brep_mae.datasets
+from brep_mae.schema import UNLABELLED, FaceGraph
+
+STEP_SUFFIXES = (".step", ".stp")
+
+
+class SourceError(ValueError):
+    """A data set cannot be opened; the message names the path, the reason and the remedy."""
+
+
+class LabelError(ValueError):
+    """The labels do not fit the faces of a solid; the message says how."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One data set before parsing.
+
+    Args:
+        licence: of the data, as its publisher states it.
+        root: records name their file relative to this folder.
+        files: sorted.
+        face_classes, part_classes: names of the labels, () where the set has none.
+        label: fills face_label and part_label; raises LabelError where they do not fit.
+        label_files: files that hold labels of many solids.
+    """
+
+    name: str
+    licence: str
+    root: Path
+    files: list[Path]
+    face_classes: tuple[str, ...]
+    part_classes: tuple[str, ...]
+    label: Callable[[FaceGraph], FaceGraph]
+    label_files: tuple[Path, ...] = ()
+
+
+def open_source(name: str, path: str, limit: int, work: Path) -> Source:
+    """Opens the data set whose adapter is `datasets/<name>.py`.
+
+    Args:
+        path: folder or archive.
+        limit: at most so many files, 0 = all; a fair sample that is the same every time.
+        work: folder for what has to be unpacked.
+    """
+    module = f"{brep_mae.datasets.__name__}.{name}"
+    adapter = importlib.import_module(module) if importlib.util.find_spec(module) else None
+    if adapter is None or not hasattr(adapter, "open"):
+        names = [m.name for m in pkgutil.iter_modules(brep_mae.datasets.__path__)]
+        known = [n for n in names if "\ndef open(" in (Path(brep_mae.datasets.__path__[0]) / f"{n}.py").read_text()]
+        raise SourceError(f"no data set {name}; known are {', '.join(known)}")
+    source: Source = adapter.open(path, limit, work)
+    return source
+
+
+def step_files(root: Path, limit: int) -> list[Path]:
+    """The STEP files under a folder, sorted; of a larger number, those whose names hash lowest."""
+    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in STEP_SUFFIXES and p.is_file())
+    if not files:
+        raise SourceError(f"{root}: holds no {' or '.join(STEP_SUFFIXES)} file; check dataset.path")
+    if 0 < limit < len(files):
+        by_hash = sorted(files, key=lambda p: hashlib.sha256(p.relative_to(root).as_posix().encode()).digest())
+        files = sorted(by_hash[:limit])
+    return files
+
+
+def with_labels(graph: FaceGraph, by_name: Mapping[int, int], part: int = UNLABELLED) -> FaceGraph:
+    """Joins labels to faces by the name that the STEP file gives to each face, which is a number.
+
+    Args:
+        by_name: number in the name -> class; must be met by exactly one face each.
+    """
+    numbers = _numbers(graph.face_name)
+    if len(numbers) != len(by_name):
+        raise LabelError(f"{graph.file}: {len(numbers)} faces but {len(by_name)} labels")
+    if set(numbers) != set(by_name):
+        raise LabelError(f"{graph.file}: face names are not the label numbers, each once: {sorted(numbers)[:8]}...")
+    labels = np.array([by_name[number] for number in numbers], np.int16)
+    return replace(graph, face_label=labels, part_label=part)
+
+
+def _numbers(names: Iterable[str]) -> list[int]:
+    names = list(names)
+    if bad := [name for name in names if not name.isascii() or not name.isdigit()]:
+        raise LabelError(f"{len(bad)} of {len(names)} faces have no number for a name, first {bad[0]!r}")
+    return [int(name) for name in names]

@@ -1,0 +1,118 @@
+"""One HTML page that needs nothing else: figures inside, no script, no request to anywhere."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from brep_mae.report import tables
+from brep_mae.report.sources import Sources
+from brep_mae.report.tables import Table
+from brep_mae.settings import flat
+
+MAX_ROWS = 200  # of a list from a file, so that a hundred thousand rejects do not make the page unreadable
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c1e21; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
+h1, h2, h3 { line-height: 1.2; } h2 { border-bottom: 1px solid #ccc; padding-bottom: .3rem; margin-top: 3rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 14px; margin: .5rem 0; }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid #e2e2e2; text-align: right; white-space: nowrap; }
+th { border-bottom: 2px solid #888; } td:first-child, th:first-child, .text td, .text th { text-align: left; }
+.text td { white-space: normal; overflow-wrap: anywhere; }
+figure { margin: 1rem 0; } img { max-width: 100%; height: auto; } figcaption, .note { color: #555; font-size: 14px; }
+pre { background: #f4f4f4; padding: .8rem; overflow-x: auto; }
+"""
+
+
+def html_table(table: Table, text: bool = False) -> str:
+    """The table; `text` = True aligns every column left and wraps long cells."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in table.header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in table.rows)
+    note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
+    kind = ' class="text"' if text else ""
+    return (
+        f'<h3>{escape(table.title)}</h3><div class="wide"><table{kind}><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>{body}</tbody></table></div>{note}\n"
+    )
+
+
+def html_figure(png: bytes, caption: str) -> str:
+    """The picture inside the page."""
+    data, text = base64.b64encode(png).decode(), escape(caption)
+    return f'<figure><img alt="{text}" src="data:image/png;base64,{data}"><figcaption>{text}</figcaption></figure>\n'
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return ", ".join(map(_cell, value)) or "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def described(title: str, values: Mapping[str, Any]) -> list[Table]:
+    """A JSON object as tables: single values together, every list of objects as a table of its own."""
+    lists = {key: value for key, value in values.items() if _is_records(value)}
+    single = flat({key: value for key, value in values.items() if key not in lists})
+    found = [Table(title, ["", "value"], [[key, _cell(value)] for key, value in single.items()])] if single else []
+    for key, records in lists.items():
+        header = list(dict.fromkeys(column for record in records for column in record))
+        rows = [[_cell(record.get(column, "")) for column in header] for record in records[:MAX_ROWS]]
+        more = len(records) - len(rows)
+        found.append(Table(f"{title}: {key}", header, rows, f"and {more} more" if more else ""))
+    return found
+
+
+def _is_records(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(record, dict) for record in value)
+
+
+def _text_tables(found: Sequence[Table], missing: str) -> str:
+    return "".join(html_table(table, text=True) for table in found) or f"<p>{escape(missing)}</p>"
+
+
+def _methods(sources: Sources) -> list[Table]:
+    rows = []
+    for method, config in sources.checkpoints.items():
+        values = ", ".join(f"{key} {_cell(value)}" for key, value in flat(config.get("params", {})).items())
+        held = [row for row in sources.histories.get(method, []) if row["split"] == "heldout"]
+        last = ", ".join(f"{key} {_cell(value)}" for key, value in held[-1].items() if key != "split") if held else "–"
+        rows.append([method, values, last])
+    return [Table("Pretrained encoders", ["method", "settings", "held out, at the end"], rows)] if rows else []
+
+
+def page(sources: Sources, pngs: Mapping[str, bytes]) -> str:
+    """The whole report.
+
+    Args:
+        pngs: name -> figure as PNG. The part before the first "/" of the name is the section it goes to: "fewshot",
+            "methods", "continual" or "reconstructions"; the rest is its caption.
+    """
+
+    def drawn(section: str) -> str:
+        parts = [(name.partition("/"), png) for name, png in pngs.items()]
+        return "".join(html_figure(png, caption) for (head, _, caption), png in parts if head == section)
+
+    fewshot = [*tables.fewshot_tables(sources.fewshot), *tables.gain_tables(sources.fewshot)]
+    sections = {
+        "Data": _text_tables(
+            [*described("Data set", sources.dataset), *described("Parsing", sources.parsed)],
+            "There is no description of the data: run the parse stage.",
+        ),
+        "Methods": _text_tables(_methods(sources), "There are no pretrained encoders: run the pretrain stage.")
+        + drawn("methods"),
+        "Few labels": drawn("fewshot")
+        + ("".join(map(html_table, fewshot)) or "<p>There are no few-shot results: run the fewshot stage.</p>"),
+        "Task after task": html_table(tables.continual_table(sources.continual)) + drawn("continual")
+        if sources.continual
+        else "<p>There are no continual results: run the continual stage.</p>",
+        "Reconstructions": drawn("reconstructions") or "<p>No reconstructions were stored.</p>",
+        "Reproduce": "<p>From a fresh clone, everything on this page comes from</p><pre>make repro</pre>"
+        "<p>which runs <code>dvc repro</code>: the stages of <code>dvc.yaml</code> with the numbers of "
+        "<code>params.yaml</code>. What is unchanged is not run again. <code>make ui</code> shows the runs.</p>",
+    }
+    body = "".join(f"<section><h2>{escape(title)}</h2>\n{content}</section>\n" for title, content in sections.items())
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>brep_mae report</title><style>{STYLE}</style></head>\n"
+        f"<body><h1>brep_mae: pretraining on boundary representations</h1>\n{body}</body></html>\n"
+    )

@@ -1,0 +1,62 @@
+"""All that a report is made from, read from the files the earlier stages wrote. What is missing is empty."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object from a file; empty where there is no file."""
+    return _parsed(path, path.read_text()) if path.exists() else {}
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """One object per line; empty where there is no file."""
+    if not path.exists():
+        return []
+    return [_parsed(path, line) for line in path.read_text().splitlines() if line.strip()]
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: not valid JSON ({error}); run the stage that writes it again") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: an object was expected, not {type(value).__name__}")
+    return value
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Rows and descriptions of one pipeline.
+
+    Attributes:
+        histories: method -> rows {"step", "split", terms...} of its pretraining.
+        checkpoints: method -> its config.json.
+        pictures: "method/name" -> npz file with a reconstruction (see `figures.reconstruction`).
+    """
+
+    dataset: dict[str, Any] = field(default_factory=dict)
+    parsed: dict[str, Any] = field(default_factory=dict)
+    fewshot: list[dict[str, Any]] = field(default_factory=list)
+    continual: list[dict[str, Any]] = field(default_factory=list)
+    histories: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    checkpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pictures: dict[str, Path] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, data: Path, models: Path, results: Path) -> "Sources":
+        """Reads `data/parsed`, every folder of `models`, `results/fewshot` and `results/continual`."""
+        folders = sorted(path for path in models.glob("*") if path.is_dir())
+        histories = {folder.name: read_jsonl(folder / "history.jsonl") for folder in folders}
+        return cls(
+            dataset=read_json(data / "parsed" / "dataset.json"),
+            parsed=read_json(data / "parsed" / "report.json"),
+            fewshot=read_jsonl(results / "fewshot" / "runs.jsonl"),
+            continual=read_jsonl(results / "continual" / "runs.jsonl"),
+            histories={name: rows for name, rows in histories.items() if rows},
+            checkpoints={folder.name: read_json(folder / "config.json") for folder in folders},
+            pictures={f"{f.name}/{path.stem}": path for f in folders for path in sorted(f.rglob("*.npz"))},
+        )

@@ -1,0 +1,115 @@
+"""Stage render: parsed solids -> turntable frames, and a report of what could not be drawn."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import brep_mae.brep
+from brep_mae import settings
+from brep_mae.brep.reject import Reject
+from brep_mae.brep.render_pool import Rendered, RenderOptions, render_files
+from brep_mae.datasets import frames
+from brep_mae.datasets.frames import FrameWriter, open_frames
+from brep_mae.datasets.shards import Shards, open_shards
+from brep_mae.datasets.source import open_source
+from brep_mae.progress import progress
+
+WORK = Path(".work")
+DRAWN_BY = ("mesh.py", "turntable.py")
+"""Modules of `brep_mae.brep` whose change makes unfinished work worthless."""
+
+
+@dataclass(frozen=True)
+class RenderReport:
+    """What came of the parsed solids. `rejects` holds one {uid, file, reason, detail} per solid without frames."""
+
+    solids: int
+    views: int
+    size: int
+    reasons: dict[str, int]
+    rejects: list[dict[str, str]]
+
+
+def render_dataset(
+    root: Path, shards: Shards, out: Path, options: RenderOptions, workers: int, work: Path = WORK
+) -> RenderReport:
+    """Fills `out` with the frames of every solid in `shards`, in their order, and report.json; what was there goes.
+
+    Args:
+        root: the files that `shards` names are relative to it.
+        workers: processes.
+        work: finished frames wait here, so that a killed run goes on where it was.
+    """
+    folder = work / f"render-{_key(shards, options)}"
+    rejects = _fill(root, shards, folder, options, workers)
+    reasons = dict(sorted(Counter(reject["reason"] for reject in rejects).items()))
+    if len(rejects) == len(shards):
+        raise ValueError(f"{root}: none of {len(shards)} solids could be drawn: {reasons}; first {rejects[0]}")
+    report = RenderReport(len(shards) - len(rejects), options.views, options.size, reasons, rejects)
+    shutil.rmtree(out, ignore_errors=True)
+    drawn = open_frames(folder)
+    with FrameWriter(out, options.views, options.size) as writer:
+        for uid in shards.uids:
+            if uid in drawn:
+                writer.copy(drawn, uid)
+    (out / "report.json").write_text(json.dumps(vars(report), indent=1) + "\n")
+    shutil.rmtree(folder)
+    return report
+
+
+def _key(shards: Shards, options: RenderOptions) -> str:
+    """All that the frames depend on: solids by content, options, the modules that draw."""
+    total = hashlib.sha256(f"{frames.VERSION} {options.views} {options.size} {' '.join(shards.uids)}".encode())
+    for name in DRAWN_BY:
+        total.update((Path(brep_mae.brep.__path__[0]) / name).read_bytes())
+    return total.hexdigest()[:16]
+
+
+def _fill(root: Path, shards: Shards, folder: Path, options: RenderOptions, workers: int) -> list[dict[str, str]]:
+    """Draws the solids that `folder` lacks; returns those that cannot be drawn."""
+    rejects: list[dict[str, str]] = []
+    with FrameWriter(folder, options.views, options.size) as writer, progress(len(shards), "render") as advance:
+        wanted: dict[str, dict[str, int]] = {}
+        for graph in shards:
+            if graph.uid not in writer.uids:
+                wanted.setdefault(graph.file, {})[graph.uid] = graph.n_faces
+        advance(len(writer.uids), "")
+        results = render_files([root / file for file in wanted], options, workers)
+        for (file, faces), (_, found) in zip(wanted.items(), results, strict=True):
+            for uid, n_faces in faces.items():
+                solid = _matching(found, file, uid, n_faces)
+                if isinstance(solid, Rendered):
+                    writer.add(uid, solid.image, solid.face)
+                else:
+                    rejects.append({"uid": uid, "file": file, "reason": solid.reason, "detail": solid.detail})
+            advance(len(writer.uids) + len(rejects), f"{len(rejects)} left out" if rejects else "")
+    return rejects
+
+
+def _matching(found: dict[str, Rendered | Reject] | Reject, file: str, uid: str, n_faces: int) -> Rendered | Reject:
+    """The frames of `uid`, if they are those of the parsed solid."""
+    solid = found if isinstance(found, Reject) else found.get(uid)
+    if solid is None:
+        return Reject("missing", f"{file}: has changed since it was parsed; run the parse stage again")
+    if isinstance(solid, Rendered) and solid.n_faces != n_faces:
+        return Reject("internal", f"{file}: {solid.n_faces} faces drawn, {n_faces} parsed; run the parse stage again")
+    return solid
+
+
+def main() -> None:
+    params = settings.load()
+    path = "data/source" if params.dataset.name == "generated" else params.dataset.path
+    root = open_source(params.dataset.name, path, params.dataset.limit, WORK).root
+    limits = params.parse.deadline_s, params.parse.memory_mb
+    options = RenderOptions(params.render.views, params.render.size, *limits)
+    report = render_dataset(root, open_shards(Path("data/parsed")), Path("data/frames"), options, os.cpu_count() or 1)
+    left_out = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items()) or "none"
+    print(f"{report.solids} solids, {report.views} views of {report.size} x {report.size} pixels; left out: {left_out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Stage `report`: result files to tables, figures and one HTML page."""
+
+import re
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from brep_mae.report import figures, tables
+from brep_mae.report.page import page
+from brep_mae.report.sources import Sources
+from brep_mae.training import tracking
+
+
+def draw(sources: Sources) -> dict[str, Figure]:
+    """Every figure there are results for, named "section/caption" as the page wants them."""
+    drawn: dict[str, Figure] = {}
+    for task in dict.fromkeys(row["task"] for row in sources.fewshot):
+        for score in tables.SCORES:
+            if any(row["task"] == task and score in row for row in sources.fewshot):
+                drawn[f"fewshot/{task} {score}"] = figures.fewshot_curves(sources.fewshot, task, score)
+    for method, rows in sources.histories.items():
+        if any(row["split"] == "heldout" for row in rows):
+            drawn[f"methods/{method} held-out loss"] = figures.loss_curves({method: rows})
+    if sources.continual:
+        drawn["continual/accuracy after each task"] = figures.continual_matrices(sources.continual)
+    for name, path in sources.pictures.items():
+        if (figure := figures.reconstruction(path)) is not None:
+            drawn[f"reconstructions/{name}"] = figure
+    return drawn
+
+
+def main(root: Path = Path(".")) -> None:
+    """Reads data/parsed, models and results; writes results/report."""
+    sources = Sources.read(root / "data", root / "models", root / "results")
+    out = root / "results" / "report"
+    out.mkdir(parents=True, exist_ok=True)
+    fewshot = [*tables.fewshot_tables(sources.fewshot), *tables.gain_tables(sources.fewshot)]
+    continual = [tables.continual_table(sources.continual)] if sources.continual else []
+    for name, found in (("fewshot", fewshot), ("continual", continual)):
+        (out / f"{name}.md").write_text("\n".join(table.markdown() for table in found) or f"No {name} results.\n")
+    pngs = {name: figures.png(figure) for name, figure in draw(sources).items()}
+    (out / "index.html").write_text(page(sources, pngs))
+    for name, png in pngs.items():
+        (out / (re.sub(r"[^\w\-]+", "_", name) + ".png")).write_bytes(png)
+
+    with tracking.run("report", "report", {}) as tracker:
+        for row in tables.summarise(sources.fewshot, ("task", "encoder", "mode", "shots"), tuple(tables.SCORES)):
+            names = {score: f"{row['task']}/{row['encoder']}/{row['mode']}/{score}" for score in tables.SCORES}
+            means = {names[score]: row[f"{score}_mean"] for score in tables.SCORES if row[f"{score}_n"]}
+            tracker.log_metrics(means, step=row["shots"])
+        for path in sorted(out.iterdir()):
+            tracker.log_file(path, "figures" if path.suffix == ".png" else "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+import pickle
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from brep_mae.datasets.mfcad import FACE_CLASSES, read_face_truth
+from brep_mae.datasets.source import LabelError, SourceError, open_source
+from tests.records import record
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "mfcad"
+    (root / "step").mkdir(parents=True)
+    for name in "abc":
+        (root / "step" / f"{name}.step").write_text(name)
+        (root / "step" / f"{name}.face_truth").write_bytes(pickle.dumps([15, 0, 3], protocol=3))
+    return root
+
+
+def test_labels_are_joined_by_the_name_of_the_face(folder):
+    source = open_source("mfcad", str(folder), 0, folder / ".work")
+    graph = record(file="step/a.step", face_name=["2", "0", "1"])
+    assert source.label(graph).face_label.tolist() == [3, 15, 0]
+    assert source.face_classes[15] == "stock" and len(set(FACE_CLASSES)) == 16
+    assert source.licence == "MIT" and source.part_classes == ()
+
+
+@pytest.mark.parametrize(
+    "names, reason",
+    [(["0", "1"], "2 faces but 3 labels"), (["0", "1", "1"], "each once"), (["0", "1", ""], "no number for a name")],
+)
+def test_labels_that_do_not_fit_are_refused_with_the_reason(folder, names, reason):
+    source = open_source("mfcad", str(folder), 0, folder / ".work")
+    with pytest.raises(LabelError, match=reason):
+        source.label(record(file="step/a.step", faces=len(names), face_name=names))
+    (folder / "step" / "a.face_truth").unlink()
+    with pytest.raises(LabelError, match="missing"):
+        source.label(record(file="step/a.step", face_name=["0", "1", "2"]))
+
+
+class Attack:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self):
+        return Path.touch, (self.target,)
+
+
+def test_a_malicious_pickle_does_not_run(tmp_path):
+    (tmp_path / "evil.face_truth").write_bytes(pickle.dumps([15, Attack(tmp_path / "ran")]))
+    with pytest.raises(LabelError, match=r"evil\.face_truth"):
+        read_face_truth(tmp_path / "evil.face_truth")
+    assert not (tmp_path / "ran").exists()
+    pickle.loads((tmp_path / "evil.face_truth").read_bytes())  # noqa: S301  (the attack is a real one)
+    assert (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("content", [{"a": 1}, [16], [-1], [1.0], [True], "text"])
+def test_anything_but_a_list_of_classes_is_refused(tmp_path, content):
+    (tmp_path / "x.face_truth").write_bytes(pickle.dumps(content))
+    with pytest.raises(LabelError, match=r"x\.face_truth"):
+        read_face_truth(tmp_path / "x.face_truth")
+
+
+def test_an_archive_is_unpacked_once(folder, tmp_path):
+    archive, work = tmp_path / "mfcad.tar.xz", tmp_path / "work"
+    with tarfile.open(archive, "w:xz") as tar:
+        tar.add(folder, "mfcad")
+    source = open_source("mfcad", str(archive), 0, work)
+    assert [p.name for p in source.files] == ["a.step", "b.step", "c.step"]
+    assert source.label(record(file=source.files[0].relative_to(source.root).as_posix(), face_name=list("012")))
+    source.files[0].write_text("kept")
+    assert open_source("mfcad", str(archive), 0, work).files[0].read_text() == "kept"
+    assert not list(work.glob("*.unpacking"))
+
+
+def test_an_archive_that_reaches_outside_is_refused(tmp_path):
+    archive = tmp_path / "bad.tar"
+    (tmp_path / "x.step").write_text("x")
+    with tarfile.open(archive, "w") as tar:
+        tar.add(tmp_path / "x.step", "../outside.step")
+    with pytest.raises(tarfile.FilterError):
+        open_source("mfcad", str(archive), 0, tmp_path / "work")
+    assert not (tmp_path / "outside.step").exists()
+
+
+def test_a_limit_is_a_sample_that_stays_the_same_and_grows(folder):
+    few = open_source("mfcad", str(folder), 1, folder).files
+    more = open_source("mfcad", str(folder), 2, folder).files
+    assert len(few) == 1 and len(more) == 2 and set(few) < set(more)
+
+
+def test_an_unknown_data_set_lists_the_known_ones(tmp_path):
+    with pytest.raises(SourceError, match=r"no data set mfcat; known are .*generated.*mfcad.*solids"):
+        open_source("mfcat", "", 0, tmp_path)
+    with pytest.raises(SourceError, match="known are"):
+        open_source("shards", "", 0, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mfcad", "solids", "generated"])
+def test_a_path_that_is_not_there_is_named(tmp_path, name):
+    with pytest.raises(SourceError, match="absent"):
+        open_source(name, str(tmp_path / "absent"), 0, tmp_path)

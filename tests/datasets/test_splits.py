@@ -1,0 +1,47 @@
+from collections import Counter
+
+import pytest
+
+from brep_mae.datasets.splits import make_split, read_split, write_split
+
+
+def files(count: int, solids: int = 1) -> dict[str, str]:
+    return {f"{i:04d}#{k}": f"step/{i:04d}.step" for i in range(count) for k in range(solids)}
+
+
+def test_shares_hold_and_every_solid_is_on_one_side():
+    split = make_split(files(4000), validation=0.1, test=0.2)
+    assert sorted(uid for uids in split.values() for uid in uids) == sorted(files(4000))
+    assert len(split["validation"]) == pytest.approx(400, abs=80)
+    assert len(split["test"]) == pytest.approx(800, abs=100)
+
+
+def test_solids_of_one_file_stay_together():
+    split = make_split(files(50, solids=4), validation=0.2, test=0.2)
+    for uids in split.values():
+        assert set(Counter(uid.split("#")[0] for uid in uids).values()) <= {4}
+
+
+def test_new_files_move_no_old_one():
+    old, new = make_split(files(100), 0.2, 0.2), make_split(files(300), 0.2, 0.2)
+    assert all(set(old[side]) <= set(new[side]) for side in old)
+
+
+@pytest.mark.parametrize("count", [3, 4, 7])
+def test_small_sets_leave_no_side_empty(count):
+    split = make_split(files(count), validation=0.1, test=0.1)
+    assert all(split.values()) and sum(map(len, split.values())) == count
+
+
+def test_a_split_reads_as_written(tmp_path):
+    split = make_split(files(30), 0.2, 0.2)
+    write_split(tmp_path / "split.json", split)
+    assert read_split(tmp_path / "split.json") == split
+    (tmp_path / "bad.json").write_text('{"train": []}')
+    with pytest.raises(ValueError, match=r"bad\.json"):
+        read_split(tmp_path / "bad.json")
+
+
+def test_shares_that_leave_nothing_to_train_on_are_refused():
+    with pytest.raises(ValueError, match="nothing to train on"):
+        make_split(files(3), 0.5, 0.5)

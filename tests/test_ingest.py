@@ -1,0 +1,156 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from brep_mae import ingest
+from brep_mae.cli import main
+from brep_mae.datasets.shards import open_shards
+from brep_mae.datasets.source import LabelError, Source, open_source
+from brep_mae.datasets.splits import read_split
+from brep_mae.settings import ParseParams, SplitParams
+from tests.brep.solids import box, write_step
+
+PARSE = ParseParams(grid=4, field_pool=16, field_samples=4, deadline_s=60, memory_mb=2000)
+SPLIT = SplitParams(validation=0.2, test=0.2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Eight boxes, one file that is no STEP file, one copy of the first."""
+    root = tmp_path_factory.mktemp("steps")
+    for i in range(8):
+        write_step(root / f"{i}.step", box(1, 2, i + 1))
+    (root / "3bad.step").write_text("no STEP")
+    shutil.copyfile(root / "0.step", root / "copy.step")
+    return root
+
+
+def fails_on_two(graph):
+    if graph.file == "2.step":
+        raise LabelError("2.step: on purpose")
+    return replace(graph, face_label=np.arange(6, dtype=np.int16))
+
+
+def content(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+def test_every_file_is_a_record_or_a_counted_reject(folder, tmp_path):
+    source = replace(open_source("solids", str(folder), 0, tmp_path), label=fails_on_two)
+    out = tmp_path / "out"
+    report = ingest.parse_dataset(source, out, PARSE, SPLIT, 2, tmp_path / "work")
+    assert (report.files, report.solids, report.faces, report.arcs) == (10, 7, 42, 168)
+    assert report.reasons == {"duplicate": 1, "label_mismatch": 1, "unreadable": 1}
+    assert [r["file"] for r in report.rejects] == ["2.step", "3bad.step", "copy.step"]
+    assert "0.step" in report.rejects[2]["detail"]
+    shards = open_shards(out)
+    assert shards.files == [f"{i}.step" for i in (0, 1, 3, 4, 5, 6, 7)]
+    assert shards[0].face_label.tolist() == list(range(6))
+    sides = read_split(out / "split.json").values()
+    assert sorted(uid for uids in sides for uid in uids) == sorted(shards.uids)
+    stored = json.loads((out / "report.json").read_text())
+    assert stored["rejects"] == report.rejects and "solids_per_s" not in stored
+    about = json.loads((out / "dataset.json").read_text())
+    assert (about["name"], about["licence"], about["parse"]["grid"]) == ("solids", "unknown", 4)
+    assert not list((tmp_path / "work").iterdir())
+
+
+RUN = """
+import sys
+from pathlib import Path
+from brep_mae import ingest
+from brep_mae.datasets.source import open_source
+from tests.test_ingest import PARSE, SPLIT
+if __name__ == "__main__":
+    ingest.FILES_PER_SHARD = 2
+    folder, out, work, workers = sys.argv[1:]
+    source = open_source("solids", folder, 0, Path(work))
+    ingest.parse_dataset(source, Path(out), PARSE, SPLIT, int(workers), Path(work))
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(folder, tmp_path, monkeypatch):
+    script = tmp_path / "run.py"
+    script.write_text(RUN)
+    work, out = tmp_path / "work", tmp_path / "out"
+    environment = os.environ | {"PYTHONPATH": os.getcwd()}
+    arguments = [sys.executable, str(script), str(folder), str(out), str(work), "1"]
+    process = subprocess.Popen(arguments, env=environment, start_new_session=True)
+    limit = time.monotonic() + 60
+    while not list(work.glob("parse-*/*.done")) and time.monotonic() < limit:
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not out.exists()
+    (unfinished,) = work.glob("parse-*")
+    finished = {path.stem for path in unfinished.glob("*.done")}
+    assert finished and len(finished) < 5
+    before = {path.name: path.stat().st_mtime_ns for path in unfinished.iterdir()}
+
+    parsed = []
+    real = ingest.parse_files
+
+    def watched(files, options, workers):
+        parsed.extend(files)
+        now = {path.name: path.stat().st_mtime_ns for path in unfinished.iterdir()}
+        assert now == before
+        return real(files, options, workers)
+
+    monkeypatch.setattr(ingest, "parse_files", watched)
+    monkeypatch.setattr(ingest, "FILES_PER_SHARD", 2)
+    source = open_source("solids", str(folder), 0, tmp_path)
+    resumed = ingest.parse_dataset(source, out, PARSE, SPLIT, 2, work)
+    kept = [path for i, path in enumerate(source.files) if f"{i // 2:05d}" in finished]
+    assert not set(parsed) & set(kept) and len(parsed) == 10 - len(kept)
+    assert resumed.solids == 8
+
+    monkeypatch.setattr(ingest, "parse_files", real)
+    ingest.parse_dataset(source, tmp_path / "again", PARSE, SPLIT, 1, tmp_path / "work2")
+    assert content(out) == content(tmp_path / "again")
+
+
+def test_other_settings_or_files_do_not_take_up_old_shards(folder, tmp_path):
+    source = open_source("solids", str(folder), 0, tmp_path)
+    key = ingest._key(source, PARSE)
+    assert ingest._key(source, PARSE) == key
+    assert ingest._key(source, PARSE.model_copy(update={"grid": 5})) != key
+    assert ingest._key(replace(source, files=source.files[1:]), PARSE) != key
+
+
+def test_nothing_but_rejects_is_an_error(tmp_path):
+    (tmp_path / "bad.step").write_text("no STEP")
+    source = Source("solids", "unknown", tmp_path, [tmp_path / "bad.step"], (), (), lambda graph: graph)
+    with pytest.raises(ValueError, match="unreadable"):
+        ingest.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 1, tmp_path / "work")
+
+
+def test_the_command_line_parses_and_inspects(folder, tmp_path):
+    run = CliRunner().invoke
+    out = str(tmp_path / "out")
+    files = [str(folder / f"{i}.step") for i in (1, 2)]
+    done = run(main, ["parse", *files, "--out", out, "--workers", "1", "--grid", "4", "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["solids"] == 2
+    done = run(main, ["inspect", out, "--json"])
+    assert json.loads(done.stdout) == {
+        "path": out,
+        "solids": 2,
+        "faces": 12,
+        "arcs": 48,
+        "seam_arcs": 0,
+        "surfaces": {"plane": 12},
+        "curves": {"line": 48},
+        "convexity": {"convex": 48},
+    }
+    done = run(main, ["inspect", str(folder / "3bad.step")])
+    assert done.exit_code == 1 and "unreadable" in done.output
