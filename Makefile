@@ -28,5 +28,10 @@ test: setup
 ui: setup
 	brep-mae ui
 
+# The same graph on MFCAD, as an experiment on top of params.yaml; the results replace those in data/, models/ and
+# results/ until `git checkout params.yaml dvc.lock && dvc checkout`.
+MFCAD ?= ../shared/data/mfcad.tar.xz
 mfcad: setup
-	pipelines/mfcad.sh
+	dvc exp run --name mfcad \
+	    -S dataset.name=mfcad -S dataset.path=$(MFCAD) -S dataset.limit=2400 \
+	    -S 'fewshot.shots=[1,10,100]'

@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
-from brep_mae.brep.classes import FACE_CLASSES, PART_CLASSES
-from brep_mae.brep.draw import Part, draw_part
-from brep_mae.brep.step_writer import write_step
+from brep_mae.brep.machined.classes import FACE_CLASSES, PART_CLASSES
+from brep_mae.brep.machined.draw import Part, draw_part
+from brep_mae.brep.machined.step_writer import write_step
 
 __all__ = ["FACE_CLASSES", "PART_CLASSES", "GenerateReport", "Part", "draw_part", "generate"]
 

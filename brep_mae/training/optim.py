@@ -16,7 +16,7 @@ def adamw(model: nn.Module, lr: float, weight_decay: float) -> torch.optim.AdamW
     decayed = [p for n, p in trained if p.ndim > 1 and not n.endswith("token")]
     rest = [p for n, p in trained if p.ndim <= 1 or n.endswith("token")]
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=lr, betas=BETAS)
+    return torch.optim.AdamW(groups, lr=lr, betas=BETAS, fused=True)
 
 
 def lr_at(step: int, steps: int, peak: float, params: PretrainParams) -> float:

@@ -118,7 +118,7 @@ def fine_tune(
     torch.manual_seed(seed)
     backbone, head = copy.deepcopy(backbone).train(), nn.Linear(backbone.dim, task.n_classes)
     groups = [{"params": backbone.parameters(), "lr": params.lr}, {"params": head.parameters(), "lr": params.head_lr}]
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.05)
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.05, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, [params.lr, params.head_lr], total_steps=params.steps, pct_start=0.2
     )

@@ -15,9 +15,20 @@ from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt
 from OCP.GProp import GProp_GProps
 from OCP.STEPControl import STEPControl_Reader
 
-from brep_mae.brep import draw
 from brep_mae.brep.generate import FACE_CLASSES, PART_CLASSES, draw_part, generate
-from brep_mae.brep.labelled import LabelledSolid, Rejected, chamfer, check, cut, edges, faces, fillet, fuse, only_solid
+from brep_mae.brep.machined import draw
+from brep_mae.brep.machined.labelled import (
+    LabelledSolid,
+    Rejected,
+    chamfer,
+    check,
+    cut,
+    edges,
+    faces,
+    fillet,
+    fuse,
+    only_solid,
+)
 
 SOLIDS, SEED = 14, 11
 

@@ -15,12 +15,23 @@ from OCP.GeomAbs import GeomAbs_CurveType
 from OCP.GProp import GProp_GProps
 from OCP.TopoDS import TopoDS_Edge, TopoDS_Solid
 
-from brep_mae.brep.classes import FACE_CLASSES, PART_CLASSES
-from brep_mae.brep.features import FEATURES
-from brep_mae.brep.fitting import place
-from brep_mae.brep.labelled import LabelledSolid, Rejected, chamfer, check, cut, edges, faces, fillet, fuse, members
-from brep_mae.brep.sites import Site
-from brep_mae.brep.stocks import FAMILIES, Stock
+from brep_mae.brep.machined.classes import FACE_CLASSES, PART_CLASSES
+from brep_mae.brep.machined.features import FEATURES
+from brep_mae.brep.machined.fitting import place
+from brep_mae.brep.machined.labelled import (
+    LabelledSolid,
+    Rejected,
+    chamfer,
+    check,
+    cut,
+    edges,
+    faces,
+    fillet,
+    fuse,
+    members,
+)
+from brep_mae.brep.machined.sites import Site
+from brep_mae.brep.machined.stocks import FAMILIES, Stock
 
 MAX_FEATURES = 6
 MAX_ATTEMPTS = 100

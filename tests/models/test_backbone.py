@@ -1,0 +1,28 @@
+"""Features of faces read off images, and messages that flow the right way."""
+
+import torch
+
+from brep_mae.datasets.batch import Frames
+from brep_mae.models.backbone import pool_patches
+from brep_mae.models.blocks import Messages
+
+
+def test_a_face_is_the_mean_of_its_patches_weighted_by_pixels():
+    face = torch.full((2, 1, 4, 4), -1)
+    face[0, 0, 0, 0] = 0  # one pixel of face 0 in patch 0
+    face[0, 0, 0, 2:4] = 0  # and two in patch 1
+    face[1, 0, 3, 3] = 1  # solid 1: face 1 in patch 3, face 0 nowhere
+    patches = torch.arange(8.0).view(2, 1, 4, 1)
+    out = pool_patches(patches, Frames(torch.zeros(2, 1, 3, 4, 4), face), torch.tensor([1, 2]))
+    assert torch.allclose(out[:, 0], torch.tensor([(0 * 1 + 1 * 2) / 3, 0.0, 7.0]))
+
+
+def test_a_face_hears_the_arcs_that_leave_it():
+    """An arc's content is written in the frame of its source, so the source must receive it."""
+    torch.manual_seed(0)
+    layer = Messages(4, 3)
+    x, arcs = torch.randn(1, 3, 4), torch.randn(1, 3)
+    index = torch.tensor([[0], [1]])
+    before, after = layer(x, index, arcs), layer(x, index, arcs + 1)
+    assert not torch.allclose(before[0, 0], after[0, 0])
+    assert torch.equal(before[0, 1:], after[0, 1:])

@@ -1,0 +1,115 @@
+"""The stage that pretrains: killed in the middle it goes on where it was, and ends with the same losses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import yaml
+
+from brep_mae.datasets.splits import read_split, write_split
+from brep_mae.training.checkpoint import load_backbone, sha256
+from brep_mae.training.embed import embed
+from tests.conftest import TOP
+from tests.stored import store
+from tests.synthetic import GRID
+
+STEPS = 60
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A folder with stored solids and a params.yaml of tiny networks."""
+
+    def make(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        uids = store(folder / "data")
+        facts = {"face_classes": ["a", "b", "c"], "part_classes": ["p", "q"], "parse": {"grid": GRID}, "digest": "d"}
+        (folder / "data/parsed/dataset.json").write_text(json.dumps(facts))
+        write_split(folder / "data/parsed/split.json", {"train": uids[:10], "validation": uids[10:], "test": uids[10:]})
+        params = yaml.safe_load((TOP / "params.yaml").read_text())
+        tiny = {"dim": 32, "depth": 1, "heads": 2}
+        params["methods"]["mae_faces"] |= {"steps": STEPS, "batch": 4, "size": tiny, "decoder": tiny}
+        params["pretrain"] |= {"log_every": 5, "checkpoint_every": 5}
+        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        return folder
+
+    return make
+
+
+def start(folder: Path) -> subprocess.Popen:
+    environment = os.environ | {"PYTHONPATH": str(TOP), "OMP_NUM_THREADS": "1", "DVC_ROOT": str(folder)}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "pipelines.pretrain", "mae_faces"], cwd=folder, env=environment
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(project):
+    """A project in which the stage has run through."""
+    folder = project("whole")
+    assert start(folder).wait() == 0
+    return folder
+
+
+def test_kill_9_and_again_gives_the_losses_of_an_uninterrupted_run(project, whole):
+    cut = project("cut")
+    process = start(cut)
+    while not list(cut.glob(".work/pretrain-*/state.pt")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (cut / "models/mae_faces/model.safetensors").exists()
+    (state,) = cut.glob(".work/pretrain-*/state.pt")
+    changed = state.stat().st_mtime_ns
+    assert start(cut).wait() == 0
+
+    def rows(folder):
+        return [json.loads(line) for line in (folder / "models/mae_faces/history.jsonl").read_text().splitlines()]
+
+    a, b = rows(whole), rows(cut)
+    assert [r["step"] for r in a] == [r["step"] for r in b] and a[-1]["step"] == STEPS
+    for left, right in zip(a, b, strict=True):
+        assert right == pytest.approx(left, abs=1e-6)
+    assert changed and not state.exists(), "the unfinished work is gone once the outputs are there"
+    assert (cut / "models/mae_faces/reconstruction.npz").exists()
+
+
+CLEAN = """
+import mlflow, pandas, sys
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
+(model,) = mlflow.search_logged_models(output_format="list")
+loaded = mlflow.pyfunc.load_model(model.model_uri)
+rows = [["data/parsed", "", uid] for uid in sys.argv[1:]]
+print(loaded.predict(pandas.DataFrame(rows, columns=["shards", "frames", "uid"])).to_json(orient="values"))
+"""
+
+
+def test_the_logged_model_loads_in_a_clean_process_and_reproduces_its_embeddings(whole):
+    uids = read_split(whole / "data/parsed/split.json")["test"][:3]
+    command = [sys.executable, "-W", "ignore", "-c", CLEAN, *uids]
+    done = subprocess.run(command, cwd=whole, capture_output=True, text=True, check=True)
+    rows = json.loads(done.stdout.splitlines()[-1])
+    assert [row[0] for row in rows] == uids
+    expected = embed(load_backbone(whole / "models/mae_faces"), whole / "data/parsed", None, uids)
+    np.testing.assert_allclose([row[1:] for row in rows], expected, atol=1e-6)
+
+
+def test_the_run_holds_flat_numbers_each_loss_term_and_the_checkpoint_hash(whole):
+    client = mlflow.MlflowClient(f"sqlite:///{whole / 'mlflow.db'}")
+    (experiment,) = [e for e in client.search_experiments() if e.name == "brep_mae"]
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+    assert run.data.params["method.mask_ratio"] == "0.5" and run.data.params["data.digest"] == "d"
+    for term in ("point", "normal", "inside", "size", "surface"):
+        assert f"heldout/uvgrid.{term}" in run.data.metrics
+    assert run.data.tags["ckpt_sha256"] == sha256(whole / "models/mae_faces/model.safetensors")
+    assert "figures/reconstruction.png" in [f.path for f in client.list_artifacts(run.info.run_id, "figures")]
