@@ -60,9 +60,10 @@ def main() -> None:
     work = work_folder("continual", p.model_dump(), data.digest, weights)
     flat = settings.flat({"continual": p}) | {"data.digest": data.digest}
     with tracking.run("continual", "continual", flat, {"ckpt_sha256": weights}) as tracker:
-        jobs: dict[str, tuple[Any, ...]] = {
-            f"{mode}-{seed}": (mode, seed) for seed in range(p.seeds) for mode in (*SUPERMASKS, *BASELINES)
-        }
+        modes = (*SUPERMASKS, *BASELINES) if data.face_classes else ()
+        if not modes:
+            print("continual: this data set has no face classes, so there are no tasks to learn")
+        jobs: dict[str, tuple[Any, ...]] = {f"{m}-{seed}": (m, seed) for seed in range(p.seeds) for m in modes}
         rows = [row for found in run_jobs(one, jobs, work, p.workers, "continual").values() for row in found]
         out = RESULTS / "continual"
         out.mkdir(parents=True, exist_ok=True)

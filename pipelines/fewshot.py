@@ -53,6 +53,8 @@ def main() -> None:
     work = work_folder("fewshot", params.fewshot.model_dump(), data.digest, hashes)
     flat = settings.flat({"fewshot": params.fewshot}) | {"data.digest": data.digest}
     with tracking.run("fewshot", "fewshot", flat) as tracker:
+        if not data.face_classes and not data.part_classes:
+            print("few-shot: this data set has no labels, so there is nothing to score")
         jobs: dict[str, tuple[Any, ...]] = {
             f"{s.name if s else 'majority'}-{seed}": (s, seed)
             for seed in range(params.fewshot.seeds)

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 from brep_mae import settings
 from brep_mae.datasets.source import SourceError
 
 OUT = Path("data/source")
+WORK = Path(".work")
 
 
 def manifest(path: Path) -> list[dict[str, str | int]]:
@@ -27,12 +29,20 @@ def manifest(path: Path) -> list[dict[str, str | int]]:
 
 def main() -> None:
     params = settings.load()
-    OUT.mkdir(parents=True, exist_ok=True)
     if params.dataset.name == "generated":
-        from brep_mae.brep.generate import generate
+        from brep_mae.brep.generate import GENERATOR_VERSION, generate
 
-        generate(OUT, params.generate.solids, params.generate.seed, os.cpu_count() or 1)
+        # DVC deletes the output before the stage runs: what is to be resumed is made elsewhere and moved when whole.
+        seed, solids = params.generate.seed, params.generate.solids
+        unfinished = WORK / f"generate-{GENERATOR_VERSION}-{seed}-{solids}"
+        report = generate(unfinished, solids, seed, os.cpu_count() or 1)
+        shutil.rmtree(OUT, ignore_errors=True)
+        OUT.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(unfinished, OUT)
+        rejected = ", ".join(f"{count} {reason}" for reason, count in report.rejected.items()) or "none"
+        print(f"{report.solids} solids from {report.attempts} attempts; drawn again: {rejected}")
     else:
+        OUT.mkdir(parents=True, exist_ok=True)
         (OUT / "manifest.json").write_text(json.dumps(manifest(Path(params.dataset.path)), indent=1) + "\n")
 
 

@@ -9,23 +9,19 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
-from rich.text import Text
-
 from brep_mae.brep.machined.classes import FACE_CLASSES, PART_CLASSES
 from brep_mae.brep.machined.draw import Part, draw_part
 from brep_mae.brep.machined.step_writer import write_step
+from brep_mae.progress import progress
 
 __all__ = ["FACE_CLASSES", "PART_CLASSES", "GenerateReport", "Part", "draw_part", "generate"]
 
@@ -78,10 +74,11 @@ def generate(out: Path, solids: int, seed: int, workers: int = 1) -> GenerateRep
     if known and max(known) >= solids:
         raise ValueError(f"{out}: holds part {max(known)}, beyond the {solids} asked for; use another folder")
     todo = [i for i in range(solids) if i not in known]
-    with _progress(solids, done=len(known)) as advance:
+    with progress(solids, "generate") as advance:
+        advance(len(known), "")
         for record in _make_all(out, seed, todo, workers):
             known[_index(record)] = record
-            advance()
+            advance(len(known), "")
     records = [known[i] for i in range(solids)]
     _write(out / "labels.jsonl", "".join(json.dumps(record) + "\n" for record in records))
     _write(out / "classes.json", json.dumps({"face": FACE_CLASSES, "part": PART_CLASSES}, indent=1) + "\n")
@@ -149,17 +146,3 @@ def _write(path: Path, text: str) -> None:
     partial_file = path.with_name(path.name + ".partial")
     partial_file.write_text(text)
     os.replace(partial_file, path)
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f} solids/s" if task.speed else "")
-
-
-@contextmanager
-def _progress(solids: int, done: int) -> Iterator[Any]:
-    """Shows how far the run is, on stderr; gives a function that counts one more part."""
-    columns = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("parts", total=solids, completed=done)
-        yield partial(progress.advance, task)

@@ -181,7 +181,7 @@ class _Worker:
             late = isinstance(error, TimeoutError)
             if self.file is None:
                 self.stop()
-                raise RuntimeError("a parse worker died while it was starting") from None
+                raise RuntimeError("a worker died while it was starting") from None
             if not late:
                 self._process.join(5)  # its end of the pipe closes a moment before it is gone
             code = self._process.exitcode

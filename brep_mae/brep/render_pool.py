@@ -79,4 +79,4 @@ def render_files(
     Raises:
         RuntimeError: workers cannot even start.
     """
-    return run_files(files, options, workers, render_file)
+    return run_files(files, options, workers, render_file, preload="brep_mae.brep.turntable")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from brep_mae.schema import INSIDE, NORMAL, POINT
+from brep_mae.schema import NORMAL, POINT
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,14 @@ class Pose:
 def pose_of(grid: Tensor) -> Pose:
     """Pose of each face from its own UV-grid alone. Shapes: (F, U, V, 7) -> F poses.
 
+    All samples of the parameter box count, inside or not: a thin ring may have a single sample inside, and no size.
     Where the mean normal vanishes (a full cylinder, a sphere) the mean chord along v takes its place: it is the axis.
     """
     points, normals = grid[..., POINT], grid[..., NORMAL]
-    inside = grid[..., INSIDE : INSIDE + 1]
-    weight = torch.where(inside.sum((1, 2), keepdim=True) > 0, inside, torch.ones_like(inside))
-    weight = weight / weight.sum((1, 2), keepdim=True)
-    center = (weight * points).sum((1, 2))
-    offset = points - center[:, None, None]
-    size = (weight * offset.square().sum(-1, keepdim=True)).sum((1, 2, 3)).sqrt().clamp(min=1e-4)
+    center = points.mean((1, 2))
+    size = (points - center[:, None, None]).square().sum(-1).mean((1, 2)).sqrt().clamp(min=1e-4)
 
-    normal = (weight * normals).sum((1, 2))
+    normal = normals.mean((1, 2))
     along_v = (points[:, :, -1] - points[:, :, 0]).mean(1)
     along_u = (points[:, 1:] - points[:, :-1])[:, 0].mean(1)
     n = F.normalize(torch.where(normal.norm(dim=1, keepdim=True) > 0.05, normal, along_v), dim=1, eps=1e-9)
