@@ -13,7 +13,7 @@ N_FACES = [6, 9, 4, 12, 7, 5, 8, 10]
 def store(folder: Path, solids: int = 16) -> list[str]:
     """Writes `solids` graphs to folder/parsed and their frames to folder/frames; returns the uids."""
     graphs = [make_graph(N_FACES[i % len(N_FACES)], seed=i) for i in range(solids)]
-    (folder / "parsed").mkdir()
+    (folder / "parsed").mkdir(parents=True)
     write_shard(folder / "parsed" / "00000.arrow", graphs)
     with FrameWriter(folder / "frames", views=2, size=16) as frames:
         for i, graph in enumerate(graphs):

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -103,20 +102,44 @@ def _features(backbone: Backbone, batches: list[Batch]) -> list[Features]:
     return [backbone(b) for b in batches]
 
 
-def probe(task: FewshotTask, train: _Table, test: _Table) -> np.ndarray:
-    """Classes (R,) from a logistic regression on standardised frozen features; a single class is simply repeated."""
-    if len(np.unique(train.y)) == 1:
-        return np.full(len(test.y), train.y[0])
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
-    return model.fit(train.x, train.y).predict(test.x)
+NEVER = -20.0
+"""Logit of a class that no labelled row shows."""
+
+
+def probe(task: FewshotTask, train: _Table) -> nn.Linear:
+    """Logistic regression on standardised frozen features, as one linear layer on the features as they are."""
+    head = nn.Linear(train.x.shape[1], task.n_classes)
+    classes = np.unique(train.y)
+    weight, bias = np.zeros((task.n_classes, train.x.shape[1])), np.full(task.n_classes, NEVER)
+    bias[classes] = 0.0
+    if len(classes) > 1:
+        scale = StandardScaler().fit(train.x)
+        model = LogisticRegression(max_iter=200, tol=1e-3).fit(scale.transform(train.x), train.y)
+        one = len(classes) == 2  # scikit-learn keeps a single row then: that of the second class
+        weight[classes[1:] if one else classes] = model.coef_ / scale.scale_
+        bias[classes[1:] if one else classes] = model.intercept_ - model.coef_ @ (scale.mean_ / scale.scale_)
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(weight))
+        head.bias.copy_(torch.from_numpy(bias))
+    return head
 
 
 def fine_tune(
-    task: FewshotTask, backbone: Backbone, data: Solids, uids: list[str], params: FewshotParams, seed: int
+    task: FewshotTask,
+    backbone: Backbone,
+    head: nn.Linear,
+    data: Solids,
+    uids: list[str],
+    params: FewshotParams,
+    seed: int,
 ) -> tuple[Backbone, nn.Linear]:
-    """A trained copy of the backbone and its head, after `params.steps` steps on the labelled solids."""
+    """Trained copies of the backbone and its head, after `params.steps` steps on the labelled solids.
+
+    The head starts from the probe: a random one would first pull the features apart (Kumar et al. 2022,
+    arXiv:2202.10054).
+    """
     torch.manual_seed(seed)
-    backbone, head = copy.deepcopy(backbone).train(), nn.Linear(backbone.dim, task.n_classes)
+    backbone, head = copy.deepcopy(backbone).train(), copy.deepcopy(head)
     groups = [{"params": backbone.parameters(), "lr": params.lr}, {"params": head.parameters(), "lr": params.head_lr}]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.05, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -167,13 +190,13 @@ def compare(
             for mode in ("frozen", "finetuned"):
                 began = time.perf_counter()
                 if mode == "frozen":
+                    head = probe(task, labelled)
                     table = _Table(task, test_batches, frozen_test)
-                    predicted = probe(task, labelled, table)
                 else:
-                    tuned, head = fine_tune(task, backbone, data, order[:shots], params, seed)
+                    tuned, head = fine_tune(task, backbone, head, data, order[:shots], params, seed)
                     table = _Table(task, test_batches, _features(tuned, test_batches))
-                    with torch.no_grad():
-                        predicted = head(torch.from_numpy(table.x)).argmax(1).numpy()
+                with torch.no_grad():
+                    predicted = head(torch.from_numpy(table.x)).argmax(1).numpy()
                 yield {
                     "task": task.name,
                     "encoder": source.name,

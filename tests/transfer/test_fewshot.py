@@ -85,7 +85,7 @@ def test_fine_tuning_leaves_the_given_backbone_alone(setup):
     backbone = EncoderSource("mae_faces", "faces", folder / "mae_faces", True).backbone(0)
     before = {k: v.clone() for k, v in backbone.state_dict().items()}
     data = solids(folder, uids, "faces")
-    tuned, _ = fewshot.fine_tune(tasks(3, 0)[0], backbone, data, uids[:2], PARAMS, 0)
+    tuned, _ = fewshot.fine_tune(tasks(3, 0)[0], backbone, torch.nn.Linear(32, 3), data, uids[:2], PARAMS, 0)
     assert all(torch.equal(v, backbone.state_dict()[k]) for k, v in before.items())
     assert not torch.equal(tuned.encoder.stack.norm.weight, backbone.encoder.stack.norm.weight)
 
