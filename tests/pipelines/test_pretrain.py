@@ -86,7 +86,8 @@ def test_kill_9_and_again_gives_the_losses_of_an_uninterrupted_run(project, whol
 CLEAN = """
 import mlflow, pandas, sys
 mlflow.set_tracking_uri("sqlite:///mlflow.db")
-(model,) = mlflow.search_logged_models(output_format="list")
+experiment = mlflow.get_experiment_by_name("brep_mae").experiment_id
+(model,) = mlflow.search_logged_models([experiment], output_format="list")
 loaded = mlflow.pyfunc.load_model(model.model_uri)
 rows = [["data/parsed", "", uid] for uid in sys.argv[1:]]
 print(loaded.predict(pandas.DataFrame(rows, columns=["shards", "frames", "uid"])).to_json(orient="values"))
