@@ -13,6 +13,7 @@ SHARED = TOP.parent / "shared" / "data"
 def _from_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(TOP)
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # the tensors are tiny, and the cores may be busy
 
 
 @pytest.fixture(scope="session")
