@@ -73,7 +73,7 @@ def train_task(
 
     Args:
         margin: see `transfer_scores`; in standard errors, 0 = off.
-        on_step: called as (name, step, steps, metrics) about 20 times per phase, name = "<task>/mask" or
+        on_step: called as (name, step, steps, metrics) about 10 times per phase, name = "<task>/mask" or
             "<task>/weights".
     """
     task.check()

@@ -14,7 +14,7 @@ from brep_mae.transfer.knowledge_transfer import Transfer, Transferred
 Batches = Sequence[tuple[Any, Tensor]]
 OnStep = Callable[[str, int, int, dict[str, float]], None]
 Logits = Callable[[Any, int], Tensor]
-EVALUATIONS = 20
+EVALUATIONS = 10
 
 
 class Budget(Protocol):
