@@ -33,5 +33,5 @@ ui: setup
 MFCAD ?= ../shared/data/mfcad.tar.xz
 mfcad: setup
 	dvc exp run --name mfcad \
-	    -S dataset.name=mfcad -S dataset.path=$(MFCAD) -S dataset.limit=2400 \
-	    -S 'fewshot.shots=[1,10,100]'
+	    -S dataset.name=mfcad -S dataset.path=$(MFCAD) -S dataset.limit=2200 \
+	    -S 'fewshot.shots=[10,100]'
