@@ -112,5 +112,10 @@ def _graphs(path: Path) -> Any:
 @click.option("--port", default=5000, show_default=True)
 def ui(port: int) -> None:
     """MLflow's pages on the runs of this folder, on this machine only."""
-    store = f"sqlite:///{Path('mlflow.db').resolve()}"
-    os.execvp("mlflow", ["mlflow", "ui", "--host", "127.0.0.1", "--backend-store-uri", store, "--port", str(port)])
+    store = Path("mlflow.db").resolve()
+    if not store.exists():
+        raise click.ClickException(f"{store}: no runs yet; run `make repro` first")
+    # MLflow opens on its page for language models; this address opens on the runs.
+    click.echo(f"runs: http://127.0.0.1:{port}/#/experiments/1/runs?workflowType=machine_learning", err=True)
+    command = ["mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--backend-store-uri", f"sqlite:///{store}"]
+    os.execvpe("mlflow", command, os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
