@@ -1,1 +1,6 @@
 """Stage scripts of `dvc.yaml`: read settings, call one function, write files."""
+
+import warnings
+
+# torch-geometric still scripts functions while it is imported; a user can do nothing about it.
+warnings.filterwarnings("ignore", message=r"`torch\.jit\.script`")
