@@ -32,6 +32,7 @@ ui: setup
 # results/ until `git checkout params.yaml dvc.lock && dvc checkout`.
 MFCAD ?= ../shared/data/mfcad.tar.xz
 mfcad: setup
-	dvc exp run --name mfcad \
-	    -S dataset.name=mfcad -S dataset.path=$(MFCAD) -S dataset.limit=2200 \
-	    -S 'fewshot.shots=[10,100]'
+	dvc exp run --force --name mfcad \
+	    -S dataset.name=mfcad -S dataset.path=$(MFCAD) -S dataset.limit=2000 -S split.test=0.15 \
+	    -S methods.mae_faces.steps=300 -S methods.hybrid.steps=300 -S methods.mae_images.steps=300 \
+	    -S 'fewshot.shots=[10,100]' fewshot

@@ -71,7 +71,8 @@ def step_files(root: Path, limit: int) -> list[Path]:
     if not files:
         raise SourceError(f"{root}: holds no {' or '.join(STEP_SUFFIXES)} file; check dataset.path")
     if 0 < limit < len(files):
-        by_hash = sorted(files, key=lambda p: hashlib.sha256(p.relative_to(root).as_posix().encode()).digest())
+        # The split hashes the same names: without a word of its own the sample would lie in one side of the split.
+        by_hash = sorted(files, key=lambda p: hashlib.sha256(f"limit {p.relative_to(root)}".encode()).digest())
         files = sorted(by_hash[:limit])
     return files
 
