@@ -2,6 +2,7 @@ from collections import Counter
 
 import pytest
 
+from brep_mae.datasets.source import step_files
 from brep_mae.datasets.splits import make_split, read_split, write_split
 
 
@@ -45,3 +46,13 @@ def test_a_split_reads_as_written(tmp_path):
 def test_shares_that_leave_nothing_to_train_on_are_refused():
     with pytest.raises(ValueError, match="nothing to train on"):
         make_split(files(3), 0.5, 0.5)
+
+
+def test_a_limited_sample_lies_on_all_sides_of_the_split(tmp_path):
+    """The sample and the split both hash file names; they must not agree."""
+    for i in range(300):
+        (tmp_path / f"{i}.step").touch()
+    names = [path.name for path in step_files(tmp_path, limit=60)]
+    sides = make_split({name: name for name in names}, validation=0.1, test=0.25)
+    assert {side: len(found) for side, found in sides.items()}["train"] > 25
+    assert 1 <= len(sides["validation"]) < 20 and 5 <= len(sides["test"]) < 30
