@@ -2,11 +2,16 @@
 
 import json
 import os
-from collections import Counter
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from brep_mae.brep.reject import Reject
+    from brep_mae.schema import FaceGraph
 
 
 @click.group()
@@ -23,13 +28,33 @@ def _print(values: dict[str, Any], as_json: bool) -> None:
         click.echo(f"{key:>16}  {text}")
 
 
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise click.ClickException(f"{path}: no such file or folder; check the path")
+    return path
+
+
+def _cad_files(path: Path) -> list[Path]:
+    """The file itself, or every file of a folder that is one by its suffix."""
+    from brep_mae.cad_files import SUFFIXES, is_cad_file
+
+    if not path.is_dir():
+        return [path]
+    files = [file for file in path.rglob("*") if is_cad_file(file)]
+    if not files:
+        raise click.ClickException(f"{path}: holds no CAD file; known suffixes are {', '.join(SUFFIXES)}")
+    return files
+
+
 @main.command()
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New folder for shards.")
-@click.option("--workers", default=os.cpu_count() or 1, show_default=True, help="Processes.")
+@click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
 @click.option("--grid", default=10, show_default=True, help="Samples per side of a UV-grid.")
 @click.option("--field-pool", default=1000, show_default=True, help="Field points drawn per face.")
 @click.option("--field-samples", default=100, show_default=True, help="Field points kept per face.")
+@click.option("--curvature", is_flag=True, help="Store principal curvatures too.")
+@click.option("--split-closed", is_flag=True, help="Cut full cylinders, spheres and tori in two.")
 @click.option("--deadline", default=60.0, show_default=True, help="Seconds for one file.")
 @click.option("--memory", default=4096, show_default=True, help="MB for one file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -40,30 +65,38 @@ def parse(
     grid: int,
     field_pool: int,
     field_samples: int,
+    curvature: bool,
+    split_closed: bool,
     deadline: float,
     memory: int,
     as_json: bool,
 ) -> None:
-    """STEP files or folders of them -> shards of face graphs."""
+    """CAD files or folders of them -> shards of face graphs."""
     from dataclasses import asdict
 
-    from brep_mae.datasets.source import Source, SourceError, step_files
+    from brep_mae.datasets.source import Source
     from brep_mae.ingest import parse_dataset
     from brep_mae.settings import ParseParams, SplitParams
 
     if out.exists() and any(out.iterdir()) and not (out / "report.json").is_file():
         raise click.ClickException(f"{out}: holds something else than parsed solids; name a new folder")
     try:
-        files = sorted({f.resolve() for p in inputs for f in (step_files(p, 0) if p.is_dir() else [p])})
+        files = sorted({file.resolve() for path in inputs for file in _cad_files(_existing(path))})
         root = Path(os.path.commonpath([file.parent for file in files]))
         source = Source("solids", "unknown", root, files, (), (), label=lambda graph: graph)
         settings = ParseParams(
-            grid=grid, field_pool=field_pool, field_samples=field_samples, deadline_s=deadline, memory_mb=memory
+            grid=grid,
+            field_pool=field_pool,
+            field_samples=field_samples,
+            curvature=curvature,
+            split_closed=split_closed,
+            deadline_s=deadline,
+            memory_mb=memory,
         )
         work = out.resolve().parent / f".{out.name}.work"
         report = parse_dataset(source, out, settings, SplitParams(validation=0.1, test=0.1), workers, work)
-        work.rmdir()
-    except (SourceError, ValueError, RuntimeError) as error:
+        shutil.rmtree(work)  # with what older, unfinished attempts at this folder left
+    except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from None
     values = asdict(report)
     if not as_json:
@@ -72,27 +105,34 @@ def parse(
 
 
 @main.command()
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def inspect(path: Path, as_json: bool) -> None:
-    """Counts and types of one STEP file, or of a folder of shards."""
-    from brep_mae.schema import CONVEXITY, CURVE_TYPES, SURFACE_TYPES
+    """What is in one CAD file, solid by solid, or in a folder of shards."""
+    from brep_mae import summary
+    from brep_mae.brep.reject import Reject
 
     try:
-        graphs = _graphs(path)
+        solids = _solids(_existing(path))
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from None
-    counts: dict[str, Counter[str]] = {"surfaces": Counter(), "curves": Counter(), "convexity": Counter()}
-    totals: Counter[str] = Counter()
-    for graph in graphs:
-        counts["surfaces"].update(SURFACE_TYPES[i] for i in graph.face_type)
-        counts["curves"].update(CURVE_TYPES[i] for i in graph.arc_type)
-        counts["convexity"].update(CONVEXITY[i] for i in graph.arc_convexity)
-        totals.update(solids=1, faces=graph.n_faces, arcs=graph.arc_index.shape[1], seam_arcs=int(graph.arc_seam.sum()))
-    _print({"path": str(path), **totals, **{k: dict(c.most_common()) for k, c in counts.items()}}, as_json)
+    values = {"path": str(path), **summary.totals(solid for solid in solids if not isinstance(solid, Reject))}
+    if path.is_dir():
+        return _print(values, as_json)
+    each = [
+        {"solid": i, "reject": solid.reason, "detail": solid.detail}
+        if isinstance(solid, Reject)
+        else summary.one(solid)
+        for i, solid in enumerate(solids)
+    ]
+    _print(values | ({"each": each} if as_json else {}), as_json)
+    for about in [] if as_json else each:
+        text = f"left out, {about['reject']}: {about['detail']}" if "reject" in about else summary.line(about)
+        click.echo(f"{'solid ' + str(about['solid']):>16}  {text}")
 
 
-def _graphs(path: Path) -> Any:
+def _solids(path: Path) -> "Sequence[FaceGraph | Reject]":
+    """All solids of a file or of a folder of shards. Raises ValueError where a file gives none."""
     if path.is_dir():
         from brep_mae.datasets.shards import open_shards
 
@@ -100,11 +140,14 @@ def _graphs(path: Path) -> Any:
     from brep_mae.brep.pool import ParseOptions, parse_files
     from brep_mae.brep.reject import Reject
 
-    options = ParseOptions(path.parent, grid=10, field_pool=16, field_samples=16, deadline_s=600, memory_mb=8192)
+    options = ParseOptions(10, 0, 0, False, False, root=path.parent, deadline_s=600, memory_mb=8192)
     _, found = next(parse_files([path], options, workers=1))
     solids = [found] if isinstance(found, Reject) else found
-    if bad := [solid for solid in solids if isinstance(solid, Reject)]:
-        raise ValueError(f"{bad[0].reason}: {bad[0].detail}")
+    if all(isinstance(solid, Reject) for solid in solids):
+        reasons = "; ".join(f"{reject.reason}: {reject.detail}" for reject in solids if isinstance(reject, Reject))
+        raise ValueError(
+            f"{path}: no solid can be read ({reasons}); remedy: export it as a solid in STEP AP214 or AP242"
+        )
     return solids
 
 

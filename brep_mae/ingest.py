@@ -1,12 +1,15 @@
 """Data set -> shards: parse in many processes, join the labels, store, and account for every file left out."""
 
+import errno
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections import ChainMap, Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,21 +26,34 @@ from brep_mae.settings import ParseParams, SplitParams
 
 FILES_PER_SHARD = 256
 """What a kill -9 can cost: the files of the shard at hand."""
+PACKAGE = Path(__file__).parent
+LIBRARIES = ("cadquery-ocp", "cadquery-ocp-novtk", "numpy")
+"""What the numbers in a shard depend on besides this program; one of the first two is there."""
+
+
+class OutputError(RuntimeError):
+    """What was read cannot be stored; the message names the file, the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class ParseReport:
-    """What came of a data set. `rejects` holds one {file, reason, detail} per file left out; only `solids_per_s` is
-    not the same on every run, so it is not written to report.json. It is 0 where every shard was already there.
+    """What came of a data set. Only `solids_per_s` is not the same on every run, so it is not in report.json.
+
+    Args:
+        files_without_solid: of `files`; every other one gave at least one solid.
+        reasons: rejects by reason.
+        rejects: one {file, solid, reason, detail} for each; `solid` is its number in the file, None = the whole file.
+        solids_per_s: 0 where every shard was already there.
     """
 
     files: int
+    files_without_solid: int
     solids: int
     faces: int
     arcs: int
     unbounded_faces: int
     reasons: dict[str, int]
-    rejects: list[dict[str, str]]
+    rejects: list[dict[str, Any]]
     solids_per_s: float
 
 
@@ -56,114 +72,176 @@ def parse_dataset(
         work: finished shards wait here, under a key of settings and files, so that a killed run goes on where it was.
     """
     folder = work / f"parse-{_key(source, parse)}"
-    folder.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.partial")
+    for made in (partial, folder):  # before hours of work, not after
+        with _written(made, folder):
+            made.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(partial)
     begun = time.monotonic()
     fresh = _fill(source, folder, parse, workers)
     seconds = time.monotonic() - begun
     parts = [json.loads(path.read_text()) for path in sorted(folder.glob("*.done"))]
     rejects = [reject for part in parts for reject in part["rejects"]]
+    counted = ("files_without_solid", "solids", "faces", "arcs", "unbounded_faces")
     report = ParseReport(
         files=len(source.files),
-        **{key: sum(part[key] for part in parts) for key in ("solids", "faces", "arcs", "unbounded_faces")},
+        **{key: sum(part[key] for part in parts) for key in counted},
         reasons=dict(sorted(Counter(reject["reason"] for reject in rejects).items())),
         rejects=rejects,
         solids_per_s=fresh / seconds if fresh else 0.0,
     )
     if not report.solids:
-        raise ValueError(f"{source.root}: none of {report.files} files gave a solid: {report.reasons}; see {folder}")
-    _publish(source, folder, out, parse, split, report)
+        first = "; ".join(f"{reject['reason']}: {reject['detail']}" for reject in rejects[:3])
+        raise ValueError(
+            f"{source.root}: none of {report.files} files gave a solid ({report.reasons}); {first}; "
+            "remedy: name files that hold solids"
+        )
+    with _written(out, folder):
+        shutil.rmtree(partial, ignore_errors=True)
+        _publish(source, folder, partial, parse, split, report)
+        if out.exists():  # to the last moment, so that a failed run does not cost the data of the one before
+            shutil.rmtree(out)
+        os.replace(partial, out)
     shutil.rmtree(folder)
     return report
 
 
+@contextmanager
+def _written(path: Path, folder: Path) -> Iterator[None]:
+    """Turns the system's refusal to write `path` into an OutputError. `folder` is where finished shards are kept."""
+    try:
+        yield
+    except OSError as error:
+        remedy = "name a place that can be written to"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            remedy = f"make room and run the same again; what is finished is kept in {folder}"
+        raise OutputError(f"{error.filename or path}: {error.strerror or error}; remedy: {remedy}") from error
+
+
 def _key(source: Source, parse: ParseParams) -> str:
-    """Settings and files that a shard depends on; a file counts by name, size and time of change."""
-    total = hashlib.sha256(f"{schema.VERSION} {source.name} {FILES_PER_SHARD} {parse.model_dump_json()}".encode())
+    """All that a shard depends on: settings, code, and files by name, size and time of change."""
+    total = hashlib.sha256(f"{source.name} {FILES_PER_SHARD} {parse.model_dump_json()} {_code()}".encode())
     for path in (*source.files, *source.label_files):
         stat = path.stat()
         total.update(f"{path.relative_to(source.root)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return total.hexdigest()[:16]
 
 
+def _code() -> str:
+    """Hash of the code that makes a shard: a resumed run must not put the work of two parsers into one data set."""
+    total = hashlib.sha256()
+    for path in (*sorted(PACKAGE.glob("brep/*.py")), *sorted(PACKAGE.glob("datasets/*.py")), PACKAGE / "schema.py"):
+        total.update(path.read_bytes())
+    for name in LIBRARIES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            total.update(f"{name} {importlib.metadata.version(name)}".encode())
+    return total.hexdigest()
+
+
 def _fill(source: Source, folder: Path, parse: ParseParams, workers: int) -> int:
     """Parses the files of every shard that is not finished; returns how many solids that gave."""
     starts = range(0, len(source.files), FILES_PER_SHARD)
-    finished = {i: folder / f"{i:05d}.done" for i in range(len(starts))}
-    todo = [i for i, path in finished.items() if not path.is_file()]
-    chunks = {i: source.files[starts[i] : starts[i] + FILES_PER_SHARD] for i in todo}
-    options = ParseOptions(root=source.root, **parse.model_dump())
-    results = parse_files([path for i in todo for path in chunks[i]], options, workers)
+    chunks = {folder / f"{i:05d}.done": source.files[at : at + FILES_PER_SHARD] for i, at in enumerate(starts)}
+    todo = [path for done, chunk in chunks.items() if not done.is_file() for path in chunk]
+    results = parse_files(todo, ParseOptions(root=source.root, **parse.model_dump()), workers)
     seen: dict[str, str] = {}
-    solids = files = 0
-    with progress(sum(map(len, chunks.values())), "parse") as advance:
-        for i, done in finished.items():
-            if i not in chunks:
-                seen |= json.loads(done.read_text())["keys"]
+    fresh, rejected, files = 0, 0, len(source.files) - len(todo)
+    with progress(len(source.files), "parse") as advance:
+        advance(files, "")
+        for done, chunk in chunks.items():
+            if done.is_file():
+                note = json.loads(done.read_text())
+                seen |= note["keys"]
+                rejected += len(note["rejects"])
                 continue
-            graphs: list[FaceGraph] = []
-            rejects: list[dict[str, str]] = []
-            keys: dict[str, str] = {}
-            for _ in chunks[i]:
-                path, found = next(results)
-                name = path.relative_to(source.root).as_posix()
-                for solid in _labelled(source, found, seen | keys):
-                    if isinstance(solid, Reject):
-                        rejects.append({"file": name, "reason": solid.reason, "detail": solid.detail})
-                    else:
-                        graphs.append(solid)
-                        keys[_file_key(solid)] = name
+            part = _Part([], [], {}, 0)
+            for path, found in (next(results) for _ in chunk):
+                part.add(path.relative_to(source.root).as_posix(), _labelled(source, found, ChainMap(part.keys, seen)))
                 files += 1
-                advance(files, f"{len(rejects)} left out in this shard" if rejects else "")
-            seen |= keys
-            solids += len(graphs)
-            _commit(done, graphs, rejects, keys)
-    return solids
+                advance(files, f"{rejected + len(part.rejects)} left out")
+            seen |= part.keys
+            fresh += len(part.graphs)
+            rejected += len(part.rejects)
+            with _written(done, folder):
+                part.commit(done)
+    return fresh
+
+
+@dataclass
+class _Part:
+    """What one shard will hold, and what is noted beside it. `keys` maps the keys of its files to their names."""
+
+    graphs: list[FaceGraph]
+    rejects: list[dict[str, Any]]
+    keys: dict[str, str]
+    files_without_solid: int
+
+    def add(self, name: str, solids: list[tuple[int | None, FaceGraph | Reject]]) -> None:
+        for number, solid in solids:
+            if isinstance(solid, Reject):
+                reject = {"file": name, "solid": number, "reason": solid.reason, "detail": solid.detail}
+                self.rejects.append(reject)
+            else:
+                self.graphs.append(solid)
+                self.keys[_file_key(solid)] = name
+        self.files_without_solid += all(isinstance(solid, Reject) for _, solid in solids)
+
+    def commit(self, done: Path) -> None:
+        """The shard first, then the note that it is finished."""
+        note = {
+            "files_without_solid": self.files_without_solid,
+            "solids": len(self.graphs),
+            "faces": sum(graph.n_faces for graph in self.graphs),
+            "arcs": sum(graph.arc_index.shape[1] for graph in self.graphs),
+            "unbounded_faces": sum(int((~graph.field_bounded).sum()) for graph in self.graphs),
+            "rejects": self.rejects,
+            "keys": self.keys,
+        }
+        temporary = done.with_suffix(".writing")
+        try:
+            if self.graphs:
+                write_shard(done.with_suffix(SUFFIX), self.graphs)
+            temporary.write_text(json.dumps(note))
+            os.replace(temporary, done)
+        except OSError:
+            temporary.unlink(missing_ok=True)  # on a full disk even half a shard is in the way
+            raise
 
 
 def _file_key(graph: FaceGraph) -> str:
     return graph.uid.split("#")[0]
 
 
-def _labelled(source: Source, found: Solids | Reject, seen: Mapping[str, str]) -> Solids:
-    """The solids of one file with their labels; the same bytes under a second name are left out."""
-    labelled: Solids = []
-    for solid in [found] if isinstance(found, Reject) else found:
+def _labelled(
+    source: Source, found: Solids | Reject, seen: Mapping[str, str]
+) -> list[tuple[int | None, FaceGraph | Reject]]:
+    """The solids of one file, numbered and labelled; the same bytes under a second name are left out."""
+    if isinstance(found, Reject):
+        return [(None, found)]
+    labelled: list[tuple[int | None, FaceGraph | Reject]] = []
+    for number, solid in enumerate(found):
         if isinstance(solid, Reject):
-            labelled.append(solid)
+            labelled.append((number, solid))
         elif (twin := seen.get(_file_key(solid))) is not None:
-            return [Reject("duplicate", f"same bytes as {twin}")]
+            return [(None, Reject("duplicate", f"same bytes as {twin}"))]
         else:
             try:
-                labelled.append(schema.validate(source.label(solid)))
+                labelled.append((number, schema.validate(source.label(solid))))
             except LabelError as error:
-                labelled.append(Reject("label_mismatch", str(error)))
+                labelled.append((number, Reject("label_mismatch", str(error))))
     return labelled
-
-
-def _commit(done: Path, graphs: list[FaceGraph], rejects: list[dict[str, str]], keys: dict[str, str]) -> None:
-    """The shard first, then the note that it is finished."""
-    if graphs:
-        write_shard(done.with_suffix(SUFFIX), graphs)
-    note = {
-        "solids": len(graphs),
-        "faces": sum(graph.n_faces for graph in graphs),
-        "arcs": sum(graph.arc_index.shape[1] for graph in graphs),
-        "unbounded_faces": sum(int((~graph.field_bounded).sum()) for graph in graphs),
-        "rejects": rejects,
-        "keys": keys,
-    }
-    temporary = done.with_suffix(".writing")
-    temporary.write_text(json.dumps(note))
-    os.replace(temporary, done)
 
 
 def _publish(
     source: Source, folder: Path, out: Path, parse: ParseParams, split: SplitParams, report: ParseReport
 ) -> None:
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    """Fills the new folder `out`. The shards take no more room where it is on the same disk."""
+    out.mkdir()
     for shard in sorted(folder.glob(f"*{SUFFIX}")):
-        shutil.copyfile(shard, out / shard.name)
+        try:
+            os.link(shard, out / shard.name)
+        except OSError:
+            shutil.copyfile(shard, out / shard.name)
     shards = open_shards(out)
     files = dict(zip(shards.uids, shards.files, strict=True))
     write_split(out / "split.json", make_split(files, split.validation, split.test))
@@ -172,7 +250,9 @@ def _publish(
         "licence": source.licence,
         "face_classes": source.face_classes,
         "part_classes": source.part_classes,
-        "parse": {key: getattr(parse, key) for key in ("grid", "field_pool", "field_samples")},
+        "parse": {
+            key: getattr(parse, key) for key in ("grid", "field_pool", "field_samples", "curvature", "split_closed")
+        },
         "schema": schema.VERSION,
         "digest": digest(out),
     }

@@ -1,5 +1,6 @@
 """How far long work has come: a bar with rate and time left on a terminal, a line now and then elsewhere."""
 
+import datetime
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -51,7 +52,7 @@ def progress(total: int, title: str) -> Iterator[Advance]:
             return
         last[0] = now
         rate = (done - first[0][0]) / max(now - first[0][1], 1e-9)
-        left = f", {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
+        left = f", {datetime.timedelta(seconds=round((total - done) / rate))} left" if rate > 0 and done < total else ""
         tail = f", {note}" if note else ""
         print(f"{title} {done}/{total}, {rate:.1f}/s{left}{tail}", file=sys.stderr, flush=True)
 

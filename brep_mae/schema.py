@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 1
+VERSION = 2
 """Goes into every shard and checkpoint; raised whenever a stored array changes its meaning."""
 
 MIN_FACES = 2
@@ -43,6 +43,8 @@ TANGENT = slice(3, 6)
 FIELD_UV, FIELD_POINT, FIELD_DISTANCE = slice(0, 2), slice(2, 5), 5
 """Channels of a field sample: uv in the unit box of the trimmed face, point (mm), signed distance (inside < 0)."""
 
+NO_COLOR = -1
+
 
 def _array(dtype: str, *axes: str | int) -> Any:
     return field(metadata={"dtype": dtype, "axes": axes})
@@ -50,12 +52,23 @@ def _array(dtype: str, *axes: str | int) -> Any:
 
 @dataclass(frozen=True)
 class FaceGraph:
-    """One solid. Axes: F faces, A arcs, U and V grid samples, S field samples per face.
+    """One solid. Axes: F faces, A arcs, E edges, C coedges, P vertices, U and V grid samples, S field samples per face.
 
-    `uid` is the first 16 hex digits of the file's SHA-256, `#`, and the number of the solid in the file.
+    `uid` is the first 16 hex digits of the file's SHA-256, `#`, and the number of the solid in the file. `product` and
+    `assembly` (names from the root down, joined by "/") say what the file calls it and where it hangs.
     Lengths are millimetres whatever the file's unit was; `unit_mm` tells that unit. `center_mm` and `scale_mm`
-    (half the longest side of the bounding box) map the solid into [-1, 1]^3; nothing stored is rescaled.
-    Labels are `UNLABELLED` where a data set gives none.
+    (half the longest side of the bounding box) map the solid into [-1, 1]^3, the frame of everything called `_unit`.
+    Labels are `UNLABELLED` and colours (0 to 255) `NO_COLOR` where there are none.
+
+    `face_box_mm` is low and high corner; `face_axes` are rows: u direction, n x u, mean outward normal n (where that
+    vanishes, the axis). `face_curvature` holds the principal curvatures (1/mm, larger first, positive where the solid
+    bulges); its last axis K is 2, or 0 where they were not asked for. `face_parent` is the face of the file that a
+    face was split from, its own number where nothing was split.
+
+    E counts the edges that have a curve, C their uses by faces: `coedge_index` is (face, edge), `coedge_forward` True
+    where the edge's own direction has the face on its left seen from outside. `edge_vertex` is (start, end), -1 where
+    there is none. The 21, 18 and 3 parameters of faces, edges and vertices are those of Jones et al. 2023
+    (arXiv:2210.10807), see `brep.analytic`.
     """
 
     uid: str
@@ -70,7 +83,19 @@ class FaceGraph:
     face_type: np.ndarray = _array("int8", "F")
     face_area_mm2: np.ndarray = _array("float32", "F")
     face_loops: np.ndarray = _array("int16", "F")
+    face_box_mm: np.ndarray = _array("float32", "F", 6)
+    face_centroid_mm: np.ndarray = _array("float32", "F", 3)
+    face_axes: np.ndarray = _array("float32", "F", 3, 3)
+    face_curvature: np.ndarray = _array("float32", "F", "U", "V", "K")
+    face_params_unit: np.ndarray = _array("float32", "F", 21)
+    face_color: np.ndarray = _array("int16", "F", 3)
+    face_parent: np.ndarray = _array("int32", "F")
     face_label: np.ndarray = _array("int16", "F")
+    edge_params_unit: np.ndarray = _array("float32", "E", 18)
+    edge_vertex: np.ndarray = _array("int32", 2, "E")
+    vertex_unit: np.ndarray = _array("float32", "P", 3)
+    coedge_index: np.ndarray = _array("int32", 2, "C")
+    coedge_forward: np.ndarray = _array("bool", "C")
     arc_index: np.ndarray = _array("int32", 2, "A")
     arc_edge: np.ndarray = _array("int32", "A")
     arc_grid: np.ndarray = _array("float32", "A", "U", 6)
@@ -82,6 +107,8 @@ class FaceGraph:
     field_samples: np.ndarray = _array("float32", "F", "S", 6)
     field_bounded: np.ndarray = _array("bool", "F")
     part_label: int = UNLABELLED
+    product: str = ""
+    assembly: str = ""
 
     @property
     def n_faces(self) -> int:
@@ -113,4 +140,13 @@ def validate(graph: FaceGraph) -> FaceGraph:
         raise ValueError(f"{graph.uid}: {len(graph.face_name)} face names for {sizes['F']} faces")
     if graph.arc_index.size and not 0 <= graph.arc_index.min() <= graph.arc_index.max() < sizes["F"]:
         raise ValueError(f"{graph.uid}: arc_index points outside the {sizes['F']} faces")
+    for name, indices, size in (
+        ("arc_edge", graph.arc_edge, sizes["E"]),
+        ("coedge_index", graph.coedge_index[0], sizes["F"]),
+        ("coedge_index", graph.coedge_index[1], sizes["E"]),
+        ("edge_vertex", graph.edge_vertex + 1, sizes["P"] + 1),
+        ("face_parent", graph.face_parent, 1 << 31),
+    ):
+        if indices.size and not 0 <= indices.min() <= indices.max() < size:
+            raise ValueError(f"{graph.uid}: {name} points outside the {size} that there are")
     return graph

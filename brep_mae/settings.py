@@ -46,11 +46,14 @@ class SplitParams(Section):
 
 
 class ParseParams(Section):
-    """`grid` samples per side of a UV-grid; `field_pool` points drawn per face, of which `field_samples` are kept."""
+    """`grid` samples per side of a UV-grid; `field_pool` points drawn per face, of which `field_samples` are kept;
+    `curvature` adds principal curvatures; `split_closed` cuts full cylinders, spheres and tori in two."""
 
     grid: int = Field(ge=4, le=64)
     field_pool: int = Field(ge=16)
     field_samples: PositiveInt
+    curvature: bool
+    split_closed: bool
     deadline_s: float = Field(gt=0)
     memory_mb: PositiveInt
 
@@ -77,7 +80,10 @@ class SizeParams(Section):
 
 
 class PretrainParams(Section):
-    """Settings that every method shares, so that methods are compared under one budget."""
+    """Settings that every method shares, so that methods are compared under one budget.
+
+    `precision` of matrix products; `accumulate` parts in which a step's batch goes through the network.
+    """
 
     seed: int
     log_every: PositiveInt
@@ -85,6 +91,8 @@ class PretrainParams(Section):
     weight_decay: float = Field(ge=0)
     clip_norm: float = Field(gt=0)
     warmup: float = Field(ge=0, lt=1)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    accumulate: PositiveInt = 1
 
     @model_validator(mode="after")
     def _checkpoint_at_a_row(self) -> "PretrainParams":

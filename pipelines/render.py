@@ -104,7 +104,7 @@ def main() -> None:
     params = settings.load()
     path = "data/source" if params.dataset.name == "generated" else params.dataset.path
     root = open_source(params.dataset.name, path, params.dataset.limit, WORK).root
-    limits = params.parse.deadline_s, params.parse.memory_mb
+    limits = params.parse.deadline_s, params.parse.memory_mb, params.parse.split_closed
     options = RenderOptions(params.render.views, params.render.size, *limits)
     report = render_dataset(root, open_shards(Path("data/parsed")), Path("data/frames"), options, os.cpu_count() or 1)
     left_out = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items()) or "none"

@@ -1,5 +1,7 @@
+import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,17 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from brep_mae import ingest
-from brep_mae.cli import main
+from brep_mae.brep.reject import Reject
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.source import LabelError, Source, open_source
 from brep_mae.datasets.splits import read_split
 from brep_mae.settings import ParseParams, SplitParams
 from tests.brep.solids import box, write_step
 
-PARSE = ParseParams(grid=4, field_pool=16, field_samples=4, deadline_s=60, memory_mb=2000)
+PARSE = ParseParams(
+    grid=4, field_pool=16, field_samples=4, curvature=False, split_closed=False, deadline_s=60, memory_mb=2000
+)
 SPLIT = SplitParams(validation=0.2, test=0.2)
 
 
@@ -51,7 +54,12 @@ def test_every_file_is_a_record_or_a_counted_reject(folder, tmp_path):
     report = ingest.parse_dataset(source, out, PARSE, SPLIT, 2, tmp_path / "work")
     assert (report.files, report.solids, report.faces, report.arcs) == (10, 7, 42, 168)
     assert report.reasons == {"duplicate": 1, "label_mismatch": 1, "unreadable": 1}
-    assert [r["file"] for r in report.rejects] == ["2.step", "3bad.step", "copy.step"]
+    assert report.files_without_solid == 3
+    assert [(r["file"], r["solid"]) for r in report.rejects] == [
+        ("2.step", 0),
+        ("3bad.step", None),
+        ("copy.step", None),
+    ]
     assert "0.step" in report.rejects[2]["detail"]
     shards = open_shards(out)
     assert shards.files == [f"{i}.step" for i in (0, 1, 3, 4, 5, 6, 7)]
@@ -134,23 +142,82 @@ def test_nothing_but_rejects_is_an_error(tmp_path):
         ingest.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 1, tmp_path / "work")
 
 
-def test_the_command_line_parses_and_inspects(folder, tmp_path):
-    run = CliRunner().invoke
-    out = str(tmp_path / "out")
-    files = [str(folder / f"{i}.step") for i in (1, 2)]
-    done = run(main, ["parse", *files, "--out", out, "--workers", "1", "--grid", "4", "--json"])
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["solids"] == 2
-    done = run(main, ["inspect", out, "--json"])
-    assert json.loads(done.stdout) == {
-        "path": out,
-        "solids": 2,
-        "faces": 12,
-        "arcs": 48,
-        "seam_arcs": 0,
-        "surfaces": {"plane": 12},
-        "curves": {"line": 48},
-        "convexity": {"convex": 48},
-    }
-    done = run(main, ["inspect", str(folder / "3bad.step")])
-    assert done.exit_code == 1 and "unreadable" in done.output
+def test_a_body_left_out_of_a_file_is_listed_with_its_place(folder, tmp_path, monkeypatch):
+    real = ingest.parse_files
+
+    def with_sheets(files, options, workers):
+        for path, found in real(files, options, workers):
+            sheet = Reject("no_solid", f"{path.name}: an open sheet")
+            yield path, [sheet, *found, sheet] if path.name == "1.step" else [sheet] if path.name == "4.step" else found
+
+    monkeypatch.setattr(ingest, "parse_files", with_sheets)
+    source = open_source("solids", str(folder), 0, tmp_path)
+    source = replace(source, files=[path for path in source.files if path.name in ("1.step", "4.step", "5.step")])
+    report = ingest.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 1, tmp_path / "work")
+    assert (report.files, report.files_without_solid, report.solids, report.reasons) == (3, 1, 2, {"no_solid": 3})
+    assert [(r["file"], r["solid"]) for r in report.rejects] == [("1.step", 0), ("1.step", 2), ("4.step", 0)]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, the disk that is always full")
+def test_a_full_disk_is_a_clear_error_and_costs_nothing_finished(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(ingest, "FILES_PER_SHARD", 2)
+    source = open_source("solids", str(folder), 0, tmp_path)
+    work, out = tmp_path / "work", tmp_path / "out"
+    out.mkdir()
+    (out / "report.json").write_text("of the run before")
+    kept = work / f"parse-{ingest._key(source, PARSE)}"
+    kept.mkdir(parents=True)
+    (kept / "00002.writing").symlink_to("/dev/full")
+    with pytest.raises(ingest.OutputError) as caught:
+        ingest.parse_dataset(source, out, PARSE, SPLIT, 1, work)
+    for words in ("00002", os.strerror(errno.ENOSPC), "remedy: make room and run the same again", str(kept)):
+        assert words in str(caught.value)
+    assert sorted(path.name for path in kept.iterdir()) == ["00000.arrow", "00000.done", "00001.arrow", "00001.done"]
+    assert (out / "report.json").read_text() == "of the run before"
+
+    asked = []
+    real = ingest.parse_files
+    monkeypatch.setattr(ingest, "parse_files", lambda files, *rest: asked.extend(files) or real(files, *rest))
+    assert ingest.parse_dataset(source, out, PARSE, SPLIT, 1, work).solids == 8
+    assert asked == source.files[4:]
+
+
+@pytest.mark.parametrize("where", ["below a file", "refused by the system"])
+def test_an_output_that_cannot_be_written_is_an_error_before_any_work(folder, tmp_path, monkeypatch, where):
+    monkeypatch.setattr(ingest, "parse_files", lambda *_: pytest.fail("work began"))
+    source = open_source("solids", str(folder), 0, tmp_path)
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "out"
+    if where == "refused by the system":
+        out = Path("/sys/kernel/out")  # root, too, is refused there
+        if not out.parent.is_dir():
+            pytest.skip("no /sys, where the system refuses every new folder")
+    with pytest.raises(ingest.OutputError, match=f"{out.parent}.*remedy: name a place that can be written to"):
+        ingest.parse_dataset(source, out, PARSE, SPLIT, 1, tmp_path / "work")
+    with pytest.raises(ingest.OutputError, match=str(out.parent)):
+        ingest.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 1, out)
+
+
+def test_shards_of_another_parser_are_not_taken_up(folder, tmp_path, monkeypatch):
+    package = tmp_path / "package"
+    shutil.copytree(ingest.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    source = open_source("solids", str(folder), 0, tmp_path)
+    key = ingest._key(source, PARSE)
+    monkeypatch.setattr(ingest, "PACKAGE", package)
+    assert ingest._key(source, PARSE) == key
+    for name in ("brep/trimming.py", "datasets/source.py", "schema.py"):
+        with (package / name).open("a") as file:
+            file.write("# other code\n")
+        assert ingest._key(source, PARSE) != key, name
+        key = ingest._key(source, PARSE)
+    monkeypatch.setattr(ingest.importlib.metadata, "version", lambda name: "another")
+    assert ingest._key(source, PARSE) != key
+
+
+def test_progress_tells_rate_rejects_and_time_left(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("brep_mae.progress.EVERY_S", 0.0)
+    source = open_source("solids", str(folder), 0, tmp_path)
+    ingest.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 1, tmp_path / "work")
+    lines = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"parse 5/10, \d+\.\d/s, \d+:\d\d:\d\d left, 1 left out", lines[5]), lines
+    assert re.fullmatch(r"parse 10/10, \d+\.\d/s, 2 left out", lines[-1]), lines

@@ -3,7 +3,13 @@
 REJECT_REASONS = (
     "missing",  # the file is not there
     "unreadable",  # not STEP, or broken beyond reading
-    "no_solid",  # surfaces, curves or nothing at all
+    "no_solid",  # nothing in the file could be made into a shape
+    "open_shell",  # a shell that bounds no volume, or a solid that lost faces
+    "sheet_body",  # a face that belongs to no shell
+    "wireframe",  # curves and points that belong to no face
+    "not_transferred",  # the kernel could make nothing of this part of the file
+    "scaled_placement",  # a placement that changes sizes
+    "too_large",  # a compressed file that unpacks to too much
     "too_many_faces",
     "degenerate",  # a face without extent, or with an infinite one
     "label_mismatch",  # the labels do not fit the faces

@@ -25,12 +25,14 @@ class RenderOptions:
         size: height and width of a frame in pixels.
         deadline_s: wall time for one file.
         memory_mb: address space a file may take on top of the loaded libraries.
+        split_closed: True = closed faces are cut in two first, as when the file was parsed.
     """
 
     views: int
     size: int
     deadline_s: float
     memory_mb: int
+    split_closed: bool
 
 
 @dataclass(frozen=True)
@@ -54,17 +56,21 @@ def _turntable(views: int, size: int) -> "Turntable":
 def render_file(path: Path, options: RenderOptions) -> dict[str, Rendered | Reject]:
     """Frames of every solid of one file, in this process, by uid. Raises Reject where the file cannot be read."""
     from brep_mae.brep.mesh import count_faces
+    from brep_mae.brep.split import split_closed
     from brep_mae.brep.step import read_solids
 
     turntable, key = _turntable(options.views, options.size), file_key(path)
     found: dict[str, Rendered | Reject] = {}
     for solid in read_solids(path):
+        if isinstance(solid, Reject):
+            continue  # no solid; the parse stage tells why
         try:
-            frames = turntable.render(solid.shape)
+            shape = split_closed(solid.shape)[0] if options.split_closed else solid.shape
+            frames = turntable.render(shape)
         except Reject as reject:
             found[f"{key}#{solid.index}"] = Reject(reject.reason, f"{path.name}: {reject.detail}")
         else:
-            found[f"{key}#{solid.index}"] = Rendered(count_faces(solid.shape), frames.image, frames.face)
+            found[f"{key}#{solid.index}"] = Rendered(count_faces(shape), frames.image, frames.face)
     return found
 
 

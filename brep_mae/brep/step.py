@@ -1,115 +1,182 @@
-"""STEP file -> located solids in millimetres, with the names the file gives to their faces."""
+"""CAD file -> located solids in millimetres, with the names, colours and places the file gives to them.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+What becomes of what a file holds:
+
+- every solid is one entry, also those of compounds, of several roots and of assemblies, which are flattened: a part
+  placed five times gives five solids where the placements put them;
+- a closed shell outside a solid becomes a solid; void shells stay in theirs; solids whose faces point inward
+  are turned;
+- open shells, loose faces, curves and points give a Reject each (curves and points of one root together);
+- a root or a solid that the kernel could not make, a solid that lost faces and is open for it, and a placement that
+  changes sizes give a Reject each;
+- a file that is not what its suffix says, is broken, or in which nothing could be made is rejected as a whole.
+"""
+
+import functools
+import io
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from OCP.BRep import BRep_Tool
 from OCP.IFSelect import IFSelect_RetDone
 from OCP.Interface import Interface_Static
 from OCP.Message import Message, Message_Gravity
-from OCP.STEPConstruct import STEPConstruct_UnitContext
+from OCP.Resource import Resource_DataMapOfAsciiStringAsciiString
+from OCP.Standard import Standard_Failure, Standard_OutOfMemory
 from OCP.STEPControl import STEPControl_Reader
-from OCP.StepRepr import StepRepr_GlobalUnitAssignedContext
-from OCP.TColStd import TColStd_SequenceOfAsciiString
-from OCP.TopAbs import TopAbs_SOLID
-from OCP.TopExp import TopExp_Explorer
-from OCP.TopLoc import TopLoc_Location
-from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape, TopoDS_Solid
+from OCP.StepShape import StepShape_ManifoldSolidBrep
+from OCP.TCollection import TCollection_AsciiString
+from OCP.TopAbs import TopAbs_SHELL
+from OCP.TopoDS import TopoDS_Shape, TopoDS_Solid
 
+from brep_mae.brep.colors import Colors, no_color
+from brep_mae.brep.entities import Entities, FaceNames, name_of, no_name, placed_parts, product_name
+from brep_mae.brep.formats import read_bytes
+from brep_mae.brep.other_formats import read_brep, read_iges
+from brep_mae.brep.parts import ReadSolid, count_faces, found, leftovers, misplaced, solids_of
 from brep_mae.brep.reject import Reject
+from brep_mae.brep.units import step_unit_mm
+from brep_mae.cad_files import BREP, IGES, PACKED_STEP, SUFFIXES, suffix_of
 
-SUFFIXES = (".step", ".stp")
+__all__ = ["ReadSolid", "read_solids", "silence"]
 
-UNITS_MM = {"millimetre": 1.0, "metre": 1000.0, "centimetre": 10.0, "inch": 25.4, "foot": 304.8}
+NAMED_FACE = re.compile(rb"(?:ADVANCED_FACE|FACE_SURFACE)(?!\s*\(\s*''\s*,)")
+SOLIDS = (b"MANIFOLD_SOLID_BREP", b"BREP_WITH_VOIDS", b"FACETED_BREP")
 
-
-@dataclass(frozen=True)
-class ReadSolid:
-    """One solid of a file, where its placement puts it.
-
-    Args:
-        shape: in mm, located.
-        index: number of the solid in the file.
-        name: name of the solid in the file, "" where it has none.
-        unit_mm: the file's length unit.
-        face_name: face of `shape` -> its name in the file, "" where it has none.
-    """
-
-    shape: TopoDS_Solid
-    index: int
-    name: str
-    unit_mm: float
-    face_name: Callable[[TopoDS_Face], str]
+NOT_NEEDED = (
+    *("FreeShell", "FreeFace", "FreeWire", "SameParameter", "FaceOrientation", "SmallAreaWire", "SplitFace", "Small"),
+    *("Connected", "Lacking", "RemovePCurve", "RemoveCurve3d", "AddCurve3d", "EdgeSameParameter"),
+    *("NotchedEdges", "SelfIntersectingEdge", "NonAdjacentIntersectingEdges", "VertexPosition", "VertexTolerance"),
+)
+"""Repairs of the kernel that take a fifth of the time of reading. Left out, faces, their order and orientation,
+surfaces, curves and parameter ranges come out the same; tolerances of edges and vertices may not."""
 
 
+@functools.cache
+def _repairs() -> Resource_DataMapOfAsciiStringAsciiString:
+    repairs = Resource_DataMapOfAsciiStringAsciiString()
+    for name in NOT_NEEDED:
+        repairs.Bind(TCollection_AsciiString(f"FixShape.Fix{name}Mode"), TCollection_AsciiString("0"))
+    return repairs
+
+
+@functools.cache  # the loop over printers takes half a millisecond
 def silence() -> None:
     """OCCT prints on every transfer; keep failures only."""
     for printer in Message.DefaultMessenger_s().Printers():
         printer.SetTraceLevel(Message_Gravity.Message_Fail)
 
 
-def read_solids(path: Path) -> list[ReadSolid]:
-    """Every solid of the file, also those of assemblies and of several roots, in the order of OCCT's explorer.
+def read_solids(path: Path) -> list[ReadSolid | Reject]:
+    """What the file holds, as the head of this module says: by roots the solids in the kernel's order, then the rest.
+
+    Where a solid is rejected, its Reject stands in its place, so that entry i has index i as long as there are solids.
 
     Raises:
-        Reject: missing, unreadable or no_solid.
+        Reject: missing, unreadable, too_large or no_solid.
     """
     if not path.is_file():
         raise Reject("missing", f"{path.name}: no such file")
-    if path.suffix.lower() not in SUFFIXES:
+    suffix = suffix_of(path)
+    if not suffix:
         raise Reject("unreadable", f"{path.name}: suffix {path.suffix or 'none'}, known are {', '.join(SUFFIXES)}")
     silence()
     Interface_Static.SetCVal_s("xstep.cascade.unit", "MM")
-    reader = STEPControl_Reader()
-    if reader.ReadFile(str(path)) != IFSelect_RetDone:  # a transfer after a failed read ends the process
-        raise Reject("unreadable", f"{path.name}: not a STEP file, or a broken one")
-    unit_mm = _unit_mm(reader)
-    reader.TransferRoots()
-    if reader.NbShapes() == 0:
+    try:
+        if suffix in BREP:
+            entries = read_brep(path)
+        elif suffix in IGES:
+            entries = read_iges(path)
+        else:
+            entries = _read_step(path, read_bytes(path))
+    except Standard_OutOfMemory:
+        raise
+    except (Standard_Failure, RecursionError) as error:
+        raise Reject("unreadable", f"{path.name}: {type(error).__name__}: {str(error)[:200]}") from None
+    if not entries:
         raise Reject("no_solid", f"{path.name}: nothing in it could be made into a shape")
-    names = _Names(reader)
-    solids: list[ReadSolid] = []
-    explorer = TopExp_Explorer(reader.OneShape(), TopAbs_SOLID)
-    while explorer.More():
-        shape = TopoDS.Solid_s(explorer.Current())
-        solids.append(ReadSolid(shape, len(solids), names(shape), unit_mm, names))
-        explorer.Next()
-    if not solids:
-        raise Reject("no_solid", f"{path.name}: holds shapes, none of them a solid")
-    return solids
+    return entries
 
 
-class _Names:
-    """Shape -> its name in the file. Placed parts are looked up where they were before their placement."""
+def _read_step(path: Path, data: bytes) -> list[ReadSolid | Reject]:
+    if b"ISO-10303-21" not in data[:4096]:
+        raise Reject("unreadable", f"{path.name}: not a STEP file")
+    reader = STEPControl_Reader()
+    if suffix_of(path) in PACKED_STEP:
+        status = reader.ReadStream(path.name, io.BytesIO(data))
+    else:
+        status = reader.ReadFile(str(path))
+    if status != IFSelect_RetDone:  # a transfer after a failed read ends the process
+        raise Reject("unreadable", f"{path.name}: a broken STEP file")
+    unit_mm = step_unit_mm(reader)
+    reader.SetShapeFixParameters(_repairs())  # without effect before the file is read
+    reader.TransferRoots()
+    rejects: list[Reject] = []
+    roots = _roots(reader, path.name, rejects)
+    entities = Entities(reader)
+    colors = Colors(reader, entities) if b"STYLED_ITEM" in data else None
+    named = NAMED_FACE.search(data) is not None
+    entries: list[ReadSolid | Reject] = []
+    made: dict[int, Any] = {}
+    for root, shape in roots:
+        product = product_name(root)
+        parts: Iterable[tuple[TopoDS_Shape, str, tuple[str, ...]]] = [(shape, product, ())]
+        if b"NEXT_ASSEMBLY_USAGE_OCCURRENCE" in data:
+            parts = placed_parts(shape, root, entities, (product.replace("/", "_"),))
+        for part, name, way in parts:
+            at = "/".join(way) if len(way) > 1 else ""
+            for solid in solids_of(part):
+                entity = entities.of(solid)
+                if isinstance(entity, StepShape_ManifoldSolidBrep):
+                    made[id(entity)] = entity  # an entity keeps its id as long as it is held
+                if flaw := _flaw(solid, entity, f"{path.name}: solid {len(entries)}"):
+                    entries.append(flaw)
+                    continue
+                color = colors.of_faces(solid) if colors is not None else no_color
+                names = FaceNames(entities, solid, entity) if named else no_name
+                entries.append(ReadSolid(solid, len(entries), name_of(entity), unit_mm, names, name, at, color))
+        rejects += leftovers(shape, f"{path.name}: ")
+    if sum(data.count(keyword) for keyword in SOLIDS) > len(made):  # may count too many, which only costs time
+        rejects += _lost(reader, made, path.name)
+    return entries + rejects
 
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader  # the results live as long as the reader
-        self._results = reader.WS().TransferReader()
 
-    def __call__(self, shape: TopoDS_Shape) -> str:
-        for candidate in (shape, shape.Located(TopLoc_Location())):
-            entity = self._results.EntityFromShapeResult(candidate, 1)
-            if entity is not None:
-                name = entity.Name() if hasattr(entity, "Name") else None
-                return name.ToCString() if name is not None else ""
-        return ""
+def _roots(reader: Any, file: str, rejects: list[Reject]) -> list[tuple[Any, TopoDS_Shape]]:
+    """Root entities with their shapes; those without a shape go to the rejects."""
+    count = reader.NbRootsForTransfer()
+    if reader.NbShapes() != count:  # a second transfer of a root only hands out what the first has made
+        shapes = {}
+        for i in range(1, count + 1):
+            reader.ClearShapes()
+            if reader.TransferOneRoot(i) and reader.NbShapes():
+                shapes[i] = reader.Shape(1)
+    else:
+        shapes = {i: reader.Shape(i) for i in range(1, count + 1)}
+    for i in range(1, count + 1) if shapes else ():
+        if i not in shapes:
+            what = product_name(reader.RootForTransfer(i)) or type(reader.RootForTransfer(i)).__name__
+            rejects.append(Reject("not_transferred", f"{file}: root {i}, {what}, gave no shape"))
+    return [(reader.RootForTransfer(i), shape) for i, shape in shapes.items()]
 
 
-def _unit_mm(reader: Any) -> float:
-    """Length unit of the first root: by its name, else by the factor the file states."""
-    lengths, angles, solid_angles = (TColStd_SequenceOfAsciiString() for _ in range(3))
-    reader.FileUnits(lengths, angles, solid_angles)
-    name = lengths.Value(1).ToCString().lower() if lengths.Length() else "millimetre"
-    if name in UNITS_MM:
-        return UNITS_MM[name]
+def _flaw(solid: TopoDS_Solid, entity: Any, where: str) -> Reject | None:
+    if misplaced(solid):
+        return Reject("scaled_placement", f"{where} is placed with a change of size")
+    if isinstance(entity, StepShape_ManifoldSolidBrep) and entity.Outer() is not None:
+        stated, faces = entity.Outer().NbCfsFaces(), count_faces(solid)
+        if faces < stated and not all(BRep_Tool.IsClosed_s(shell) for shell in found(solid, TopAbs_SHELL)):
+            return Reject("open_shell", f"{where} is open, {stated - faces} of its {stated} faces could not be made")
+    return None
+
+
+def _lost(reader: Any, made: dict[int, Any], file: str) -> list[Reject]:
+    """Solids of the text that no shape was made from."""
     model = reader.Model()
-    for i in range(1, model.NbEntities() + 1):
-        entity = model.Value(i)
-        if hasattr(entity, "GlobalUnitAssignedContext"):
-            entity = entity.GlobalUnitAssignedContext()
-        if isinstance(entity, StepRepr_GlobalUnitAssignedContext):
-            unit = STEPConstruct_UnitContext()
-            if unit.ComputeFactors(entity) == 0:
-                return float(unit.LengthFactor())
-    return 1.0
+    lost = []
+    for rank in range(1, model.NbEntities() + 1):
+        entity = model.Value(rank)
+        if isinstance(entity, StepShape_ManifoldSolidBrep) and id(entity) not in made:
+            lost.append(Reject("not_transferred", f"{file}: solid {name_of(entity)!r} gave no shape"))
+    return lost

@@ -1,207 +1,196 @@
-"""Face -> its surface as a function of many (u, v) at once.
+"""The surfaces of a solid's faces as functions of many (u, v) at once.
 
-Plane, cylinder, cone, sphere and torus are closed forms over numpy arrays; every other surface asks OCCT point by
-point. That second half is the seam where a batched B-spline evaluation belongs.
+Plane, cylinder, cone, sphere and torus are closed forms over numpy arrays, all faces together; so are the free-form
+surfaces among themselves (see `freeform`).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import copy
 from typing import Any
 
 import numpy as np
 from OCP.BRep import BRep_Tool
-from OCP.GeomAdaptor import GeomAdaptor_Surface
-from OCP.gp import gp_Pnt, gp_Vec
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Face
 
+from brep_mae.brep.freeform import FreeForm, FreeForms
+from brep_mae.brep.swept import untrimmed
 from brep_mae.schema import SURFACE_TYPES
 
-Evaluate = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-CLOSED_FORMS = ("plane", "cylinder", "cone", "sphere", "torus")
-
-_OCCT_TYPES = {
-    "Plane": "plane",
-    "Cylinder": "cylinder",
-    "Cone": "cone",
-    "Sphere": "sphere",
-    "Torus": "torus",
-    "BezierSurface": "bezier",
-    "BSplineSurface": "bspline",
-    "SurfaceOfRevolution": "revolution",
-    "SurfaceOfExtrusion": "extrusion",
-    "OffsetSurface": "offset",
-    "OtherSurface": "other",
+PLANE, CYLINDER, CONE, SPHERE, TORUS = (
+    SURFACE_TYPES.index(kind) for kind in ("plane", "cylinder", "cone", "sphere", "torus")
+)
+_CLOSED = {
+    "Geom_Plane": PLANE,
+    "Geom_CylindricalSurface": CYLINDER,
+    "Geom_ConicalSurface": CONE,
+    "Geom_SphericalSurface": SPHERE,
+    "Geom_ToroidalSurface": TORUS,
+}
+_FREE = {
+    "Geom_BezierSurface": SURFACE_TYPES.index("bezier"),
+    "Geom_BSplineSurface": SURFACE_TYPES.index("bspline"),
+    "Geom_SurfaceOfRevolution": SURFACE_TYPES.index("revolution"),
+    "Geom_SurfaceOfLinearExtrusion": SURFACE_TYPES.index("extrusion"),
+    "Geom_OffsetSurface": SURFACE_TYPES.index("offset"),
 }
 
 
-@dataclass(frozen=True)
-class Frame:
-    """Where a surface sits: origin and three axes in mm, after the face's placement.
-
-    The axes are orthogonal; they are longer than 1 where the placement scales, and of either handedness. `handed`
-    is the handedness (+1, -1) before the placement, which fixes the sign of Du x Dv.
-    """
-
-    origin: np.ndarray
-    x: np.ndarray
-    y: np.ndarray
-    z: np.ndarray
-    handed: float
-    length: float
-
-
-@dataclass(frozen=True)
-class Surface:
-    """A surface under its placement.
-
-    Args:
-        kind: one of schema.SURFACE_TYPES.
-        evaluate: uv (N, 2) -> points in mm (N, 3) and unit normals (N, 3).
-        period: in u and v, 0 where the surface does not repeat.
-        mirrored: True where the placement turns left into right.
-        frame: of a closed form, None otherwise.
+class Surfaces:
+    """Surfaces of F faces under their placements, parametrised as in OCCT.
 
     The normal is Du x Dv of the unplaced surface, carried along as a vector: a mirroring placement moves the material
     together with the normal, so "outward" stays outward. Where Du x Dv vanishes the normal is its limit from inside
     the domain; where there is none it is zero.
+
+    Attributes:
+        kind (F,) index in schema.SURFACE_TYPES.
+        period (F, 2) in u and v, 0 where the surface does not repeat.
+        mirrored (F,) True where the placement turns left into right.
+        origin, x, y, z (F, 3) frame of a closed form in mm, placed; the axes are as long as the placement scales.
+        handed (F,) handedness (+1, -1) of the frame before the placement; scale (F,) length of its axes.
+        radius (F,) of a cylinder, a sphere, a cone at v = 0, or the large one of a torus; minor (F,) of a torus;
+        half_angle_rad (F,) of a cone. Unplaced lengths, zero where they do not apply.
+        free: the other surfaces by face.
     """
 
-    kind: str
-    evaluate: Evaluate
-    period: tuple[float, float]
-    mirrored: bool
-    frame: Frame | None
+    def __init__(self, faces: list[TopoDS_Face]) -> None:
+        count = len(faces)
+        self.kind, self.handed, self.scale = np.zeros(count, np.int64), np.ones(count), np.ones(count)
+        self.period, self.mirrored = np.zeros((count, 2)), np.zeros(count, bool)
+        self.radius, self.minor, self.half_angle_rad = np.zeros((3, count))
+        location = TopLoc_Location()
+        frames: list[tuple[tuple[float, ...], ...]] = []
+        free: dict[int, Any] = {}
+        placed: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        for number, face in enumerate(faces):
+            surface = BRep_Tool.Surface_s(face, location)
+            basis = untrimmed(surface)
+            name = type(basis).__name__
+            kind = _CLOSED.get(name)
+            if kind is None:
+                self.kind[number] = _FREE.get(name, len(SURFACE_TYPES) - 1)
+                free[number] = surface
+                frames.append(((0.0,) * 3,) * 4)
+            else:
+                self.kind[number] = kind
+                frames.append(self._read(number, kind, basis))
+            if not location.IsIdentity():
+                trsf = location.Transformation()
+                rows = np.array([[trsf.Value(i, j) for j in (1, 2, 3, 4)] for i in (1, 2, 3)])
+                placed[number] = rows[:, :3], rows[:, 3]
+                self.mirrored[number] = trsf.IsNegative()
+                self.scale[number] = np.linalg.norm(rows[:, 0])
+                location = TopLoc_Location()
+        self._forms = FreeForms(list(free.values()))
+        self.free = {number: FreeForm(self._forms, row) for row, number in enumerate(free)}
+        self._row = np.full(count, -1)
+        self._row[list(free)] = np.arange(len(free))
+        self.period[list(free)] = self._forms.period
+        frame = np.array(frames, float).reshape(-1, 4, 3)
+        for number, (matrix, offset) in placed.items():
+            frame[number] = frame[number] @ matrix.T
+            frame[number, 0] += offset
+            if number in free:
+                self._forms.place(self._row[number], matrix, offset)
+        self.origin, self.x, self.y, self.z = frame.transpose(1, 0, 2)
 
-
-def surface_of(face: TopoDS_Face) -> Surface:
-    location = TopLoc_Location()
-    adaptor = GeomAdaptor_Surface(BRep_Tool.Surface_s(face, location))
-    kind = _OCCT_TYPES[adaptor.GetType().name.removeprefix("GeomAbs_")]
-    assert kind in SURFACE_TYPES
-    matrix, offset = _placement(location)
-    period = (
-        adaptor.UPeriod() if adaptor.IsUPeriodic() else 0.0,
-        adaptor.VPeriod() if adaptor.IsVPeriodic() else 0.0,
-    )
-    mirrored = not location.IsIdentity() and location.Transformation().IsNegative()
-    if kind not in CLOSED_FORMS:
-        return Surface(kind, _point_by_point(adaptor, matrix, offset), period, mirrored, None)
-    shape = getattr(adaptor, kind.capitalize())()
-    frame = _frame(shape.Position(), matrix, offset)
-    return Surface(kind, _closed_form(kind, shape, frame), period, mirrored, frame)
-
-
-def _placement(location: Any) -> tuple[np.ndarray, np.ndarray]:
-    if location.IsIdentity():
-        return np.eye(3), np.zeros(3)
-    trsf = location.Transformation()
-    rows = np.array([[trsf.Value(i, j) for j in (1, 2, 3, 4)] for i in (1, 2, 3)])
-    return rows[:, :3], rows[:, 3]
-
-
-def _frame(position: Any, matrix: np.ndarray, offset: np.ndarray) -> Frame:
-    origin, x, y, z = np.array(
-        [
+    def _read(self, number: int, kind: int, shape: Any) -> tuple[tuple[float, ...], ...]:
+        if kind in (CYLINDER, SPHERE):
+            self.radius[number] = shape.Radius()
+        elif kind == CONE:
+            self.radius[number], self.half_angle_rad[number] = shape.RefRadius(), shape.SemiAngle()
+        elif kind == TORUS:
+            self.radius[number], self.minor[number] = shape.MajorRadius(), shape.MinorRadius()
+        if kind != PLANE:
+            self.period[number] = 2 * np.pi, 2 * np.pi if kind == TORUS else 0.0
+        position = shape.Position()
+        if not position.Direct():
+            self.handed[number] = -1.0
+        return (
             position.Location().Coord(),
             position.XDirection().Coord(),
             position.YDirection().Coord(),
             position.Direction().Coord(),
-        ]
-    )
-    handed = 1.0 if position.Direct() else -1.0
-    x, y, z = x @ matrix.T, y @ matrix.T, z @ matrix.T
-    return Frame(matrix @ origin + offset, x, y, z, handed, float(np.linalg.norm(x)))
+        )
 
+    def evaluate(self, index: np.ndarray, uv: np.ndarray, side: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Points in mm and unit normals of the surfaces `index`.
 
-def _signs(width: np.ndarray) -> np.ndarray:
-    """Sign of the distance from the axis; where it is zero (an apex), the sign that the rest of the samples has."""
-    tiny = np.abs(width) <= 1e-12 * max(float(np.abs(width).max(initial=0.0)), 1e-300)
-    return np.where(tiny, 1.0 if width.sum() >= 0 else -1.0, np.sign(width))[:, None]
+        Args:
+            side: not 0 where the points of every face are a grid of `side` by `side`, row by row, which is faster.
 
+        Shapes: (N,), (N, 2) -> twice (N, 3)
+        """
+        row = self._row[index]
+        free = row >= 0
+        if not free.any():
+            return self._closed(index, uv)
+        points, normals = np.empty((2, len(index), 3))
+        points[~free], normals[~free] = self._closed(index[~free], uv[~free])
+        step = side or 1  # a scattered point is a grid of one
+        each = uv[free].reshape(-1, step * step, 2)
+        found = self._forms.evaluate(row[free][:: step * step], each[:, ::step, 0], each[:, :step, 1])
+        points[free], normals[free] = (values.reshape(-1, 3) for values in found)
+        return points, normals
 
-def _closed_form(kind: str, shape: Any, f: Frame) -> Evaluate:
-    """Closed forms in OCCT's parameters; u turns about the axis z, starting at x."""
+    def _closed(self, index: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`evaluate` for closed forms."""
+        kind, u, v = self.kind[index], uv[:, 0], uv[:, 1]
+        flat = kind == PLANE
+        x, y, z = self.x[index], self.y[index], self.z[index]
+        if flat.all():
+            points = self.origin[index] + u[:, None] * x + v[:, None] * y
+            return points, (self.handed / self.scale)[index, None] * z
+        # A turning surface is origin + width(v) (cos u x + sin u y) + height(v) z, and so is its normal.
+        width, height, out, up = self._profile(index, kind, v)
+        cos, sin = np.cos(u), np.sin(u)
+        a, b, c = np.where(flat, u, width * cos), np.where(flat, v, width * sin), np.where(flat, 0.0, height)
+        points = self.origin[index] + a[:, None] * x + b[:, None] * y + c[:, None] * z
+        out, up = np.where(flat, 0.0, out), np.where(flat, 1.0, up)
+        normals = (out * cos)[:, None] * x + (out * sin)[:, None] * y + up[:, None] * z
+        normals *= (self.handed / self.scale)[index, None]
+        return points, normals
 
-    def plane(uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return f.origin + uv @ across, np.repeat(upright, len(uv), axis=0)
+    def element(self, index: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points in mm and the area element |Du x Dv| in mm^2 of closed forms. Shapes: (N,), (N, 2) -> (N, 3), (N,)"""
+        kind = self.kind[index]
+        width = np.abs(self._profile(index, kind, uv[:, 1])[0])
+        arm = np.where(kind == TORUS, self.minor[index], np.where(kind == SPHERE, self.radius[index], 1.0))
+        return self.evaluate(index, uv)[0], np.where(kind == PLANE, 1.0, width * arm) * self.scale[index] ** 2
 
-    def spoke(uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        u, v = uv[:, :1], uv[:, 1:]
-        return np.cos(u) * f.x + np.sin(u) * f.y, v
+    def elements(self, faces: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same on grids over free-form surfaces. Shapes: (k,), (k, n), (k, m) -> (k, n, m, 3), (k, n, m)"""
+        return self._forms.element(self._row[faces], u, v)
 
-    def cylinder(uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        out, v = spoke(uv)
-        return f.origin + radius * out + v * f.z, f.handed / f.length * out
+    def _profile(
+        self, index: np.ndarray, kind: np.ndarray, v: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Distance from the axis, height along it, and the normal's share in each direction. Shapes: (N,) each."""
+        radius, minor, slope = self.radius[index], self.minor[index], self.half_angle_rad[index]
+        cos, sin = np.cos(v), np.sin(v)
+        is_cylinder, is_cone, is_torus = kind == CYLINDER, kind == CONE, kind == TORUS
+        round_width = np.where(is_torus, radius + minor * cos, radius * cos)
+        width = np.where(is_cylinder, radius, np.where(is_cone, radius + v * np.sin(slope), round_width))
+        height = np.where(is_cylinder, v, np.where(is_cone, v * np.cos(slope), np.where(is_torus, minor, radius) * sin))
+        out = np.where(is_cylinder, 1.0, np.where(is_cone, np.cos(slope), cos))
+        up = np.where(is_cylinder, 0.0, np.where(is_cone, -np.sin(slope), sin))
+        crossing = is_cone | is_torus  # Du turns round where the width changes its sign
+        if crossing.any():
+            sign = self._signs(index, np.where(crossing, width, 1.0))
+            out, up = out * sign, up * sign
+        return width, height, out, up
 
-    def cone(uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        out, v = spoke(uv)
-        width = radius + v * np.sin(half_angle)
-        normal = np.cos(half_angle) * out - np.sin(half_angle) * f.z
-        points = f.origin + width * out + v * np.cos(half_angle) * f.z
-        return points, f.handed / f.length * _signs(width[:, 0]) * normal
+    def _signs(self, index: np.ndarray, width: np.ndarray) -> np.ndarray:
+        """Sign of the width; where it is zero (an apex), the sign that the rest of the face's samples has."""
+        total = np.bincount(index, width, len(self.kind))
+        most = np.zeros(len(self.kind))
+        np.maximum.at(most, index, np.abs(width))
+        tiny = np.abs(width) <= 1e-12 * np.maximum(most, 1e-300)[index]
+        return np.where(tiny, np.where(total[index] >= 0, 1.0, -1.0), np.sign(width))
 
-    def sphere(uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        out, v = spoke(uv)
-        radial = np.cos(v) * out + np.sin(v) * f.z
-        return f.origin + radius * radial, f.handed / f.length * radial
-
-    def torus(uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        out, v = spoke(uv)
-        radial = np.cos(v) * out + np.sin(v) * f.z
-        signs = _signs((major + minor * np.cos(v))[:, 0])
-        return f.origin + major * out + minor * radial, f.handed / f.length * signs * radial
-
-    if kind == "plane":
-        across, upright = np.array([f.x, f.y]), f.handed / f.length * f.z[None]
-    elif kind in ("cylinder", "sphere"):
-        radius = shape.Radius()
-    elif kind == "cone":
-        radius, half_angle = shape.RefRadius(), shape.SemiAngle()
-    elif kind == "torus":
-        major, minor = shape.MajorRadius(), shape.MinorRadius()
-    return {"plane": plane, "cylinder": cylinder, "cone": cone, "sphere": sphere, "torus": torus}[kind]
-
-
-def _point_by_point(adaptor: Any, matrix: np.ndarray, offset: np.ndarray) -> Evaluate:
-    """OCCT's own D1. Beyond the surface's own domain it goes on along the tangent plane of the nearest point there,
-    since polynomials run away outside their knots.
-    """
-    low = np.array([adaptor.FirstUParameter(), adaptor.FirstVParameter()])
-    high = np.array([adaptor.LastUParameter(), adaptor.LastVParameter()])
-    for axis, periodic in enumerate((adaptor.IsUPeriodic(), adaptor.IsVPeriodic())):
-        if periodic:
-            low[axis], high[axis] = -np.inf, np.inf
-    point, du, dv = gp_Pnt(), gp_Vec(), gp_Vec()
-
-    def d1(u: float, v: float) -> tuple[float, ...]:
-        adaptor.D1(u, v, point, du, dv)
-        return (*point.Coord(), *du.Coord(), *dv.Coord())
-
-    def evaluate(uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        near = np.clip(uv, low, high)
-        rows = np.array([d1(u, v) for u, v in near.tolist()]).reshape(-1, 3, 3)
-        points, along_u, along_v = rows[:, 0], rows[:, 1], rows[:, 2]
-        beyond = uv - near
-        points = points + beyond[:, :1] * along_u + beyond[:, 1:] * along_v
-        normals = np.cross(along_u, along_v)
-        size = np.linalg.norm(normals, axis=1)
-        lengths = np.linalg.norm(along_u, axis=1) * np.linalg.norm(along_v, axis=1)
-        for i in np.flatnonzero(size <= 1e-8 * max(float(lengths.max(initial=0.0)), 1e-300)):
-            normals[i] = limit(near[i])
-            size[i] = np.linalg.norm(normals[i])
-        normals = normals / np.where(size > 0, size, 1.0)[:, None]
-        scale = np.linalg.norm(matrix[:, 0])
-        return points @ matrix.T + offset, normals @ matrix.T / scale
-
-    def limit(uv: np.ndarray) -> np.ndarray:
-        """Du x Dv a little towards the middle of the domain, from a point where it vanishes."""
-        finite = np.where(np.isfinite(low) & np.isfinite(high), (low + high) / 2, uv)
-        for step in (1e-4, 1e-3, 1e-2):
-            row = np.array(d1(*(uv + step * (finite - uv)).tolist())).reshape(3, 3)
-            normal = np.cross(row[1], row[2])
-            if np.linalg.norm(normal) > 1e-12 * np.linalg.norm(row[1]) * np.linalg.norm(row[2]):
-                return normal
-        return np.zeros(3)
-
-    return evaluate
+    def moved(self, matrix: np.ndarray, offset: np.ndarray) -> "Surfaces":
+        """The closed forms under a rigid motion; free-form surfaces stay where they are."""
+        other = copy.copy(self)
+        other.origin = self.origin @ matrix.T + offset
+        other.x, other.y, other.z = (axis @ matrix.T for axis in (self.x, self.y, self.z))
+        return other

@@ -7,7 +7,7 @@ that of the face whose name in the STEP file is n.
 import json
 from pathlib import Path
 
-from brep_mae.datasets.source import LabelError, Source, SourceError, step_files, with_labels
+from brep_mae.datasets.source import LabelError, Source, SourceError, cad_files, with_labels
 from brep_mae.schema import FaceGraph
 
 
@@ -32,6 +32,6 @@ def open(path: str, limit: int, work: Path) -> Source:
             raise LabelError(f"{graph.file}: a class that classes.json does not list: {error}") from None
         return with_labels(graph, faces, part)
 
-    files = step_files(root, limit)
+    files = cad_files(root, limit)
     beside = (root / "labels.jsonl", root / "classes.json")
     return Source("generated", "Apache-2.0", root, files, face_classes, part_classes, label, beside)

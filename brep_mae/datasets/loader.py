@@ -1,8 +1,10 @@
 """Stored solids -> batches, in an order that depends on seed and step alone, so that training resumes exactly."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,7 +17,38 @@ KEEP = 20_000
 """Solids whose tensors stay in memory, about 100 kB each; larger sets are read from disk every time."""
 
 
-class Solids:
+class Samples(ABC):
+    """What a training draws its batches from, by `uids`; the subclass says what a batch of some of them holds."""
+
+    uids: tuple[str, ...]
+
+    @abstractmethod
+    def batch(self, uids: Sequence[str]) -> Batch: ...
+
+    def first(self, n: int) -> Self:
+        """The first `n` of them."""
+        few = copy.copy(self)
+        few.uids = self.uids[:n]
+        return few
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def in_order(self, size: int) -> Iterator[Batch]:
+        """Every sample once, for evaluation."""
+        for start in range(0, len(self.uids), size):
+            yield self.batch(self.uids[start : start + size])
+
+    def at_step(self, seed: int, step: int, size: int) -> Batch:
+        """The training batch of a step: epochs are independent shuffles, and a batch never crosses two epochs."""
+        size = min(size, len(self.uids))
+        per_epoch = len(self.uids) // size
+        epoch, place = divmod(step, per_epoch)
+        order = np.random.default_rng([seed, epoch]).permutation(len(self.uids))
+        return self.batch([self.uids[i] for i in order[place * size : (place + 1) * size]])
+
+
+class Solids(Samples):
     """The stored solids of one split.
 
     Args:
@@ -37,15 +70,6 @@ class Solids:
             )
         self._kept: dict[str, Faces] = {}
 
-    def first(self, n: int) -> "Solids":
-        """The first `n` of them."""
-        few = copy.copy(self)
-        few.uids = self.uids[:n]
-        return few
-
-    def __len__(self) -> int:
-        return len(self.uids)
-
     def faces(self, uid: str) -> Faces:
         if uid not in self._kept:
             faces = from_graph(self._shards[self._at[uid]])
@@ -62,16 +86,3 @@ class Solids:
             image = torch.from_numpy(np.stack(images)).permute(0, 1, 4, 2, 3).float() / 255
             frames = Frames(image, torch.from_numpy(np.stack(ids)).long())
         return Batch(tuple(uids), faces, frames)
-
-    def in_order(self, size: int) -> Iterator[Batch]:
-        """Every solid once, for evaluation."""
-        for start in range(0, len(self.uids), size):
-            yield self.batch(self.uids[start : start + size])
-
-    def at_step(self, seed: int, step: int, size: int) -> Batch:
-        """The training batch of a step: epochs are independent shuffles, and a batch never crosses two epochs."""
-        size = min(size, len(self.uids))
-        per_epoch = len(self.uids) // size
-        epoch, place = divmod(step, per_epoch)
-        order = np.random.default_rng([seed, epoch]).permutation(len(self.uids))
-        return self.batch([self.uids[i] for i in order[place * size : (place + 1) * size]])

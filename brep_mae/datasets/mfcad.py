@@ -13,7 +13,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from brep_mae.datasets.source import LabelError, Source, SourceError, step_files, with_labels
+from brep_mae.datasets.source import LabelError, Source, SourceError, cad_files, with_labels
 from brep_mae.schema import FaceGraph
 
 FACE_CLASSES = (
@@ -57,7 +57,7 @@ def open(path: str, limit: int, work: Path) -> Source:
             raise LabelError(f"{graph.file}: {truth.name} is missing beside it")
         return with_labels(graph, dict(enumerate(read_face_truth(truth))))
 
-    return Source("mfcad", "MIT", root, step_files(root, limit), FACE_CLASSES, (), label)
+    return Source("mfcad", "MIT", root, cad_files(root, limit), FACE_CLASSES, (), label)
 
 
 def _unpacked(archive: Path, work: Path) -> Path:

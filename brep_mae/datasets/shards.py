@@ -1,6 +1,6 @@
 """Face graphs on disk: Arrow IPC shards, memory-mapped, one row per solid.
 
-Every array of schema.ARRAYS is one flat list column; its shape follows from the sizes F, A, U, V, S stored beside it.
+Every array of schema.ARRAYS is one flat list column; its shape follows from the sizes of its axes stored beside it.
 No CAD kernel and no pickle is needed to read them.
 """
 
@@ -30,6 +30,8 @@ _PLAIN = {
     "unit_mm": pa.float64(),
     "face_name": pa.list_(pa.string()),
     "part_label": pa.int32(),
+    "product": pa.string(),
+    "assembly": pa.string(),
 }
 assert {f.name for f in fields(FaceGraph)} == set(_PLAIN) | set(ARRAYS)
 

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 import brep_mae.datasets
+from brep_mae.cad_files import SUFFIXES, is_cad_file
 from brep_mae.schema import UNLABELLED, FaceGraph
-
-STEP_SUFFIXES = (".step", ".stp")
 
 
 class SourceError(ValueError):
@@ -65,11 +64,11 @@ def open_source(name: str, path: str, limit: int, work: Path) -> Source:
     return source
 
 
-def step_files(root: Path, limit: int) -> list[Path]:
-    """The STEP files under a folder, sorted; of a larger number, those whose names hash lowest."""
-    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in STEP_SUFFIXES and p.is_file())
+def cad_files(root: Path, limit: int) -> list[Path]:
+    """The CAD files under a folder, sorted; of a larger number, those whose names hash lowest."""
+    files = sorted(p for p in root.rglob("*") if is_cad_file(p))
     if not files:
-        raise SourceError(f"{root}: holds no {' or '.join(STEP_SUFFIXES)} file; check dataset.path")
+        raise SourceError(f"{root}: holds no {', '.join(SUFFIXES)} file; check dataset.path")
     if 0 < limit < len(files):
         # The split hashes the same names: without a word of its own the sample would lie in one side of the split.
         by_hash = sorted(files, key=lambda p: hashlib.sha256(f"limit {p.relative_to(root)}".encode()).digest())
@@ -81,13 +80,15 @@ def with_labels(graph: FaceGraph, by_name: Mapping[int, int], part: int = UNLABE
     """Joins labels to faces by the name that the STEP file gives to each face, which is a number.
 
     Args:
-        by_name: number in the name -> class; must be met by exactly one face each.
+        by_name: number in the name -> class; must be met by exactly one face of the file each. Where closed faces were
+            split, the parts of one face share its name and get its class.
     """
     numbers = _numbers(graph.face_name)
-    if len(numbers) != len(by_name):
-        raise LabelError(f"{graph.file}: {len(numbers)} faces but {len(by_name)} labels")
-    if set(numbers) != set(by_name):
-        raise LabelError(f"{graph.file}: face names are not the label numbers, each once: {sorted(numbers)[:8]}...")
+    in_file = sorted(number for _, number in set(zip(graph.face_parent.tolist(), numbers, strict=True)))
+    if len(in_file) != len(by_name):
+        raise LabelError(f"{graph.file}: {len(in_file)} faces but {len(by_name)} labels")
+    if set(in_file) != set(by_name):
+        raise LabelError(f"{graph.file}: face names are not the label numbers, each once: {in_file[:8]}...")
     labels = np.array([by_name[number] for number in numbers], np.int16)
     return replace(graph, face_label=labels, part_label=part)
 

@@ -1,24 +1,17 @@
+import math
+
 import numpy as np
 import pytest
-from OCP.BRepAlgoAPI import BRepAlgoAPI_Cut
-from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert
+from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert, BRepBuilderAPI_Transform
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeCylinder, BRepPrimAPI_MakeSphere, BRepPrimAPI_MakeTorus
-from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt
+from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf
 
-from brep_mae.brep.graph import _walk
-from brep_mae.brep.step import ReadSolid
-from brep_mae.brep.trimming import Loops
+from brep_mae.brep.trimming import CHORD_ERROR
 from brep_mae.brep.uvgrid import unit_grid
 from brep_mae.schema import FIELD_DISTANCE, FIELD_POINT, FIELD_UV, POINT, SURFACE_TYPES
-from tests.brep.solids import SHAPES, box, first_solid, graph_of, placed
+from tests.brep.solids import SHAPES, drilled_torus, graph_of, parts_of, placed, plate, slotted_cylinder
 
 POOL, KEEP = 1000, 200
-
-
-def plate(hole: float):
-    """A square plate of side 1 with a round hole in its middle."""
-    drill = BRepPrimAPI_MakeCylinder(gp_Ax2(gp_Pnt(0.5, 0.5, -1), gp_Dir(0, 0, 1)), hole, 3.0)
-    return BRepAlgoAPI_Cut(box(1, 1, 0.25), drill.Shape()).Shape()
 
 
 def holed_faces(graph):
@@ -44,6 +37,75 @@ def test_a_square_with_a_hole_has_the_analytic_distance(hole):
         # 64 chords to the turn leave the circle by 0.12 % of its radius
         assert samples[:, FIELD_DISTANCE] == pytest.approx(exact, abs=0.0015 * hole + 1e-6)
         assert graph.field_bounded[face]
+
+
+def to_polyline(uv: np.ndarray, closed: np.ndarray) -> np.ndarray:
+    """Distance to a dense closed polyline."""
+    a, b = closed, np.roll(closed, -1, axis=0)
+    along = b - a
+    t = np.clip(((uv[:, None] - a) * along).sum(-1) / (along * along).sum(-1), 0, 1)
+    return np.linalg.norm(uv[:, None] - a - t[..., None] * along, axis=-1).min(axis=1)
+
+
+def agrees_with(samples: np.ndarray, distance: np.ndarray, inside: np.ndarray) -> None:
+    """Mean error within the error of the chords, and the sign right but for the error of the kernel's own curves."""
+    found, clear = samples[:, FIELD_DISTANCE], distance > 1e-5
+    assert clear.mean() > 0.99 and clear[distance > 3 / math.sqrt(5000)].all()
+    assert ((found < 0) == inside)[clear].all()
+    error = np.abs(np.abs(found) - distance)
+    assert error.max() < 2 * CHORD_ERROR and error.mean() < CHORD_ERROR / 4
+
+
+@pytest.mark.parametrize("how", ["as made", "mirrored geometry"])
+@pytest.mark.parametrize("across_the_seam", [False, True])
+def test_a_cylinder_with_a_slot_has_the_analytic_distance(across_the_seam, how):
+    """The slot's outline is known in (y, z); unrolled, y becomes the radius times the angle's sine."""
+    shape = slotted_cylinder(across_the_seam)
+    if how == "mirrored geometry":  # at the plane y = 0, under which it stays itself while u runs backwards
+        trsf = gp_Trsf()
+        trsf.SetMirror(gp_Ax2(gp_Pnt(), gp_Dir(0, 1, 0)))
+        shape = BRepBuilderAPI_Transform(shape, trsf, True).Shape()
+    graph = graph_of(shape, pool=5000, keep=500)
+    side = int(np.argmax(np.where(graph.face_type == 1, graph.face_area_mm2, 0)))
+    samples = graph.field_samples[side].astype(float)
+    x, y, z = samples[:, FIELD_POINT].T
+    turn = np.linspace(0, math.pi, 400)
+    outline = np.concatenate(
+        [[0.5 * np.cos(turn), 4 + 0.5 * np.sin(turn)], [-0.5 * np.cos(turn), 2 - 0.5 * np.sin(turn)]], axis=1
+    )
+    # long straight sides stay straight: z moves alone along them
+    angle = np.arctan2(y, x if across_the_seam else -x)  # from the middle of the slot
+    uv = np.stack([angle / (2 * math.pi), z / 6], axis=1)
+    loop = np.stack([np.arcsin(outline[0] / 2) / (2 * math.pi), outline[1] / 6], axis=1)
+    slot = to_polyline(uv, loop)
+    in_slot = np.hypot(y, np.maximum(np.abs(z - 3) - 1, 0)) < 0.5
+    in_slot &= (x > 0) == across_the_seam
+    ends = np.minimum(np.abs(z), np.abs(6 - z)) / 6
+    agrees_with(samples, np.minimum(slot, ends), ~in_slot & (z > 0) & (z < 6))
+    assert in_slot.any() and (samples[:, 0] < 0).any() and (samples[:, 0] > 1).any()
+
+
+@pytest.mark.parametrize("angle", [2.0, 2 * math.pi])
+def test_a_patch_of_a_torus_has_the_analytic_distance(angle):
+    """Bounded by its ends and a round hole; along the tube, and round a full torus, there is no boundary."""
+    graph = graph_of(drilled_torus(angle), pool=5000, keep=500)
+    (side,) = np.flatnonzero(graph.face_type == SURFACE_TYPES.index("torus"))
+    samples = graph.field_samples[side].astype(float)
+    x, y, z = samples[:, FIELD_POINT].T
+    middle = angle / 2
+    u = (np.arctan2(y, x) - middle + math.pi) % (2 * math.pi) - math.pi  # from the middle of the hole
+    v = np.arctan2(z, np.hypot(x, y) - 3) % (2 * math.pi)
+    turn = np.linspace(0, 2 * math.pi, 800, endpoint=False)  # round the hole, seen from above
+    a, b = 3 + 0.5 * np.cos(turn), 0.5 * np.sin(turn)
+    loop = np.stack([np.arctan2(b, a) / angle, np.arccos(np.hypot(a, b) - 3) / (2 * math.pi)], axis=1)
+    uv = np.stack([u / angle, v / (2 * math.pi)], axis=1)
+    distance = np.min([to_polyline(uv + np.array([0, step]), loop) for step in (-1, 0, 1)], axis=0)
+    inside = (z < 0) | (np.hypot(np.hypot(x, y) * np.cos(u) - 3, np.hypot(x, y) * np.sin(u)) > 0.5)
+    if angle < 6:
+        distance = np.minimum(distance, np.abs(np.abs(uv[:, 0]) - 0.5))
+        inside &= np.abs(u) < angle / 2
+    agrees_with(samples, distance, inside)
+    assert (~inside).sum() > 10
 
 
 def test_samples_cover_the_widened_box_and_the_nearest_of_the_pool_are_kept():
@@ -97,8 +159,9 @@ def test_the_polygon_answers_as_the_kernel_does(name):
         "free-form plate": BRepBuilderAPI_NurbsConvert(plate(0.2)).Shape(),
         "free-form cone": BRepBuilderAPI_NurbsConvert(SHAPES["cone with apex"]).Shape(),
     }
-    walk = _walk(ReadSolid(first_solid(shapes[name]), 0, "", 1.0, lambda face: ""))
-    for face, coedges in zip(walk.faces, walk.coedges, strict=True):
-        points = np.concatenate([unit_grid(10), np.random.default_rng(0).random((300, 2)) * 1.2 - 0.1])
-        inside, _ = Loops(face, coedges).locate(points)
-        assert (inside == face.classify(face.parameters(points))).all()
+    parts = parts_of(shapes[name])
+    points = np.concatenate([unit_grid(10), np.random.default_rng(0).random((300, 2)) * 1.2 - 0.1])
+    faces = len(parts.topology.faces)
+    inside, _ = parts.trimming.locate(np.broadcast_to(points, (faces, *points.shape)))
+    for face in range(faces):
+        assert (inside[face] == parts.trimming.classify(face, points)).all()

@@ -1,23 +1,34 @@
+import gzip
+import io
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import pytest
+from OCP.BinTools import BinTools
 from OCP.Bnd import Bnd_Box
 from OCP.BRep import BRep_Builder
+from OCP.BRepAlgoAPI import BRepAlgoAPI_Cut
 from OCP.BRepBndLib import BRepBndLib
-from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeEdge
+from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeEdge, BRepBuilderAPI_MakeSolid
+from OCP.BRepGProp import BRepGProp
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeSphere, BRepPrimAPI_MakeTorus
+from OCP.BRepTools import BRepTools
 from OCP.gp import gp_Pnt, gp_Trsf, gp_Vec
+from OCP.GProp import GProp_GProps
+from OCP.IFSelect import IFSelect_RetDone
+from OCP.IGESControl import IGESControl_Writer
+from OCP.STEPControl import STEPControl_Reader
+from OCP.TopAbs import TopAbs_FACE, TopAbs_SHELL
 from OCP.TopLoc import TopLoc_Location
-from OCP.TopoDS import TopoDS_Compound
+from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Shape, TopoDS_Shell
 
-from brep_mae.brep.graph import face_graph
+from brep_mae.brep.colors import no_color
+from brep_mae.brep.entities import no_name
+from brep_mae.brep.parts import count_faces, found
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.step import read_solids
-from tests.brep.solids import box, write_step
-
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "step_samples"
-
-needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="../shared/data/step_samples is missing")
+from tests.brep.solids import SHAPES, box, write_step
 
 
 def longest_side(shape) -> float:
@@ -27,29 +38,18 @@ def longest_side(shape) -> float:
     return max(x1 - x0, y1 - y0, z1 - z0)
 
 
-@needs_samples
-@pytest.mark.parametrize(
-    "name, solids",
-    [
-        ("as1-oc-214.stp", 18),  # assembly: placed parts
-        ("eight_cyl.stp", 8),
-        ("io1-ug-214.stp", 1),
-        ("screw.step", 1),
-        ("stp_multiple_shp_at_root.stp", 3),  # several roots, unit metre
-    ],
-)
-def test_every_solid_of_real_files_is_read(name, solids):
-    found = read_solids(SAMPLES / name)
-    assert [solid.index for solid in found] == list(range(solids))
-    assert found[0].unit_mm == (1000.0 if "multiple" in name else 1.0)
+def properties(shape: TopoDS_Shape) -> GProp_GProps:
+    found = GProp_GProps()
+    BRepGProp.VolumeProperties_s(shape, found)
+    return found
 
 
-@needs_samples
-def test_parts_of_an_assembly_stand_where_their_placement_puts_them():
-    centers = [
-        tuple(face_graph(s, "0#0", "a", 4, 16, 4).center_mm.round(3)) for s in read_solids(SAMPLES / "eight_cyl.stp")
-    ]
-    assert len(set(centers)) == 8
+def volume(shape: TopoDS_Shape) -> float:
+    return properties(shape).Mass()
+
+
+def middle_x(shape: TopoDS_Shape) -> float:
+    return properties(shape).CentreOfMass().X()
 
 
 def test_lengths_are_millimetres_whatever_the_unit_of_the_file(tmp_path):
@@ -64,14 +64,13 @@ def test_several_roots_and_a_moved_solid(tmp_path):
     move = gp_Trsf()
     move.SetTranslation(gp_Vec(100, 0, 0))
     path = write_step(tmp_path / "TWO.STP", box(1, 1, 1), box(1, 1, 1).Moved(TopLoc_Location(move)))
-    centers = [face_graph(s, "0#0", "a", 4, 16, 4).center_mm[0] for s in read_solids(path)]
-    assert centers == pytest.approx([0.5, 100.5])
+    assert [middle_x(solid.shape) for solid in read_solids(path)] == pytest.approx([0.5, 100.5])
 
 
 @pytest.mark.parametrize("shape", [BRepPrimAPI_MakeSphere(2.0).Shape(), BRepPrimAPI_MakeTorus(3.0, 1.0).Shape()])
 def test_solids_of_one_face_are_kept(tmp_path, shape):
     (solid,) = read_solids(write_step(tmp_path / "one.step", shape))
-    assert face_graph(solid, "0#0", "a", 4, 16, 4).n_faces == 1
+    assert count_faces(solid.shape) == 1
 
 
 @pytest.mark.parametrize("in_assembly", [False, True])
@@ -88,20 +87,195 @@ def test_names_of_faces_come_from_the_file_also_for_placed_parts(tmp_path, in_as
     parts = text.split("ADVANCED_FACE(''")
     path.write_text(parts[0] + "".join(f"ADVANCED_FACE('{next(number)}'{part}" for part in parts[1:]))
     (solid,) = read_solids(path)
-    assert sorted(face_graph(solid, "0#0", "a", 4, 16, 4).face_name) == list("012345")
+    names = [solid.face_name(TopoDS.Face_s(face)) for face in found(solid.shape, TopAbs_FACE)]
+    assert sorted(names) == list("012345")
+
+
+def reason(path: Path) -> str:
+    with pytest.raises(Reject) as caught:
+        read_solids(path)
+    assert path.name in caught.value.detail
+    return caught.value.reason
 
 
 def test_what_cannot_be_read_says_why(tmp_path):
-    (tmp_path / "text.step").write_text("this is no STEP file")
-    (tmp_path / "cut.step").write_bytes(write_step(tmp_path / "whole.step", box(1, 1, 1)).read_bytes()[:1500])
-    write_step(tmp_path / "wire.step", BRepBuilderAPI_MakeEdge(gp_Pnt(0, 0, 0), gp_Pnt(1, 0, 0)).Edge())
-    reasons = {}
-    for name in ("absent.step", "text.step", "cut.step", "wire.step"):
-        with pytest.raises(Reject) as caught:
-            read_solids(tmp_path / name)
-        reasons[name] = caught.value.reason
-        assert name in caught.value.detail
-    assert reasons["absent.step"] == "missing"
-    assert reasons["text.step"] == "unreadable"
-    assert reasons["cut.step"] in ("unreadable", "no_solid")
-    assert reasons["wire.step"] == "no_solid"
+    whole = write_step(tmp_path / "whole.step", box(1, 1, 1)).read_bytes()
+    assert reason(tmp_path / "absent.step") == "missing"
+    assert reason(tmp_path) == "missing"  # a folder
+    files = {
+        "text.step": b"this is no STEP file",
+        "empty.step": b"",
+        "whole.xyz": whole,
+        "no_suffix": whole,
+        "cut.stp.gz": gzip.compress(whole)[:800],
+        "plain.stpz": whole,
+        "garbage.brep": b"hello",
+        "garbage.igs": b"hello",
+        "binary.iges": bytes(range(256)) * 4,
+        "two.stpz": zipped({"a.step": whole, "b.stp": whole}),
+        "none.stpz": zipped({"readme.txt": b"no part"}),
+        "cut.stpz": zipped({"a.step": whole})[:900],
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        assert reason(tmp_path / name) == "unreadable", name
+    (tmp_path / "cut.step").write_bytes(whole[:1500])
+    assert reason(tmp_path / "cut.step") in ("unreadable", "no_solid")
+    (tmp_path / "garbage_body.igs").write_bytes(b"S" * 200)
+    assert reason(tmp_path / "garbage_body.igs") in ("unreadable", "no_solid")
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def test_compressed_files_are_read_and_nothing_is_written(tmp_path):
+    text = write_step(tmp_path / "plain.step", box(1, 2, 3)).read_bytes()
+    (tmp_path / "a.STEP.gz").write_bytes(gzip.compress(text))
+    (tmp_path / "b.stp.GZ").write_bytes(gzip.compress(text))
+    (tmp_path / "c.stpZ").write_bytes(gzip.compress(text))
+    (tmp_path / "d.stpz").write_bytes(zipped({"../../up/part.stp": text, "preview.png": b"p"}))
+    before = sorted(tmp_path.rglob("*"))
+    for name in ("a.STEP.gz", "b.stp.GZ", "c.stpZ", "d.stpz"):
+        (solid,) = read_solids(tmp_path / name)
+        assert volume(solid.shape) == pytest.approx(6.0)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not (tmp_path.parents[1] / "up").exists()
+
+
+def test_an_archive_that_unpacks_to_too_much_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr("brep_mae.brep.formats.MAX_UNPACKED", 2**22)
+    for name, content in (("gz.stpz", gzip.compress(bytes(2**26))), ("zip.stpz", zipped({"a.stp": bytes(2**26)}))):
+        (tmp_path / name).write_bytes(content)
+        tracemalloc.start()
+        assert reason(tmp_path / name) == "too_large"
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+        tracemalloc.stop()
+
+
+def entries(path: Path) -> list[float | str]:
+    """Volumes of the solids and reasons of the rejects."""
+    return [e.reason if isinstance(e, Reject) else round(volume(e.shape), 6) for e in read_solids(path)]
+
+
+def compound(*shapes: TopoDS_Shape) -> TopoDS_Compound:
+    builder, whole = BRep_Builder(), TopoDS_Compound()
+    builder.MakeCompound(whole)
+    for shape in shapes:
+        builder.Add(whole, shape)
+    return whole
+
+
+def open_shell() -> TopoDS_Shell:
+    builder, shell = BRep_Builder(), TopoDS_Shell()
+    builder.MakeShell(shell)
+    for face in list(found(box(1, 2, 3), TopAbs_FACE))[:4]:
+        builder.Add(shell, face)
+    return shell
+
+
+def test_nothing_is_dropped_without_a_reason(tmp_path):
+    closed = next(found(box(1, 1, 5), TopAbs_SHELL))
+    face = next(found(box(1, 1, 1), TopAbs_FACE))
+    line = BRepBuilderAPI_MakeEdge(gp_Pnt(0, 0, 0), gp_Pnt(1, 0, 0)).Edge()
+    mixed = compound(box(1, 2, 3), open_shell(), closed, face, box(1, 1, 1))
+    assert entries(write_step(tmp_path / "mixed.step", mixed)) == [6, 1, 5, "open_shell", "open_shell"]
+    assert entries(write_step(tmp_path / "wire.step", line)) == ["wireframe"]
+    assert entries(write_step(tmp_path / "open.step", open_shell())) == ["open_shell"]
+    assert BRepTools.Write_s(compound(mixed, line), str(tmp_path / "mixed.brep"))
+    assert entries(tmp_path / "mixed.brep") == [6, 1, 5, "open_shell", "sheet_body", "wireframe"]
+
+
+def test_what_the_kernel_could_not_make_is_counted(tmp_path):
+    text = write_step(tmp_path / "two.step", box(1, 1, 1), box(2, 2, 2)).read_text()
+    for name, keyword in (("face", "PLANE("), ("solid", "CLOSED_SHELL(")):
+        at = text.rindex(keyword)
+        (tmp_path / f"{name}.step").write_text(text[:at] + "X" + text[at + 1 :])
+    assert entries(tmp_path / "face.step") == [1, "open_shell", "not_transferred"]
+    assert entries(tmp_path / "solid.step") == [1, "not_transferred"]
+
+
+def test_voids_stay_and_faces_end_up_pointing_outward(tmp_path):
+    hollow = BRepAlgoAPI_Cut(box(4, 4, 4), box(1, 1, 1, (1, 1, 1))).Shape()
+    (solid,) = read_solids(write_step(tmp_path / "hollow.step", hollow))
+    assert len(list(found(solid.shape, TopAbs_SHELL))) == 2
+    assert volume(solid.shape) == pytest.approx(63)
+    shell = next(found(box(1, 2, 3), TopAbs_SHELL))
+    inside_out = BRepBuilderAPI_MakeSolid(TopoDS.Shell_s(shell.Reversed())).Solid()
+    assert volume(inside_out) == pytest.approx(-6)
+    assert entries(write_step(tmp_path / "inside_out.step", inside_out)) == [6]
+    assert BRepTools.Write_s(inside_out, str(tmp_path / "inside_out.BRP"))
+    assert entries(tmp_path / "inside_out.BRP") == [6]
+
+
+@pytest.mark.parametrize("prefix, mm", [("MICRO", 1e-3), ("CENTI", 10.0), ("KILO", 1e6)])
+def test_prefixed_units(tmp_path, prefix, mm):
+    path = write_step(tmp_path / "unit.step", box(1, 2, 3))
+    path.write_text(path.read_text().replace("SI_UNIT(.MILLI.", f"SI_UNIT(.{prefix}."))
+    (solid,) = read_solids(path)
+    assert solid.unit_mm == pytest.approx(mm)
+    assert volume(solid.shape) == pytest.approx(6 * mm**3)
+
+
+def test_a_unit_with_a_name_of_its_own_counts_by_its_factor(tmp_path):
+    path = write_step(tmp_path / "ell.step", box(25.4, 25.4, 25.4), unit="INCH")
+    path.write_text(path.read_text().replace("'INCH'", "'ELL'").replace("UNIT(25.4", "UNIT(600."))
+    (solid,) = read_solids(path)
+    assert solid.unit_mm == pytest.approx(600)
+    assert volume(solid.shape) == pytest.approx(600**3)
+
+
+@pytest.mark.parametrize("unit, mm", [("MM", 1.0), ("IN", 25.4), ("M", 1000.0)])
+@pytest.mark.parametrize("kind", [0, 1])  # loose faces, which are sewn; a solid
+def test_iges_in_any_unit(tmp_path, unit, mm, kind):
+    writer = IGESControl_Writer(unit, kind)
+    writer.AddShape(box(25.4, 50.8, 10))
+    writer.ComputeModel()
+    assert writer.Write(str(tmp_path / "part.IGS"))
+    (solid,) = read_solids(tmp_path / "part.IGS")
+    assert solid.unit_mm == pytest.approx(mm)
+    assert volume(solid.shape) == pytest.approx(25.4 * 50.8 * 10, rel=1e-6)
+
+
+def test_names_that_are_not_ascii(tmp_path):
+    path = write_step(tmp_path / "name.step", box(1, 2, 3))
+    text = path.read_bytes()
+    path.write_bytes(text.replace(b"MANIFOLD_SOLID_BREP(''", b"MANIFOLD_SOLID_BREP('a\\X2\\00E9\\X0\\b'"))
+    (solid,) = read_solids(path)
+    assert solid.name == "a\u00e9b"
+    path.write_bytes(text.replace(b"MANIFOLD_SOLID_BREP(''", b"MANIFOLD_SOLID_BREP('a\xe9b'"))
+    (solid,) = read_solids(path)
+    assert solid.name.startswith("a")
+
+
+def test_a_file_that_names_no_face_says_so(tmp_path):
+    path = write_step(tmp_path / "plain.step", box(1, 2, 3))
+    (solid,) = read_solids(path)
+    assert solid.face_name is no_name and solid.face_color is no_color
+    path.write_text(path.read_text().replace("ADVANCED_FACE(''", "ADVANCED_FACE('top'", 1))
+    (solid,) = read_solids(path)
+    assert sorted(solid.face_name(TopoDS.Face_s(face)) for face in found(solid.shape, TopAbs_FACE)) == [
+        *[""] * 5,
+        "top",
+    ]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_repairs_left_out_would_have_changed_nothing(tmp_path, name):
+    path = write_step(tmp_path / "part.step", SHAPES[name])
+    (solid,) = read_solids(path)
+    reader = STEPControl_Reader()
+    assert reader.ReadFile(str(path)) == IFSelect_RetDone
+    reader.TransferRoots()
+    assert as_bytes(solid.shape) == as_bytes(reader.OneShape())
+
+
+def as_bytes(shape: TopoDS_Shape) -> bytes:
+    """Topology, geometry, parameter ranges and tolerances, all bits of them."""
+    stream = io.BytesIO()
+    BinTools.Write_s(shape, stream)
+    return stream.getvalue()

@@ -10,15 +10,11 @@ from OCP.BRepPrimAPI import (
 )
 from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Vec
 from OCP.TopAbs import TopAbs_FACE
-from OCP.TopExp import TopExp, TopExp_Explorer
-from OCP.TopoDS import TopoDS
-from OCP.TopTools import TopTools_IndexedMapOfShape
+from OCP.TopExp import TopExp_Explorer
 
-from brep_mae.brep.surfaces import surface_of
-from brep_mae.brep.trimming import TrimmedFace
 from brep_mae.brep.uvgrid import unit_grid
 from brep_mae.schema import INSIDE, NORMAL, POINT, SURFACE_TYPES
-from tests.brep.solids import SHAPES, box, first_solid, graph_of, placed
+from tests.brep.solids import SHAPES, box, graph_of, parts_of, placed
 
 VOLUMES = {
     "box": 6,
@@ -30,12 +26,6 @@ VOLUMES = {
     "torus": 6 * math.pi**2,
     "notched block": 7,
 }
-
-
-def faces_of(shape):
-    found = TopTools_IndexedMapOfShape()
-    TopExp.MapShapes_s(first_solid(shape), TopAbs_FACE, found)
-    return [TopoDS.Face_s(found.FindKey(i + 1)) for i in range(found.Extent())]
 
 
 def volume(shape, size: int = 41) -> float:
@@ -77,10 +67,11 @@ def test_closed_forms_agree_with_the_kernel(name, how):
     else:
         shape = SHAPES[name]
     shape = placed(how, shape) if how == "moved" else shape
-    for number, face in enumerate(faces_of(shape)):
-        trimmed, adaptor = TrimmedFace(face, number), BRepAdaptor_Surface(face, False)
-        uv = trimmed.parameters(unit_grid(6) * 0.98 + 0.01)
-        points, normals = surface_of(face).evaluate(uv)
+    parts = parts_of(shape)
+    for number, face in enumerate(parts.topology.faces):
+        adaptor, index = BRepAdaptor_Surface(face, False), np.full(36, number)
+        uv = parts.trimming.parameters(index, unit_grid(6) * 0.98 + 0.01)
+        points, normals = parts.surfaces.evaluate(index, uv)
         p, du, dv = gp_Pnt(), gp_Vec(), gp_Vec()
         for (u, v), point, normal in zip(uv.tolist(), points, normals, strict=True):
             adaptor.D1(u, v, p, du, dv)

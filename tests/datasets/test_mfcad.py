@@ -1,7 +1,9 @@
 import pickle
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from brep_mae.datasets.mfcad import FACE_CLASSES, read_face_truth
@@ -25,6 +27,17 @@ def test_labels_are_joined_by_the_name_of_the_face(folder):
     assert source.label(graph).face_label.tolist() == [3, 15, 0]
     assert source.face_classes[15] == "stock" and len(set(FACE_CLASSES)) == 16
     assert source.licence == "MIT" and source.part_classes == ()
+
+
+def test_the_parts_of_a_split_face_share_its_label(folder):
+    source = open_source("mfcad", str(folder), 0, folder / ".work")
+    graph = record(file="step/a.step", faces=5, face_name=["2", "2", "0", "1", "1"])
+    split = replace(graph, face_parent=np.array([0, 0, 1, 2, 2], np.int32))
+    assert source.label(split).face_label.tolist() == [3, 3, 15, 0, 0]
+    with pytest.raises(LabelError, match="5 faces but 3 labels"):
+        source.label(graph)  # nothing was split: the file itself repeats names
+    with pytest.raises(LabelError, match="each once"):
+        source.label(replace(split, face_name=["2", "2", "0", "2", "2"]))
 
 
 @pytest.mark.parametrize(

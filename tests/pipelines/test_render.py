@@ -14,7 +14,7 @@ from brep_mae.brep.render_pool import RenderOptions, render_file
 from brep_mae.datasets.frames import open_frames
 from pipelines import render
 
-OPTIONS = RenderOptions(views=2, size=24, deadline_s=60, memory_mb=4000)
+OPTIONS = RenderOptions(views=2, size=24, deadline_s=60, memory_mb=4000, split_closed=False)
 
 
 class Parsed(list):
@@ -109,7 +109,9 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_in_the_same_bytes(parts, tmp
 
 def test_other_settings_do_not_take_over_unfinished_work(parts):
     _, parsed = parts
-    keys = {render._key(parsed, RenderOptions(views, size, 60, 4000)) for views, size in ((2, 24), (3, 24), (2, 32))}
+    keys = {
+        render._key(parsed, RenderOptions(views, size, 60, 4000, False)) for views, size in ((2, 24), (3, 24), (2, 32))
+    }
     assert len(keys) == 3
 
 

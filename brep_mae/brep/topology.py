@@ -1,0 +1,118 @@
+"""One walk over a solid: its faces, edges, coedges and vertices, numbered."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from OCP.BRep import BRep_Tool
+from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_FORWARD, TopAbs_REVERSED, TopAbs_WIRE
+from OCP.TopExp import TopExp, TopExp_Explorer
+from OCP.TopoDS import TopoDS, TopoDS_Edge, TopoDS_Face, TopoDS_Shape, TopoDS_Vertex
+from OCP.TopTools import TopTools_IndexedMapOfShape
+
+from brep_mae.brep.reject import Reject
+
+MAX_FACES = 10_000
+FORWARD, REVERSED = int(TopAbs_FORWARD), int(TopAbs_REVERSED)
+"""As plain numbers: comparing the kernel's own takes longer than asking for them."""
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Axes: F faces, E edges, C coedges, P vertices; coedges stand face after face, loop after loop.
+
+    Args:
+        faces: in the order of OCCT's map; reversed (F,) True where the face looks against its surface's normal.
+        edges: as first met, degenerate ones included.
+        coedges: edges oriented as their faces use them; forward (C,) True where that is the edge's own direction.
+        coedge_face, coedge_edge: (C,).
+        loops: (F,) number of trimming loops.
+        edge_vertex: (2, E) start and end, -1 where there is none.
+        vertex_mm: (P, 3).
+    """
+
+    faces: list[TopoDS_Face]
+    reversed: np.ndarray
+    edges: list[TopoDS_Edge]
+    coedges: list[TopoDS_Shape]
+    forward: np.ndarray
+    coedge_face: np.ndarray
+    coedge_edge: np.ndarray
+    loops: np.ndarray
+    edge_vertex: np.ndarray
+    vertex_mm: np.ndarray
+
+
+def walk(solid: TopoDS_Shape) -> Topology:
+    """Edges that lie inside a face and bound nothing are left out.
+
+    Raises:
+        Reject: too_many_faces.
+    """
+    face_map, edge_map = TopTools_IndexedMapOfShape(), TopTools_IndexedMapOfShape()
+    TopExp.MapShapes_s(solid, TopAbs_FACE, face_map)
+    count = face_map.Extent()
+    if count > MAX_FACES:
+        raise Reject("too_many_faces", f"{count} faces, the limit is {MAX_FACES}")
+    faces: list[TopoDS_Face] = []
+    edges: list[TopoDS_Edge] = []
+    coedges: list[TopoDS_Shape] = []
+    forward, coedge_face, coedge_edge, loops = [], [], [], np.zeros(count, np.int16)
+    explorer = TopExp_Explorer()
+    for number in range(count):
+        face = TopoDS.Face_s(face_map.FindKey(number + 1))
+        faces.append(face)
+        loops[number] = face.NbChildren() if face.NbChildren() < 2 else _count(face)
+        explorer.Init(face, TopAbs_EDGE)
+        while explorer.More():
+            edge = explorer.Current()
+            explorer.Next()
+            way = int(edge.Orientation())
+            if way > REVERSED:
+                continue
+            index = edge_map.Add(edge) - 1
+            if index == len(edges):
+                edges.append(TopoDS.Edge_s(edge))
+            coedges.append(edge)
+            forward.append(way == FORWARD)
+            coedge_face.append(number)
+            coedge_edge.append(index)
+    edge_vertex, vertex_mm = _vertices(edges)
+    return Topology(
+        faces=faces,
+        reversed=np.array([int(face.Orientation()) == REVERSED for face in faces], bool),
+        edges=edges,
+        coedges=coedges,
+        forward=np.array(forward, bool),
+        coedge_face=np.array(coedge_face, np.int64),
+        coedge_edge=np.array(coedge_edge, np.int64),
+        loops=loops,
+        edge_vertex=edge_vertex,
+        vertex_mm=vertex_mm,
+    )
+
+
+def _vertices(edges: list[TopoDS_Edge]) -> tuple[np.ndarray, np.ndarray]:
+    """Start and end of each edge along its curve, and the points of all of them."""
+    found = TopTools_IndexedMapOfShape()
+    points: list[tuple[float, float, float]] = []
+    ends = np.full((2, len(edges)), -1, np.int64)
+    both = TopoDS_Vertex(), TopoDS_Vertex()
+    for number, edge in enumerate(edges):
+        TopExp.Vertices_s(edge, *both)
+        for end, vertex in enumerate(both):
+            if vertex.IsNull():
+                continue
+            index = found.Add(vertex) - 1
+            if index == len(points):
+                points.append(BRep_Tool.Pnt_s(vertex).Coord())
+            ends[end, number] = index
+    return ends, np.array(points, float).reshape(-1, 3)
+
+
+def _count(face: TopoDS_Face) -> int:
+    """Number of wires: a face may also hold loose vertices."""
+    wires, count = TopExp_Explorer(face, TopAbs_WIRE), 0
+    while wires.More():
+        count += 1
+        wires.Next()
+    return count

@@ -1,0 +1,56 @@
+"""Face graphs in a few numbers, for a person or a script that asks what is in a file."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from brep_mae.schema import CONVEXITY, CURVE_TYPES, SURFACE_TYPES, FaceGraph
+
+
+def totals(graphs: Iterable[FaceGraph]) -> dict[str, Any]:
+    """Counts and types over all solids."""
+    sums = Counter({"solids": 0, "faces": 0, "arcs": 0, "seam_arcs": 0})
+    kinds: dict[str, Counter[str]] = {"surfaces": Counter(), "curves": Counter(), "convexity": Counter()}
+    for graph in graphs:
+        sums.update(solids=1, faces=graph.n_faces, arcs=graph.arc_index.shape[1], seam_arcs=int(graph.arc_seam.sum()))
+        for kind, counts in _kinds(graph).items():
+            kinds[kind].update(counts)
+    return {**sums, **{kind: dict(counts.most_common()) for kind, counts in kinds.items()}}
+
+
+def one(graph: FaceGraph) -> dict[str, Any]:
+    """One solid: names, sizes, counts and types. `size_mm` is that of its faces' common bounding box."""
+    low, high = graph.face_box_mm[:, :3].min(axis=0), graph.face_box_mm[:, 3:].max(axis=0)
+    return {
+        "solid": graph.solid,
+        "name": graph.name,
+        "product": graph.product,
+        "assembly": graph.assembly,
+        "unit_mm": graph.unit_mm,
+        "size_mm": [float(f"{length:.6g}") for length in high - low],
+        "faces": graph.n_faces,
+        "edges": graph.edge_params_unit.shape[0],
+        "arcs": graph.arc_index.shape[1],
+        **{kind: dict(counts.most_common()) for kind, counts in _kinds(graph).items()},
+        "face_names": graph.face_name,
+    }
+
+
+def line(solid: dict[str, Any]) -> str:
+    """What `one` tells, on one line."""
+    size = " x ".join(f"{length:.6g}" for length in solid["size_mm"])
+    surfaces = ", ".join(f"{count} {kind}" for kind, count in solid["surfaces"].items())
+    parts = [f"{solid['faces']} faces ({surfaces})", f"{solid['edges']} edges", f"{size} mm"]
+    if solid["unit_mm"] != 1:
+        parts.append(f"the file's unit is {solid['unit_mm']:g} mm")
+    parts += [f"{key} {solid[key]!r}" for key in ("name", "product", "assembly") if solid[key]]
+    named = sum(map(bool, solid["face_names"]))
+    return ", ".join([*parts, f"{named} faces have names"] if named else parts)
+
+
+def _kinds(graph: FaceGraph) -> dict[str, Counter[str]]:
+    return {
+        "surfaces": Counter(SURFACE_TYPES[i] for i in graph.face_type),
+        "curves": Counter(CURVE_TYPES[i] for i in graph.arc_type),
+        "convexity": Counter(CONVEXITY[i] for i in graph.arc_convexity),
+    }

@@ -1,0 +1,121 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from brep_mae.cli import main
+from tests.brep.solids import SHAPES, box, write_step
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A box in inches, a cylinder, two boxes in one file, and one file that is no STEP file."""
+    root = tmp_path_factory.mktemp("parts")
+    write_step(root / "box.step", box(1, 2, 3), unit="INCH")
+    (root / "deeper").mkdir()
+    write_step(root / "deeper" / "cylinder.stp", SHAPES["cylinder"])
+    write_step(root / "two.step", box(1, 1, 1), box(1, 1, 4, (5, 0, 0)))
+    (root / "bad.step").write_text("no STEP")
+    (root / "readme.txt").write_text("not a CAD file")
+    return root
+
+
+@pytest.fixture(scope="module")
+def shards(folder, tmp_path_factory) -> Path:
+    """What `parse --json` printed, beside the shards."""
+    out = tmp_path_factory.mktemp("parsed") / "shards"
+    done = run("parse", folder, "--out", out, "--workers", 1, "--grid", 4, "--json")
+    assert done.exit_code == 0, done.output
+    (out.parent / "printed.json").write_text(done.stdout)
+    return out
+
+
+def test_parse_accounts_for_every_file(shards):
+    printed = json.loads((shards.parent / "printed.json").read_text())
+    assert (printed["files"], printed["files_without_solid"], printed["solids"], printed["faces"]) == (4, 1, 4, 21)
+    (reject,) = printed["rejects"]
+    assert (reject["file"], reject["solid"], reject["reason"]) == ("bad.step", None, "unreadable")
+    assert "bad.step" in reject["detail"] and printed["reasons"] == {"unreadable": 1}
+    assert printed.pop("solids_per_s") > 0
+    assert printed == json.loads((shards / "report.json").read_text())
+    assert [path.name for path in shards.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_parse_for_a_person_names_the_counts_and_where_the_rejects_are(folder, tmp_path):
+    done = run(
+        "parse", folder / "two.step", folder / "bad.step", "--out", tmp_path / "out", "--workers", 1, "--grid", 4
+    )
+    assert done.exit_code == 0, done.output
+    lines = dict(line.split(None, 1) for line in done.stdout.splitlines())
+    assert lines["solids"] == "2" and lines["reasons"] == "unreadable 1"
+    assert lines["rejects"] == f"1, listed in {tmp_path / 'out' / 'report.json'}"
+
+
+def test_parse_again_replaces_its_own_output_but_nothing_else(folder, shards, tmp_path):
+    again = tmp_path / "again"
+    shutil.copytree(shards, again)
+    assert run("parse", folder / "box.step", "--out", again, "--workers", 1, "--grid", 4).exit_code == 0
+    assert json.loads((again / "report.json").read_text())["solids"] == 1
+    done = run("parse", folder / "box.step", "--out", folder)
+    assert done.exit_code == 1 and "holds something else" in done.output and (folder / "box.step").is_file()
+
+
+def test_what_an_older_attempt_left_is_cleared_away(folder, tmp_path):
+    (tmp_path / ".out.work" / "parse-0123456789abcdef").mkdir(parents=True)
+    done = run("parse", folder / "box.step", "--out", tmp_path / "out", "--workers", 1, "--grid", 4)
+    assert done.exit_code == 0, done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_bad_input_names_the_file_the_reason_and_the_remedy(folder, tmp_path):
+    out, empty = tmp_path / "out", tmp_path / "empty"
+    empty.mkdir()
+    (tmp_path / "file").touch()
+    for arguments, words in (
+        (("parse", "absent", "--out", out), ("absent", "no such file or folder", "check the path")),
+        (("parse", empty, "--out", out), (str(empty), "holds no CAD file", ".step")),
+        (("parse", folder / "bad.step", "--out", out), ("bad.step", "unreadable", "remedy")),
+        (("parse", folder / "readme.txt", "--out", out), ("readme.txt", "unreadable", ".txt", ".step")),
+        (("parse", folder, "--out", tmp_path / "file" / "out"), (str(tmp_path / "file"), "Not a directory", "remedy")),
+        (("inspect", "absent"), ("absent", "no such file or folder", "check the path")),
+        (("inspect", empty), (str(empty), "holds no .arrow files", "run the parse stage")),
+        (("inspect", folder / "bad.step"), ("bad.step", "unreadable", "remedy")),
+        (("inspect", folder / "readme.txt", "--json"), ("readme.txt", ".txt", ".step", "remedy")),
+    ):
+        done = run(*arguments)
+        assert done.exit_code == 1 and done.stdout == "", arguments
+        assert done.stderr.splitlines()[-1].startswith("Error: "), done.stderr
+        for word in words:
+            assert word in done.stderr, (arguments, done.stderr)
+    assert run("parse", "--out", out).exit_code == 2
+    assert run("parse", folder, "--out", out, "--workers", 0).exit_code == 2
+
+
+def test_inspect_of_shards_counts_all_solids(shards):
+    values = json.loads(run("inspect", shards, "--json").stdout)
+    assert (values["path"], values["solids"], values["faces"]) == (str(shards), 4, 21)
+    assert values["surfaces"] == {"plane": 20, "cylinder": 1}
+    assert values["curves"]["line"] == 74 and values["seam_arcs"] == 2
+    assert sum(values["convexity"].values()) == values["arcs"]
+
+
+def test_inspect_of_a_file_tells_solid_by_solid(folder):
+    values = json.loads(run("inspect", folder / "two.step", "--json").stdout)
+    assert (values["solids"], values["faces"]) == (2, 12)
+    first, second = values["each"]
+    assert (first["solid"], first["faces"], first["edges"], first["surfaces"]) == (0, 6, 12, {"plane": 6})
+    assert first["size_mm"] == [1, 1, 1] and second["size_mm"] == [1, 1, 4] and second["solid"] == 1
+    assert len(first["face_names"]) == 6
+
+
+def test_inspect_for_a_person_names_size_unit_and_types(folder):
+    text = run("inspect", folder / "box.step").stdout
+    assert "6 faces (6 plane), 12 edges, 1 x 2 x 3 mm, the file's unit is 25.4 mm" in text
+    text = run("inspect", folder / "deeper" / "cylinder.stp").stdout
+    assert "3 faces (2 plane, 1 cylinder), 3 edges" in text and "unit" not in text
