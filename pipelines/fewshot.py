@@ -48,7 +48,7 @@ def nested(rows: Rows) -> dict[str, Any]:
 
 def main() -> None:
     params, data = settings.load(), stored()
-    encoders = sources(list(params.methods))
+    encoders = sources([method for method in params.methods if (MODELS / method).is_dir()])
     hashes = {s.name: sha256(s.folder / WEIGHTS) for s in encoders}
     work = work_folder("fewshot", params.fewshot.model_dump(), data.digest, hashes)
     flat = settings.flat({"fewshot": params.fewshot}) | {"data.digest": data.digest}

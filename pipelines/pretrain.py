@@ -5,20 +5,40 @@ import resource
 import shutil
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from brep_mae import settings
-from brep_mae.pretext.pretext import build
+from brep_mae.datasets.images import Images, store_images
+from brep_mae.datasets.loader import Samples
+from brep_mae.pretext.pretext import Pretext, build
 from brep_mae.progress import progress
 from brep_mae.report import figures
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, save_backbone, sha256
 from brep_mae.training.loop import train
 from pipelines.picture import picture
-from pipelines.stored import MODELS, stored, work_folder
+from pipelines.stored import MODELS, WORK, Stored, stored, work_folder
+
+HELDOUT_IMAGES = 400
+"""As many as the frames that a hundred solids would hold out; a folder of images may hold out thousands."""
+
+
+def samples_for(pretext: Pretext, data: Stored, split: settings.SplitParams) -> tuple[Samples, Samples, str]:
+    """What to train on, what to hold out, and a digest of both: the stored solids, or where the method's block names
+    natural `images` those, at the size of the frames."""
+    images = pretext.params.model_dump().get("images", "")
+    if not images:
+        solids, heldout = (data.solids(pretext.reads, side) for side in ("train", "validation"))
+        return solids, heldout, data.digest
+    folder = store_images(Path(images), data.facts.frame, 0, split.validation, split.test, WORK)
+    natural = Images(folder, "train")
+    left_out = ", ".join(f"{count} {reason}" for reason, count in natural.about.reasons.items()) or "none"
+    print(f"{images}: {len(natural)} images to train on; left out: {left_out}")
+    return natural, Images(folder, "validation").thinned(HELDOUT_IMAGES), natural.about.digest
 
 
 def main(method: str) -> None:
@@ -28,11 +48,11 @@ def main(method: str) -> None:
     torch.manual_seed(params.pretrain.seed)
     pretext = build(method, values, data.facts)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    solids, heldout = (data.solids(pretext.reads, side) for side in ("train", "validation"))
-    work = work_folder("pretrain", method, values, params.pretrain.model_dump(), data.digest)
+    samples, heldout, digest = samples_for(pretext, data, params.split)
+    work = work_folder("pretrain", method, values, params.pretrain.model_dump(), digest)
     flat = settings.flat({"method": method, "methods": {method: values}, "pretrain": params.pretrain})
     flat = {key.replace(f"methods.{method}.", "method."): value for key, value in flat.items()}
-    facts = {"data.digest": data.digest, "data.train": len(solids), "device": device.type, "seed": params.pretrain.seed}
+    facts = {"data.digest": digest, "data.train": len(samples), "device": device.type, "seed": params.pretrain.seed}
 
     with tracking.run("pretrain", method, flat | facts) as tracker, progress(pretext.params.steps, method) as bar:
         began = time.perf_counter()
@@ -43,13 +63,13 @@ def main(method: str) -> None:
             tracker.log_metrics(terms, step=step)
             bar(step, f"{row['split']} loss {row['loss']:.3f}")
 
-        history = train(pretext, solids, heldout, params.pretrain, work / "state.pt", report, device)
+        history = train(pretext, samples, heldout, params.pretrain, work / "state.pt", report, device)
         minutes = (time.perf_counter() - began) / 60
 
         out = MODELS / method
         out.mkdir(parents=True, exist_ok=True)
         pretext.cpu().eval()
-        save_backbone(out, pretext.backbone(), method, values, data.facts, data.digest)
+        save_backbone(out, pretext.backbone(), method, values, data.facts, digest)
         (out / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
         last = {str(k): v for k, v in history[-1].items() if k not in ("step", "split")}
         (out / "metrics.json").write_text(json.dumps({"heldout": last}, indent=1) + "\n")

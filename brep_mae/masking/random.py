@@ -1,10 +1,23 @@
 """Random masking: the same share of every sample, drawn without structure (MAE, arXiv:2111.06377, section 3)."""
 
+import numpy as np
 import torch
 from torch import nn
 
 from brep_mae.masking.mask import Mask
 from brep_mae.tokens.tokens import Tokens
+
+
+def check_ratio(ratio: float) -> float:
+    """The share of tokens to hide, if it is one."""
+    if not 0 < ratio < 1:
+        raise ValueError(f"mask ratio {ratio} is outside (0, 1)")
+    return ratio
+
+
+def drawn(rng: torch.Generator) -> np.random.Generator:
+    """A numpy generator seeded by a torch one, for masks that are drawn piece by piece."""
+    return np.random.default_rng(int(torch.randint(2**62, (1,), generator=rng)))
 
 
 class RandomMask(nn.Module):
@@ -22,9 +35,7 @@ class RandomMask(nn.Module):
 
     def __init__(self, ratio: float) -> None:
         super().__init__()
-        if not 0 < ratio < 1:
-            raise ValueError(f"mask ratio {ratio} is outside (0, 1)")
-        self.ratio = ratio
+        self.ratio = check_ratio(ratio)
 
     def forward(self, tokens: Tokens, rng: torch.Generator) -> Mask:
         n = tokens.valid.sum(1, keepdim=True)

@@ -1,6 +1,7 @@
 """What stays after pretraining: tokens + encoder, answering with one vector per face and one per solid."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,16 +40,30 @@ def pool_patches(patches: Tensor, frames: Frames, n_faces: Tensor) -> Tensor:
     return total / pixels.clamp(min=1)[:, None]
 
 
+def faces_in_view(frames: Frames, n_faces: Tensor) -> Tensor:
+    """True = the face has a pixel in some frame. Shapes: frames.face (B, T, H, W), n_faces (B,) -> (F,)"""
+    first = (n_faces.cumsum(0) - n_faces).view(-1, 1, 1, 1)
+    seen = (first + frames.face)[frames.face >= 0]
+    return torch.bincount(seen, minlength=int(n_faces.sum())) > 0
+
+
 class Backbone(nn.Module):
     """Shapes: Batch -> Features, whatever the encoder reads.
 
     Faces: the encoder's tokens; a solid is the mean of its faces. Images: a face is the mean of the patches in which
-    its pixels lie, through the face-id frames; a solid is the mean of the patches of all its frames.
+    its pixels lie, through the face-id frames; a solid is the mean of the patches of all its frames. A batch of frames
+    alone, such as natural images, has no faces to answer for.
     """
 
-    def __init__(self, tokens: nn.Module, encoder: Encoder, reads: frozenset[str]) -> None:
+    def __init__(self, tokens: nn.Module, encoder: Encoder) -> None:
         super().__init__()
-        self.tokens, self.encoder, self.reads = tokens, encoder, reads
+        self.tokens, self.encoder = tokens, encoder
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Content that batches must hold."""
+        wanted: Any = self.tokens.reads
+        return frozenset(wanted)
 
     @property
     def dim(self) -> int:
@@ -58,12 +73,15 @@ class Backbone(nn.Module):
         tokens = self.tokens(batch)
         latent = self.encoder(tokens)
         x, valid = latent.x[:, 1:], latent.valid[:, 1:]
-        if batch.frames is None or "faces" in self.reads:
-            is_face = valid & (tokens.kind.expand_as(tokens.valid).gather(1, latent.ids) == FACE)
+        is_face = valid & (tokens.kind.expand_as(tokens.valid).gather(1, latent.ids) == FACE)
+        if bool(is_face.any()):
             return Features(x[is_face], (x * valid[..., None]).sum(1) / valid.sum(1, keepdim=True))
+        if batch.frames is None:
+            raise ValueError("tokens without faces need a batch with frames")
         solids, views = batch.frames.image.shape[:2]
-        patches = x.unflatten(0, (solids, views))
+        depth: Any = getattr(self.tokens, "depth", 1)  # frames of a tubelet, all of which its token describes
+        patches = x.reshape(solids, views // depth, -1, x.shape[-1]).repeat_interleave(depth, 1)
         if batch.faces is None:
-            raise ValueError("an image backbone needs the faces too, to know how many a solid has")
+            return Features(x.new_zeros(0, x.shape[-1]), patches.mean((1, 2)))
         n_faces = torch.bincount(batch.faces.solid, minlength=solids)
         return Features(pool_patches(patches, batch.frames, n_faces), patches.mean((1, 2)))

@@ -37,6 +37,8 @@ class Stack(nn.Module):
 
     Shapes:
         x (B, N, D); valid (B, N) True = real; index (2, A) into the flattened (B * N); arcs (A, arc_dim) -> (B, N, D)
+
+    `final_norm` False = answers with the residual stream as the last block leaves it.
     """
 
     def __init__(self, size: SizeParams, arc_dim: int = 0) -> None:
@@ -46,13 +48,20 @@ class Stack(nn.Module):
         self.messages = nn.ModuleList([Messages(size.dim, arc_dim) for _ in blocks] if arc_dim else [])
         self.norm = NORM(size.dim)
 
-    def forward(self, x: Tensor, valid: Tensor, index: Tensor | None = None, arcs: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        valid: Tensor,
+        index: Tensor | None = None,
+        arcs: Tensor | None = None,
+        final_norm: bool = True,
+    ) -> Tensor:
         mask = None if bool(valid.all()) else valid[:, None, None, :]
         for i, block in enumerate(self.blocks):
             if self.messages and index is not None and arcs is not None:
                 x = self.messages[i](x, index, arcs)
             x = block(x, attn_mask=mask)
-        return self.norm(x)
+        return self.norm(x) if final_norm else x
 
 
 def init_weights(module: nn.Module) -> None:

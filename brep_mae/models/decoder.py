@@ -47,18 +47,35 @@ class Decoder(nn.Module):
         for part in (self.embed, self.where, self.stack):
             part.apply(init_weights)
 
+    def holes(self, tokens: Tokens) -> Tensor:
+        """What stands where a token was hidden, (1, 1 or N, size.dim)."""
+        return self.mask_token
+
+    def start(self, class_token: Tensor) -> Tensor:
+        """The class token that the decoder starts from, given the encoder's. (B, 1, size.dim) -> the same"""
+        return class_token
+
     def forward(self, latent: Latent, tokens: Tokens) -> Tensor:
         x = self.embed(latent.x)
         batch, length = tokens.valid.shape
-        seen = latent.valid[:, 1:, None]
+        seen, ids = latent.valid[:, 1:, None], latent.ids[..., None].expand(-1, -1, x.shape[-1])
+        full = self.holes(tokens).to(x.dtype).expand(batch, length, -1)
         # The K kept slots of a shorter sample end in padding, whose ids point at tokens that are not seen.
-        content = torch.where(seen, x[:, 1:], self.mask_token.to(x.dtype))
-        full = self.mask_token.to(x.dtype).expand(batch, length, -1)
-        full = full.scatter(1, latent.ids[..., None].expand_as(content), content)
-        full = torch.cat([x[:, :1], full + self.where(tokens.where)], 1)
+        full = full.scatter(1, ids, torch.where(seen, x[:, 1:], full.gather(1, ids)))
+        full = torch.cat([self.start(x[:, :1]), full + self.where(tokens.where)], 1)
         valid = torch.cat([tokens.valid.new_ones(batch, 1), tokens.valid], 1)
         index = kind = None
         if tokens.arcs is not None:
             row, slot = tokens.arcs.index // length, tokens.arcs.index % length
             index, kind = row * (length + 1) + slot + 1, tokens.arcs.kind
         return self.stack(full, valid, index, kind)
+
+
+class Undecoded(nn.Module):
+    """No decoder: the code of a token is the encoder's own output at its place, for an encoder that holds mask tokens.
+
+    Shapes: Latent (B, 1 + K, D), Tokens (B, N, .) -> codes (B, 1 + N, D)
+    """
+
+    def forward(self, latent: Latent, tokens: Tokens) -> Tensor:
+        return latent.placed(tokens.valid.shape[1])

@@ -1,6 +1,6 @@
-"""The encoder: runs on the tokens that are seen, and on no others."""
+"""The encoder: runs on the tokens that are seen; hidden ones are dropped, or replaced by a learned token."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -19,29 +19,69 @@ class Latent:
     valid: Tensor
     ids: Tensor
 
+    def placed(self, length: int) -> Tensor:
+        """Every kept token back at its place, zeros elsewhere. (B, 1 + K, D) -> (B, 1 + length, D)"""
+        kept = self.x[:, 1:] * self.valid[:, 1:, None]
+        full = kept.new_zeros(len(kept), length, kept.shape[2]).scatter(1, self.ids[..., None].expand_as(kept), kept)
+        return torch.cat([self.x[:, :1], full], 1)
+
+
+class Fill(nn.Module):
+    """Puts a learned token where content is hidden, and another on every arc that touches a hidden face.
+
+    BEiT's way (Bao et al. 2021, arXiv:2106.08254, section 2.3), in which the encoder itself holds mask tokens.
+
+    Args:
+        dim: width of a token.
+        where: turns Tokens.where into the positions (B, N, dim) of mask tokens, which would otherwise be all alike.
+    """
+
+    def __init__(self, dim: int, where: nn.Module) -> None:
+        super().__init__()
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, dim))
+        self.arc_token = nn.Parameter(torch.zeros(1, dim))
+        nn.init.normal_(self.mask_token, std=0.02)
+        nn.init.normal_(self.arc_token, std=0.02)
+        self.where = where.apply(init_weights)
+
+    def forward(self, tokens: Tokens, mask: Mask) -> Tokens:
+        filled = self.mask_token + self.where(tokens.where)
+        tokens = replace(tokens, x=torch.where(mask.hidden[..., None], filled, tokens.x))
+        if tokens.arcs is None:
+            return tokens
+        touched = mask.hidden.flatten()[tokens.arcs.index].any(0)
+        arc_x = torch.where(touched[:, None], self.arc_token, tokens.arcs.x)
+        return replace(tokens, arcs=replace(tokens.arcs, x=arc_x))
+
 
 class Encoder(nn.Module):
     """Transformer over the seen tokens, with messages along the arcs whose two ends are both seen.
 
-    Hidden tokens are dropped before the first layer (MAE, arXiv:2111.06377, section 3): neither they nor an arc that
-    touches one can reach the output.
+    Without `fill`, hidden tokens are dropped before the first layer (MAE, arXiv:2111.06377, section 3); with it they
+    stay in the sequence as mask tokens. Either way neither their content nor an arc's that touches one can reach the
+    output.
 
     Args:
         size: width, depth, heads.
         arcs: True = tokens come with arcs.
+        fill: what stands in for hidden tokens; None = they are dropped.
 
     Shapes:
-        Tokens (B, N, D) and Mask (B, N) -> Latent (B, 1 + K, D), K = most tokens seen in a sample
+        Tokens (B, N, D) and Mask (B, N) -> Latent (B, 1 + K, D), K = most tokens seen in a sample, or N with `fill`
     """
 
-    def __init__(self, size: SizeParams, arcs: bool) -> None:
+    def __init__(self, size: SizeParams, arcs: bool, fill: Fill | None = None) -> None:
         super().__init__()
         self.class_token = nn.Parameter(torch.zeros(1, 1, size.dim))
         nn.init.normal_(self.class_token, std=0.02)
+        self.fill = fill
         self.stack = Stack(size, size.dim if arcs else 0)
         self.stack.apply(init_weights)
 
-    def forward(self, tokens: Tokens, mask: Mask | None = None) -> Latent:
+    def forward(self, tokens: Tokens, mask: Mask | None = None, final_norm: bool = True) -> Latent:
+        """`mask` None = everything is seen; `final_norm` False = the latent is the residual stream before the norm."""
+        if self.fill is not None and mask is not None:
+            tokens, mask = self.fill(tokens, mask), None
         seen = tokens.valid if mask is None else tokens.valid & ~mask.hidden
         batch, length, dim = tokens.x.shape
         kept = int(seen.sum(1).max())
@@ -61,4 +101,4 @@ class Encoder(nn.Module):
             index = place[tokens.arcs.index]
             both = (index >= 0).all(0)
             index, arc_x = index[:, both], tokens.arcs.x[both]
-        return Latent(self.stack(x, valid, index, arc_x), valid, ids)
+        return Latent(self.stack(x, valid, index, arc_x, final_norm), valid, ids)

@@ -13,12 +13,15 @@ from brep_mae.tokens.patches import PatchTokens
 
 
 class Params(MethodParams):
+    """`images` folder or archive of natural images to train on in the place of the frames."""
+
     size: SizeParams
     decoder: SizeParams
     mask_ratio: float
     patch: int
     standardise: bool
     weights: dict[str, float]
+    images: str = ""
 
 
 def build(p: Params, facts: Facts) -> MaskedPretext:

@@ -4,16 +4,20 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch
+from brep_mae.masking.mask import Mask
 from brep_mae.models.backbone import Backbone
-from brep_mae.models.encoder import Encoder
+from brep_mae.models.decoder import Undecoded
+from brep_mae.models.encoder import Encoder, Latent
+from brep_mae.pretext.teachers import Teacher
 from brep_mae.settings import Section, SettingsError, check
-from brep_mae.targets.target import Target
+from brep_mae.targets.target import Target, ask, mean_error
+from brep_mae.tokens.tokens import Tokens
 
 
 class MethodParams(Section):
@@ -35,7 +39,8 @@ class Facts:
 class Pretext(nn.Module):
     """A method: forward(batch, rng) -> {"loss": scalar, "TARGET.TERM": detached scalar, ...}.
 
-    `reads` says which content batches must hold: "faces", "frames".
+    `reads` says which content batches must hold: "faces", "frames". What a method keeps between steps (a teacher's
+    weights, a round's number, a queue) is a parameter or a buffer, so that the state of a training holds it.
     """
 
     reads: frozenset[str]
@@ -52,18 +57,32 @@ class Pretext(nn.Module):
         """Truth, what the encoder saw and the prediction, as arrays for a figure."""
         raise NotImplementedError
 
+    def begin_step(self, step: int, rng: torch.Generator) -> bool:
+        """Called before every training step. True = the weights start anew, and the optimizer forgets its moments."""
+        return False
+
+    def after_step(self, step: int) -> None:
+        """Called once the weights have moved."""
+
+    def schedule(self, step: int) -> tuple[int, int]:
+        """(step, steps) within the learning rate's current schedule; a method whose schedule restarts says so here."""
+        return step, self.params.steps
+
 
 class MaskedPretext(Pretext):
     """tokens -> mask -> encoder on what is seen -> decoder -> targets on what is hidden -> weighted sum.
 
     Args:
-        reads: content the tokens need.
+        reads: content that batches must hold.
         params: the method's block.
-        tokens, mask, encoder, decoder: see those packages.
-        targets: by name; each gives named terms.
+        tokens, mask, encoder, decoder: see those packages; without a decoder the encoder's own output is the code.
+        targets: by name; each gives named terms. A target of a kind that a batch does not hold adds nothing to it.
         weights: "TARGET.TERM" -> weight in the loss; a term that is not named weighs 1.
+        teacher: adds what it says of the truth.
+        reduction: the loss of a term is its mean over all predicted tokens of the batch ("token", MAE), or the mean
+            over samples of a sample's mean ("solid", M3AE), in which a solid of many faces weighs no more than another.
 
-    The loss of a term is its mean over all predicted tokens of the batch (MAE's token mean).
+    A sample of which nothing is hidden (a solid of one face) adds nothing to such a mean; "skipped" counts them.
     """
 
     def __init__(
@@ -73,49 +92,74 @@ class MaskedPretext(Pretext):
         tokens: nn.Module,
         mask: nn.Module,
         encoder: Encoder,
-        decoder: nn.Module,
+        decoder: nn.Module | None,
         targets: Mapping[str, Target],
         weights: Mapping[str, float],
+        teacher: Teacher | None = None,
+        reduction: Literal["token", "solid"] = "token",
     ) -> None:
         super().__init__()
-        self.reads, self.params, self.weights = reads, params, dict(weights)
-        self.tokens, self.mask, self.encoder, self.decoder = tokens, mask, encoder, decoder
+        self.reads, self.params, self.weights, self.reduction = reads, params, dict(weights), reduction
+        self.tokens, self.mask, self.encoder = tokens, mask, encoder
+        self.decoder = Undecoded() if decoder is None else decoder
         self.targets: Mapping[str, Any] = nn.ModuleDict(dict(targets))  # type: ignore[arg-type,assignment]
+        self.teacher = teacher
+
+    def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
+        """What the encoder may see, and the truth; one and the same unless a method says otherwise."""
+        return batch, batch
+
+    def branches(self, latent: Latent, tokens: Tokens, mask: Mask) -> tuple[Latent, Tokens, Mask]:
+        """Called between encoder and decoder; a method that reads a latent in several ways makes several samples of
+        each here, in the order of the truth's samples."""
+        return latent, tokens, mask
 
     def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        tokens = self.tokens(batch)
+        if all(getattr(batch, content) is None for content in self.reads):
+            raise ValueError(f"this method needs a batch with {' or '.join(sorted(self.reads))}")
+        seen, truth = self.views(batch, rng)
+        tokens = self.tokens(seen)
         mask = self.mask(tokens, rng)
-        codes = self.decoder(self.encoder(tokens, mask), tokens)[:, 1:]
+        latent, tokens, mask = self.branches(self.encoder(tokens, mask), tokens, mask)
+        if self.teacher is not None:
+            truth = self.teacher(truth, mask)
+        codes = {"code": self.decoder(latent, tokens), "latent": latent.placed(tokens.valid.shape[1])}
         parts: dict[str, Tensor] = {}
         for name, target in self.targets.items():
-            content = tokens.valid & (tokens.kind == target.kind)
-            chosen = content & (mask.hidden if target.on == "hidden" else ~mask.hidden)
-            rows = chosen[content].nonzero().squeeze(1)
-            for term, value in target(codes[chosen], batch, rows, rng).items():
-                counts = torch.ones_like(value.error) if value.counts is None else value.counts.to(value.error)
-                parts[f"{name}.{term}"] = (value.error * counts).sum() / counts.sum().clamp(min=1)
+            if not bool((tokens.kind == target.kind).any()):
+                continue
+            asked = ask(target, codes[target.of], tokens, mask)
+            for term, value in target(asked.codes, truth, asked.rows, rng).items():
+                parts[f"{name}.{term}"] = mean_error(value, asked, self.reduction)
         loss = sum((self.weights.get(k, 1.0) * v for k, v in parts.items()), torch.zeros(()))
-        return {"loss": loss} | {k: v.detach() for k, v in parts.items()}
+        skipped = (~mask.hidden.any(1)).sum().float()
+        return {"loss": loss, "skipped": skipped} | {k: v.detach() for k, v in parts.items()}
+
+    def begin_step(self, step: int, rng: torch.Generator) -> bool:
+        return self.teacher is not None and self.teacher.begin_step(self, step, rng)
+
+    def schedule(self, step: int) -> tuple[int, int]:
+        return (step, self.params.steps) if self.teacher is None else self.teacher.schedule(step, self.params.steps)
 
     def backbone(self) -> Backbone:
-        return Backbone(self.tokens, self.encoder, self.reads)
+        return Backbone(self.tokens, self.encoder)
 
     @torch.no_grad()
     def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """hidden (rows of content) True = predicted; `TARGET` the prediction of each hidden row, in row order."""
+        """hidden (rows of content) True = predicted; `TARGET` the prediction of each hidden row, in row order, where it
+        has a picture."""
         tokens = self.tokens(batch)
         mask = self.mask(tokens, rng)
-        codes = self.decoder(self.encoder(tokens, mask), tokens)[:, 1:]
+        codes = self.decoder(self.encoder(tokens, mask), tokens)
         hidden = mask.hidden[tokens.valid]
-        rows = hidden.nonzero().squeeze(1)
-        predicted = {n: t.predict(codes[mask.hidden], batch, rows) for n, t in self.targets.items()}
-        return {"hidden": hidden, **predicted}
+        rows, codes = hidden.nonzero().squeeze(1), codes[:, 1:][mask.hidden]
+        predicted = {n: t.predict(codes, batch, rows) for n, t in self.targets.items() if t.of == "code"}
+        return {"hidden": hidden} | {n: p for n, p in predicted.items() if p is not None}
 
 
 def known_methods() -> list[str]:
-    """Names of the method files."""
-    shared = {"__init__", "pretext"}
-    return sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem not in shared)
+    """Names of the method files: those that have parameters of their own."""
+    return sorted(p.stem for p in Path(__file__).parent.glob("*.py") if "\nclass Params(" in p.read_text())
 
 
 def build(name: str, values: Mapping[str, Any], facts: Facts) -> Pretext:

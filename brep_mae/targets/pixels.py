@@ -1,13 +1,11 @@
 """Pixels of hidden patches, standardised per patch (He et al. 2021, arXiv:2111.06377, section 3)."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.blocks import init_weights
-from brep_mae.targets.target import Term
+from brep_mae.targets.target import Target, Term
 from brep_mae.tokens.tokens import PATCH
 
 EPS = 1e-6
@@ -28,7 +26,7 @@ def unpatchify(patches: Tensor, patch: int) -> Tensor:
     return blocks.permute(0, 5, 1, 3, 2, 4).reshape(n, 3, side * patch, side * patch)
 
 
-class Pixels(nn.Module):
+class Pixels(Target):
     """Squared error on standardised pixels.
 
     Args:
@@ -38,7 +36,6 @@ class Pixels(nn.Module):
     """
 
     kind = PATCH
-    on: Literal["hidden", "seen"] = "hidden"
 
     def __init__(self, code_dim: int, patch: int, standardise: bool) -> None:
         super().__init__()

@@ -1,19 +1,17 @@
 """The hybrid implicit/explicit surface of hidden faces (Jones et al. 2023, arXiv:2210.10807)."""
 
-from typing import Literal
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.surface import SurfaceHead
 from brep_mae.schema import FIELD_DISTANCE, FIELD_POINT, FIELD_UV, POINT
-from brep_mae.targets.target import Term
+from brep_mae.targets.target import Target, Term
 from brep_mae.targets.uvgrid import pose_at
 from brep_mae.tokens.tokens import FACE
 
 
-class Surface(nn.Module):
+class Surface(Target):
     """Position and signed trimming distance at sampled uv, and at the points of the UV-grid.
 
     Terms: `explicit` squared error of the position at the field samples, in the face's own frame; `implicit` squared
@@ -29,7 +27,6 @@ class Surface(nn.Module):
     """
 
     kind = FACE
-    on: Literal["hidden", "seen"] = "hidden"
 
     def __init__(self, code_dim: int, hidden: int, depth: int, queries: int) -> None:
         super().__init__()

@@ -1,7 +1,5 @@
 """The UV-grid of hidden faces, each in its own frame."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,7 +7,7 @@ from torch.nn import functional as F
 from brep_mae.datasets.batch import Batch, Faces
 from brep_mae.models.blocks import init_weights
 from brep_mae.schema import INSIDE, NORMAL, POINT, SURFACE_TYPES
-from brep_mae.targets.target import Term
+from brep_mae.targets.target import Target, Term
 from brep_mae.tokens.pose import Pose, pose_of
 from brep_mae.tokens.tokens import FACE
 
@@ -18,7 +16,7 @@ def pose_at(faces: Faces, rows: Tensor) -> Pose:
     return pose_of(faces.grid[rows])
 
 
-class UVGrid(nn.Module):
+class UVGrid(Target):
     """Points, normals and trimming of a face's grid, its size and its surface type.
 
     Points are centred, turned and divided by one size per face (its rms radius), not per channel: a plane has a
@@ -32,7 +30,6 @@ class UVGrid(nn.Module):
     """
 
     kind = FACE
-    on: Literal["hidden", "seen"] = "hidden"
 
     def __init__(self, code_dim: int, grid: int) -> None:
         super().__init__()

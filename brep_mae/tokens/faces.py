@@ -47,6 +47,8 @@ class FaceTokens(nn.Module):
     Inputs are invariant to rigid motion of the solid and, in all but the log sizes, to its scale.
     """
 
+    reads = frozenset({"faces"})
+
     def __init__(self, grid: int, dim: int) -> None:
         super().__init__()
         width = grid * grid * 7 + len(SURFACE_TYPES) + FACE_SCALARS

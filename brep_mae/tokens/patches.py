@@ -32,6 +32,8 @@ class PatchTokens(nn.Module):
         Batch.frames.image (B, T, 3, H, W) -> Tokens (B * T, (H / patch)^2, dim); where holds (row, column)
     """
 
+    reads = frozenset({"frames"})
+
     def __init__(self, image: int, patch: int, dim: int) -> None:
         super().__init__()
         if image % patch:

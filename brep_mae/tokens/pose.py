@@ -1,5 +1,6 @@
 """A face's own reference frame, so that its shape can be told without saying where or how it lies."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +27,8 @@ class Pose:
     def turn(self, vectors: Tensor, rows: Tensor | slice = slice(None)) -> Tensor:
         """Vectors (M, ..., 3) in the axes of faces `rows`."""
         axes = self.axes[rows]
-        flat = vectors.reshape(len(axes), -1, 3) @ axes.transpose(1, 2)
+        # The number is spelt out: none of zero vectors is -1 of anything.
+        flat = vectors.reshape(len(axes), math.prod(vectors.shape[1:-1]), 3) @ axes.transpose(1, 2)
         return flat.view(vectors.shape)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from brep_mae.datasets.loader import Solids
+from brep_mae.datasets.loader import Samples
 from brep_mae.pretext.pretext import Pretext
 from brep_mae.seeds import generator
-from brep_mae.settings import PretrainParams
+from brep_mae.settings import PretrainParams, SettingsError
 from brep_mae.training.checkpoint import load_state, save_state
 from brep_mae.training.optim import adamw, lr_at
 
@@ -19,13 +19,22 @@ HELDOUT_SEED = 1_000_003
 """Seeds the held-out masks, the same at every evaluation so that curves compare."""
 
 
+def precision(device: torch.device, params: PretrainParams) -> torch.autocast:
+    """Weights and losses stay in float32; with bf16 the matrix products are half as wide."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=params.precision == "bf16")
+
+
 @torch.no_grad()
-def heldout_terms(pretext: Pretext, data: Solids, size: int, device: torch.device) -> dict[str, float]:
+def heldout_terms(
+    pretext: Pretext, data: Samples, size: int, device: torch.device, params: PretrainParams
+) -> dict[str, float]:
     """Loss and terms on solids that are not trained on, averaged over batches of `size`."""
     pretext.eval()
     total: dict[str, float] = {}
     for i, batch in enumerate(data.in_order(size)):
-        for key, value in pretext(batch.to(device), generator(HELDOUT_SEED, i)).items():
+        with precision(device, params):
+            parts = pretext(batch.to(device), generator(HELDOUT_SEED, i))
+        for key, value in parts.items():
             total[key] = total.get(key, 0.0) + float(value) * len(batch.uid) / len(data)
     pretext.train()
     return total
@@ -33,8 +42,8 @@ def heldout_terms(pretext: Pretext, data: Solids, size: int, device: torch.devic
 
 def train(
     pretext: Pretext,
-    data: Solids,
-    heldout: Solids,
+    data: Samples,
+    heldout: Samples,
     params: PretrainParams,
     state_path: Path,
     report: Callable[[dict[str, float | str]], None],
@@ -43,16 +52,20 @@ def train(
     """Trains for `pretext.params.steps` steps, or the rest of them where `state_path` holds an earlier state.
 
     Batch, mask and learning rate of a step follow from the seed and the step's number, so that a training that was
-    cut off and resumed gives the same losses as one that was not.
+    cut off and resumed gives the same losses as one that was not. With `params.accumulate` a step's batch is read in
+    as many equal parts, whose gradients are averaged.
 
     Args:
         state_path: where the state is kept between checkpoints.
         report: called with every new row of the history: {"step", "split": "train" | "heldout", "loss", terms...}.
 
     Raises:
+        SettingsError: a batch does not divide into the parts asked for.
         FloatingPointError: the loss is not finite; names the step and the solids of the batch.
     """
     method = pretext.params
+    if method.batch % params.accumulate:
+        raise SettingsError(f"params.yaml: accumulate {params.accumulate} does not divide batch {method.batch}")
     pretext.to(device).train()
     optimizer = adamw(pretext, method.lr, params.weight_decay)
     start, history = 0, History()
@@ -62,34 +75,41 @@ def train(
         start, history = state["step"], json.loads(state["history"])
 
     sums: dict[str, float] = {}
-    since, began = 0, time.perf_counter()
+    since, solids, began = 0, 0, time.perf_counter()
     for step in range(start, method.steps):
-        batch = data.at_step(params.seed, step, method.batch).to(device)
+        rng = generator(params.seed, step)
+        if pretext.begin_step(step, rng):
+            optimizer.state.clear()
         for group in optimizer.param_groups:
-            group["lr"] = lr_at(step, method.steps, method.lr, params)
-        parts = pretext(batch, generator(params.seed, step))
-        loss = parts["loss"]
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"loss is {loss.item()} at step {step}, solids {', '.join(batch.uid)}")
+            group["lr"] = lr_at(*pretext.schedule(step), method.lr, params)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        for i in range(step * params.accumulate, (step + 1) * params.accumulate):
+            batch = data.at_step(params.seed, i, method.batch // params.accumulate).to(device)
+            with precision(device, params):
+                parts = pretext(batch, rng)
+            loss = parts["loss"]
+            if not torch.isfinite(loss):
+                raise FloatingPointError(f"loss is {loss.item()} at step {step}, solids {', '.join(batch.uid)}")
+            (loss / params.accumulate).backward()
+            for key, value in parts.items():
+                sums[key] = sums.get(key, 0.0) + float(value.detach()) / params.accumulate
+            solids += len(batch.uid)
         torch.nn.utils.clip_grad_norm_(pretext.parameters(), params.clip_norm)
         optimizer.step()
+        pretext.after_step(step)
 
-        for key, value in parts.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
         since += 1
         done = step + 1
         if done % params.log_every == 0 or done == method.steps:
             seconds = time.perf_counter() - began
             row: dict[str, float | str] = {"step": done, "split": "train", **{k: v / since for k, v in sums.items()}}
-            speed = {"solids_per_s": since * len(batch.uid) / seconds, "seconds": seconds}
+            speed = {"solids_per_s": solids / seconds, "seconds": seconds}
             history.append(row)
             report({**row, **speed})
-            held = heldout_terms(pretext, heldout, method.batch, device)
+            held = heldout_terms(pretext, heldout, method.batch, device, params)
             history.append({"step": done, "split": "heldout", **held})
             report(history[-1])
-            sums, since, began = {}, 0, time.perf_counter()
+            sums, since, solids, began = {}, 0, 0, time.perf_counter()
         if done % params.checkpoint_every == 0 or done == method.steps:
             model, optim = pretext.state_dict(), optimizer.state_dict()
             save_state(state_path, {"model": model, "optimizer": optim, "step": done, "history": json.dumps(history)})

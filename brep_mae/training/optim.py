@@ -20,8 +20,9 @@ def adamw(model: nn.Module, lr: float, weight_decay: float) -> torch.optim.AdamW
 
 
 def lr_at(step: int, steps: int, peak: float, params: PretrainParams) -> float:
-    """Linear warm-up over the share `params.warmup` of all steps, then half a cosine down to 0."""
-    warmup = max(1, round(params.warmup * steps))
+    """Linear warm-up from 0 over the share `params.warmup` of all steps, then half a cosine down to 0, as in the
+    method's own code: the very first step moves nothing."""
+    warmup = round(params.warmup * steps)
     if step < warmup:
-        return peak * (step + 1) / warmup
+        return peak * step / warmup
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))

@@ -6,23 +6,33 @@ import pytest
 import torch
 
 from brep_mae import settings
+from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.pretext.pretext import Facts, Pretext, build, known_methods
 from brep_mae.seeds import generator
 from brep_mae.settings import SettingsError
+from brep_mae.tokens.tokens import FACE, PATCH, Tokens
 from tests.synthetic import GRID, make_batch
 
 FACTS = Facts(grid=GRID, frame=16)
 SIZES = [6, 9, 3, 12, 2, 7]
+UNMASKED = ("mixmask",)
+"""Methods that hide nothing from an encoder: what they show of an image is a view of it."""
 
 
-def small(name: str) -> Pretext:
+def block(name: str) -> dict:
+    """A method's own numbers, with a teacher that needs no file."""
     values = dict(settings.load().methods[name])
+    if "teacher" in values:
+        values["teacher"] = {"source": "random", "reads": "faces" if name.endswith("_faces") else "frames"}
+    return values
+
+
+def small(name: str, **changed) -> Pretext:
     tiny = {"dim": 32, "depth": 2, "heads": 2}
-    values |= {"size": tiny, "decoder": tiny}
-    if "patch" in values:
-        values["patch"] = 4
-    return build(name, values, FACTS)
+    values = block(name)
+    values |= {k: v for k, v in {"size": tiny, "decoder": tiny, "patch": 4}.items() if k in values}
+    return build(name, values | changed, FACTS)
 
 
 def batch_for(name: str, seed: int = 0):
@@ -34,19 +44,25 @@ def name(request) -> str:
     return request.param
 
 
+@pytest.fixture(params=[n for n in known_methods() if n not in UNMASKED])
+def masked(request) -> str:
+    """Methods that hide tokens from an encoder."""
+    return request.param
+
+
 def test_every_method_file_has_a_block_in_params(name):
     assert name in settings.load().methods
 
 
 def test_builds_at_full_size_and_counts_its_loss_as_the_weighted_sum_of_its_parts(name):
-    pretext = build(name, settings.load().methods[name], Facts(GRID, 16))
+    pretext = build(name, block(name), Facts(GRID, 16))
     out = pretext(batch_for(name), generator(0))
-    total = sum(getattr(pretext, "weights", {}).get(k, 1.0) * v for k, v in out.items() if k != "loss")
+    total = sum(getattr(pretext, "weights", {}).get(k, 1.0) * v for k, v in out.items() if "." in k)
     assert torch.isclose(out["loss"], total, atol=1e-6)
 
 
-def test_loss_falls_on_a_few_samples(name):
-    pretext, batch = small(name), batch_for(name)
+def test_loss_falls_on_a_few_samples(masked):
+    pretext, batch = small(masked), batch_for(masked)
     optimizer = torch.optim.AdamW(pretext.parameters(), 3e-3)
     losses = []
     for _ in range(60):
@@ -71,20 +87,31 @@ def latent_of(pretext: Pretext, batch, mask: Mask):
         return pretext.encoder(tokens, mask).x
 
 
-def scramble_hidden(batch, hidden: torch.Tensor):
-    """Noise in the raw content of hidden faces or patches, and in every coedge that touches a hidden face.
+def scramble_hidden(batch, tokens: Tokens, hidden: torch.Tensor):
+    """Noise in the raw content of hidden faces and patches, and in every coedge that touches a hidden face.
 
     A coedge between a hidden and a seen face is scrambled too: the encoder sees only arcs whose two ends are seen.
     """
     noise = torch.Generator().manual_seed(7)
-    if batch.frames is not None:
-        image = batch.frames.image.clone()
-        patch = 4
-        side = image.shape[-1] // patch
-        flat = hidden.view(image.shape[0], image.shape[1], side, side)
-        pixels = flat.repeat_interleave(patch, -1).repeat_interleave(patch, -2)[:, :, None].expand_as(image)
-        image[pixels] = torch.rand(int(pixels.sum()), generator=noise)
-        return replace(batch, frames=replace(batch.frames, image=image))
+    of_patches, of_faces = (hidden[:, tokens.kind == kind] for kind in (PATCH, FACE))
+    if of_patches.numel():
+        batch = scramble_patches(batch, of_patches, noise)
+    return scramble_faces(batch, of_faces, noise) if of_faces.numel() else batch
+
+
+def scramble_patches(batch, hidden: torch.Tensor, noise: torch.Generator):
+    """`hidden` may cover fewer frames than the batch holds: then the first ones."""
+    image = batch.frames.image.clone()
+    patch = 4
+    side = image.shape[-1] // patch
+    flat = hidden.reshape(len(image), -1, side, side)
+    read = image[:, : flat.shape[1]]
+    pixels = flat.repeat_interleave(patch, -1).repeat_interleave(patch, -2)[:, :, None].expand_as(read)
+    read[pixels] = torch.rand(int(pixels.sum()), generator=noise)
+    return replace(batch, frames=replace(batch.frames, image=image))
+
+
+def scramble_faces(batch, hidden: torch.Tensor, noise: torch.Generator):
     faces = batch.faces
     rows = hidden[torch.arange(hidden.shape[1]) < torch.bincount(faces.solid)[:, None]]
 
@@ -110,33 +137,35 @@ def scramble_hidden(batch, hidden: torch.Tensor):
     )
 
 
-def test_no_peek_hidden_content_never_reaches_the_encoder(name):
+def test_no_peek_hidden_content_never_reaches_the_encoder(masked):
     """MAE check 1: masked-content invariance, from the raw UV-grids and pixels up."""
-    pretext, batch = small(name).eval(), batch_for(name)
-    mask = pretext.mask(pretext.tokens(batch), generator(3))
+    pretext, batch = small(masked).eval(), batch_for(masked)
+    tokens = pretext.tokens(batch)
+    mask = pretext.mask(tokens, generator(3))
     before = latent_of(pretext, batch, mask)
-    after = latent_of(pretext, scramble_hidden(batch, mask.hidden), mask)
+    after = latent_of(pretext, scramble_hidden(batch, tokens, mask.hidden), mask)
     assert torch.equal(before, after)
 
 
-def test_no_peek_control_seen_content_does_reach_the_encoder(name):
-    pretext, batch = small(name).eval(), batch_for(name)
+def test_no_peek_control_seen_content_does_reach_the_encoder(masked):
+    pretext, batch = small(masked).eval(), batch_for(masked)
     tokens = pretext.tokens(batch)
     mask = pretext.mask(tokens, generator(3))
     seen = Mask(tokens.valid & ~mask.hidden)
     before = latent_of(pretext, batch, mask)
-    assert not torch.allclose(before, latent_of(pretext, scramble_hidden(batch, seen.hidden), mask))
+    assert not torch.allclose(before, latent_of(pretext, scramble_hidden(batch, tokens, seen.hidden), mask))
 
 
 def test_padding_is_inert(name):
     """A solid's features do not depend on how many faces its neighbours in the batch have."""
     pretext = small(name).eval()
     backbone = pretext.backbone()
-    alone = make_batch([6], frames=True)
     beside = make_batch([6, 30], frames=True)
+    first = replace(beside.frames, image=beside.frames.image[:1], face=beside.frames.face[:1])
+    alone = replace(make_batch([6]), frames=first)
     with torch.no_grad():
         a, b = backbone(alone), backbone(beside)
-    if "faces" in pretext.reads:
+    if "faces" in backbone.reads:
         assert torch.allclose(a.face, b.face[:6], atol=1e-5)
         assert torch.allclose(a.solid, b.solid[:1], atol=1e-5)
     assert len(b.face) == 36
@@ -149,6 +178,40 @@ def test_reconstruction_has_a_row_per_hidden_content_row(name):
         if key != "hidden":
             assert len(value) == int(out["hidden"].sum())
             assert torch.isfinite(value).all()
+
+
+def test_a_solid_of_one_face_is_skipped_and_counted_never_a_nan(masked):
+    """Nothing of it can be hidden, alone or beside others; a sample of patches is not concerned."""
+    for sizes in ([1], [1, 1], [1, 5]):
+        pretext = small(masked)
+        batch = make_batch(sizes, frames="frames" in pretext.reads)
+        out = pretext(batch, generator(0))
+        out["loss"].backward()
+        assert all(torch.isfinite(v).all() for v in out.values())
+        assert all(torch.isfinite(p.grad).all() for p in pretext.parameters() if p.grad is not None)
+        if pretext.backbone().reads == {"faces"}:
+            assert out["skipped"] == sizes.count(1)
+            if set(sizes) == {1} and not any(t.class_token for t in pretext.targets.values()):
+                assert out["loss"] == 0
+
+
+@pytest.mark.parametrize("of_images", [n for n in known_methods() if "patch" in settings.load().methods[n]])
+def test_frames_smaller_than_a_patch_are_refused(of_images):
+    with pytest.raises(ValueError, match="frames of 8 pixels do not divide into patches of 16"):
+        build(of_images, block(of_images) | {"patch": 16}, Facts(GRID, 8))
+
+
+def test_a_batch_that_holds_nothing_of_what_a_method_reads_is_refused(masked):
+    with pytest.raises(ValueError, match="needs a batch with"):
+        small(masked)(Batch(("a",)), generator(0))
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1.0])
+def test_a_ratio_that_hides_nothing_or_leaves_nothing_is_refused(masked, ratio):
+    key = "mask_ratios" if "mask_ratios" in block(masked) else "mask_ratio"
+    value = dict.fromkeys(block(masked)[key], ratio) if key == "mask_ratios" else ratio
+    with pytest.raises(ValueError, match="outside"):
+        small(masked, **{key: value})
 
 
 def test_an_unknown_method_and_a_wrong_key_are_named():

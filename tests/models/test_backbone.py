@@ -1,10 +1,14 @@
 """Features of faces read off images, and messages that flow the right way."""
 
+from dataclasses import replace
+
 import torch
 
-from brep_mae.datasets.batch import Frames
-from brep_mae.models.backbone import pool_patches
+from brep_mae.datasets.batch import Batch, Frames
+from brep_mae.models.backbone import faces_in_view, pool_patches
 from brep_mae.models.blocks import Messages
+from tests.contracts.test_methods import small
+from tests.synthetic import make_batch, make_frames
 
 
 def test_a_face_is_the_mean_of_its_patches_weighted_by_pixels():
@@ -15,6 +19,22 @@ def test_a_face_is_the_mean_of_its_patches_weighted_by_pixels():
     patches = torch.arange(8.0).view(2, 1, 4, 1)
     out = pool_patches(patches, Frames(torch.zeros(2, 1, 3, 4, 4), face), torch.tensor([1, 2]))
     assert torch.allclose(out[:, 0], torch.tensor([(0 * 1 + 1 * 2) / 3, 0.0, 7.0]))
+
+
+def test_a_face_is_in_view_if_it_has_a_pixel_in_some_frame_of_its_own_solid():
+    face = torch.full((2, 2, 4, 4), -1)
+    face[0, 1, 0, 0], face[1, 0, 3, 3] = 1, 0
+    frames = Frames(torch.zeros(2, 2, 3, 4, 4), face)
+    assert faces_in_view(frames, torch.tensor([2, 2])).tolist() == [False, True, True, False]
+
+
+def test_images_without_faces_have_a_vector_for_the_whole_and_none_for_faces():
+    backbone = small("mae_images").backbone()
+    frames = make_frames([3, 3])
+    with torch.no_grad():
+        alone = backbone(Batch(("a", "b"), None, frames))
+        whole = backbone(replace(make_batch([3, 3]), frames=frames))
+    assert alone.face.shape == (0, backbone.dim) and torch.equal(alone.solid, whole.solid)
 
 
 def test_a_face_hears_the_arcs_that_leave_it():

@@ -1,0 +1,73 @@
+"""A convolutional encoder of images (timm's ResNet) in the place of tokens and a transformer."""
+
+from functools import partial
+
+import torch
+from pydantic import PositiveInt
+from timm.layers import GroupNorm
+from timm.models.resnet import BasicBlock, Bottleneck, ResNet
+from torch import Tensor, nn
+
+from brep_mae.datasets.batch import Batch
+from brep_mae.models.backbone import Backbone, Features, pool_patches
+from brep_mae.settings import Section
+
+GROUPS = 8
+
+
+class ConvParams(Section):
+    """`channels` and `layers` of the four stages; `bottleneck` True = blocks of three convolutions, four times as wide
+    at their end; `stride` pixels per cell of the last map, 8, 16 or 32. ResNet-50 is [64, 128, 256, 512],
+    [3, 4, 6, 3], true, 32."""
+
+    channels: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+    layers: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+    bottleneck: bool
+    stride: int
+
+
+class ConvBackbone(Backbone):
+    """Shapes: Batch -> Features; `cells` (N, 3, H, W) -> (N, h * w, dim).
+
+    A face is the mean of the cells in which its pixels lie, a solid the mean of all cells of all its frames. Group
+    normalisation instead of the paper's batch normalisation: what an image is must not depend on its neighbours, whom
+    a contrastive loss compares it with, and one device cannot shuffle batches as the paper's eight do.
+
+    Raises ValueError for channels that do not divide into GROUPS.
+    """
+
+    def __init__(self, params: ConvParams) -> None:
+        nn.Module.__init__(self)
+        if any(c % GROUPS for c in params.channels):
+            raise ValueError(f"channels {list(params.channels)} are not multiples of {GROUPS}")
+        self.network = ResNet(
+            Bottleneck if params.bottleneck else BasicBlock,
+            params.layers,
+            num_classes=0,
+            global_pool="",
+            output_stride=params.stride,
+            channels=params.channels,
+            norm_layer=partial(GroupNorm, num_groups=GROUPS),
+        )
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({"frames"})
+
+    @property
+    def dim(self) -> int:
+        return int(self.network.num_features)
+
+    def cells(self, images: Tensor) -> Tensor:
+        return self.network(images).flatten(2).transpose(1, 2)
+
+    def forward(self, batch: Batch) -> Features:
+        if batch.frames is None:
+            raise ValueError("an image backbone needs a batch with frames")
+        solids, views = batch.frames.image.shape[:2]
+        cells = self.cells(batch.frames.image.flatten(0, 1)).unflatten(0, (solids, views))
+        solid = cells.mean((1, 2))
+        if batch.faces is None:
+            return Features(solid[:0], solid)
+        n_faces = torch.bincount(batch.faces.solid, minlength=solids)
+        return Features(pool_patches(cells, batch.frames, n_faces), solid)

@@ -1,0 +1,50 @@
+"""dBOT on faces: predict what the student of the round before says of hidden faces.
+
+Liu et al. 2022, arXiv:2209.03917. Differs from the paper: tokens are faces, the encoder passes messages along the arcs
+between seen faces, and the teacher along all of them; no drop path; at the end of a round AdamW's moments and the patch
+projection's bias start anew as well, which the paper's code leaves behind.
+"""
+
+from torch import nn
+
+from brep_mae.datasets.batch import WHERE_DIM
+from brep_mae.masking.random import RandomMask
+from brep_mae.models.decoder import Decoder
+from brep_mae.models.encoder import Encoder
+from brep_mae.pretext.given import POOLED_SIDE, TeacherParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.pretext.rounds import in_rounds
+from brep_mae.settings import SizeParams
+from brep_mae.targets.features import Features
+from brep_mae.tokens.faces import FaceTokens
+from brep_mae.tokens.tokens import FACE
+
+
+class Params(MethodParams):
+    size: SizeParams
+    decoder: SizeParams
+    mask_ratio: float
+    rounds: int
+    teacher: TeacherParams
+    beta: float
+    weights: dict[str, float]
+
+
+def build(p: Params, facts: Facts) -> MaskedPretext:
+    def network(size: SizeParams) -> tuple[nn.Module, Encoder]:
+        return FaceTokens(facts.grid, size.dim), Encoder(size, arcs=True)
+
+    def student() -> MaskedPretext:
+        tokens, encoder = network(p.size)
+        return MaskedPretext(
+            reads=frozenset({"faces", p.teacher.reads}),
+            params=p,
+            tokens=tokens,
+            mask=RandomMask(p.mask_ratio),
+            encoder=encoder,
+            decoder=Decoder(p.size.dim, p.decoder, nn.Linear(WHERE_DIM, p.decoder.dim), arcs=True),
+            targets={"features": Features(p.decoder.dim, p.teacher.width(p.size), FACE, p.beta, class_token=True)},
+            weights=p.weights,
+        )
+
+    return in_rounds(student, p.rounds, p.teacher, p.size, network, "faces", POOLED_SIDE)

@@ -1,0 +1,152 @@
+"""i-MAE on images: two linear maps pull the latent of a masked blend apart into the images it was made of.
+
+Zhang et al. 2022, arXiv:2210.11470. As in the paper: one blend coefficient a batch; of the two branches one belongs to
+the image of the smaller coefficient, the subordinate, and one to the dominant; one decoder reads both; a frozen plain
+MAE sees the unblended images through the same mask. Differs from the paper's code, whose teacher cannot run as released
+(it lacks the ids of the kept patches and reads the blend): the teacher reads each image by itself. Differs from the
+paper: a teacher's latent is compared as it is, not after the projection to a decoder, which a stored backbone has not;
+so the two maps lead to the teacher's width, and the decoder's projection follows them; hidden pixels are standardised
+per patch, which the released code means to do but does not; an image's frames count as images of their own. Pairs of
+the same class (`same_prob`) use labels, so that such a training is not self-supervised.
+"""
+
+from dataclasses import replace
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from brep_mae.datasets.batch import Batch
+from brep_mae.masking.mask import Mask
+from brep_mae.masking.pairs import draw_partners
+from brep_mae.masking.random import RandomMask
+from brep_mae.models.blocks import init_weights
+from brep_mae.models.decoder import Decoder, SineCosine
+from brep_mae.models.encoder import Encoder, Latent
+from brep_mae.pretext.given import Given, TeacherParams, given
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.pretext.teachers import Network
+from brep_mae.settings import SettingsError, SizeParams
+from brep_mae.targets.features import Latents
+from brep_mae.targets.pixels import Pixels
+from brep_mae.targets.roles import ByRole
+from brep_mae.tokens.patches import PatchTokens
+from brep_mae.tokens.tokens import PATCH, Tokens
+
+SHOWN = 0.7
+"""Share of the image itself in the blend of a figure."""
+
+
+class Params(MethodParams):
+    """`same_prob` of a partner of the same class, null = no labels are used; `warm_start` True = the student starts
+    from the teacher's weights."""
+
+    size: SizeParams
+    decoder: SizeParams
+    mask_ratio: float
+    patch: int
+    standardise: bool
+    same_prob: float | None = Field(ge=0, le=1)
+    teacher: TeacherParams
+    warm_start: bool
+    weights: dict[str, float]
+
+
+def blend(batch: Batch, partner: Tensor, share: float) -> tuple[Batch, Batch]:
+    """share x image + (1 - share) x partner's image; and the truth: all subordinate images, then all dominant ones.
+
+    Args:
+        partner: (N,) among the N = solids x frames images of the batch.
+        share: of the image itself, in [0, 1].
+    """
+    assert batch.frames is not None
+    own = batch.frames.image
+    other = own.flatten(0, 1)[partner].view_as(own)
+    mixed = replace(batch.frames, image=share * own + (1 - share) * other)
+    roles = (own, other) if share < 0.5 else (other, own)
+    truth = replace(batch.frames, image=torch.cat(roles), face=batch.frames.face.repeat(2, 1, 1, 1))
+    return Batch(batch.uid, None, mixed), Batch(batch.uid * 2, None, truth)
+
+
+class Disentangle(nn.Module):
+    """Two affine maps of a latent. Shapes: (N, 1 + K, dim) -> (2 N, 1 + K, out), all subordinate ones first."""
+
+    def __init__(self, dim: int, out: int) -> None:
+        super().__init__()
+        self.subordinate, self.dominant = nn.Linear(dim, out), nn.Linear(dim, out)
+        self.apply(init_weights)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.subordinate(x), self.dominant(x)])
+
+
+class BlendedMAE(MaskedPretext):
+    """MAE whose encoder sees a blend and whose decoder reads it twice."""
+
+    params: Params
+    disentangle: Disentangle
+
+    def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
+        assert batch.frames is not None
+        solids, views = batch.frames.image.shape[:2]
+        solid = torch.arange(solids, device=batch.frames.image.device).repeat_interleave(views)
+        label = None if batch.faces is None else batch.faces.part[solid]
+        partner = draw_partners(solid, label, self.params.same_prob, rng)
+        return blend(batch, partner, float(torch.rand((), generator=rng)))  # Beta(1, 1), as in the paper
+
+    def branches(self, latent: Latent, tokens: Tokens, mask: Mask) -> tuple[Latent, Tokens, Mask]:
+        def twice(x: Tensor) -> Tensor:
+            return torch.cat([x, x])
+
+        both = Latent(self.disentangle(latent.x), twice(latent.valid), twice(latent.ids))
+        x, where, valid = (twice(t) for t in (tokens.x, tokens.where, tokens.valid))
+        return both, Tokens(x, where, valid, tokens.kind), Mask(twice(mask.hidden))
+
+    def begin_step(self, step: int, rng: torch.Generator) -> bool:
+        if step == 0 and self.params.warm_start:
+            network = self.teacher.teacher if isinstance(self.teacher, Given) else None
+            assert isinstance(network, Network)
+            self.tokens.load_state_dict(network.tokens.state_dict())
+            self.encoder.load_state_dict(network.encoder.state_dict())
+            for branch in (self.disentangle.subordinate, self.disentangle.dominant):
+                nn.init.eye_(branch.weight)
+        return False
+
+    @torch.no_grad()
+    def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """As MaskedPretext, for the dominant images of a blend with the share SHOWN of them."""
+        assert batch.frames is not None
+        images = batch.frames.image.flatten(0, 1)
+        seen, _ = blend(batch, torch.arange(len(images), device=images.device).roll(1), SHOWN)
+        tokens = self.tokens(seen)
+        mask = self.mask(tokens, rng)
+        latent, tokens, _ = self.branches(self.encoder(tokens, mask), tokens, mask)
+        codes = self.decoder(latent, tokens)[len(images) :, 1:][mask.hidden]
+        hidden = mask.hidden.flatten()
+        return {"hidden": hidden, "pixels": self.targets["pixels"].predict(codes, batch, hidden.nonzero().squeeze(1))}
+
+
+def build(p: Params, facts: Facts) -> MaskedPretext:
+    def network(size: SizeParams) -> tuple[nn.Module, Encoder]:
+        return PatchTokens(facts.frame, p.patch, size.dim), Encoder(size, arcs=False)
+
+    tokens, encoder = network(p.size)
+    side, width = facts.frame // p.patch, p.teacher.width(p.size)
+    if p.warm_start and (p.teacher.source == "timm" or width != p.size.dim):
+        raise SettingsError("params.yaml: methods.i_mae: warm_start needs a teacher of the student's kind and size")
+    pretext = BlendedMAE(
+        reads=frozenset({"frames"} if p.same_prob is None else {"frames", "faces"}),
+        params=p,
+        tokens=tokens,
+        mask=RandomMask(p.mask_ratio),
+        encoder=encoder,
+        decoder=Decoder(width, p.decoder, SineCosine(p.decoder.dim), arcs=False),
+        targets={
+            "pixels": ByRole(Pixels(p.decoder.dim, p.patch, p.standardise), side * side),
+            "latents": ByRole(Latents(PATCH), side * side),
+        },
+        weights=p.weights,
+        teacher=given(p.teacher, p.size, network, "frames", side, full=False, final_norm=True),
+    )
+    pretext.disentangle = Disentangle(p.size.dim, width)
+    return pretext

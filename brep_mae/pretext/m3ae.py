@@ -1,0 +1,78 @@
+"""M3AE on solids: faces and patches of the same solid in one encoder, each kind hidden at its own ratio.
+
+Geng et al. 2022, arXiv:2205.14204. As in the paper and its code: masked prediction only, no contrastive loss; one
+encoder and one decoder for the concatenation; learned type vectors in both; a mask token and a head for each kind; raw
+pixels, not standardised per patch; a kind's loss is the mean over samples of each sample's mean. A batch of one kind
+alone runs through the same network.
+
+Differs from the paper: faces take the place of words, so that a hidden one is regressed and not classified; faces pass
+messages along the arcs between seen ones; a mask is drawn for every sample; one random frame of the turntable a step.
+Frames are neither cropped nor flipped: a crop would lose faces, a flip shows the mirror image.
+"""
+
+import torch
+from torch import Tensor
+
+from brep_mae.datasets.batch import Batch, Frames
+from brep_mae.masking.per_kind import PerKindMask
+from brep_mae.models.encoder import Encoder
+from brep_mae.models.joint_decoder import KindDecoder
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.settings import SizeParams
+from brep_mae.targets.pixels import Pixels
+from brep_mae.targets.uvgrid import UVGrid
+from brep_mae.tokens.joint import JointPosition, JointTokens
+
+
+class Params(MethodParams):
+    """`mask_ratios` by kind: face, patch."""
+
+    size: SizeParams
+    decoder: SizeParams
+    mask_ratios: dict[str, float]
+    patch: int
+    standardise: bool
+    weights: dict[str, float]
+
+
+class JointMAE(MaskedPretext):
+    """MAE over two kinds of content, either of which a batch may lack."""
+
+    def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
+        """Every solid with one of its frames."""
+        if batch.frames is None:
+            return batch, batch
+        solids, frames = batch.frames.image.shape[:2]
+        return (one := with_frame(batch, torch.randint(frames, (solids,), generator=rng))), one
+
+    @torch.no_grad()
+    def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """hidden (rows of faces) True = predicted; `uvgrid` the prediction of each hidden face."""
+        tokens = self.tokens(batch)
+        mask = self.mask(tokens, rng)
+        target = self.targets["uvgrid"]
+        chosen = mask.hidden & (tokens.kind == target.kind)
+        codes = self.decoder(self.encoder(tokens, mask), tokens)[:, 1:][chosen]
+        hidden = chosen[tokens.valid & (tokens.kind == target.kind)]
+        return {"hidden": hidden, "uvgrid": target.predict(codes, batch, hidden.nonzero().squeeze(1))}
+
+
+def with_frame(batch: Batch, chosen: Tensor) -> Batch:
+    """The batch with frame number `chosen` (B,) of each solid alone."""
+    assert batch.frames is not None
+    pick = torch.arange(len(chosen)), chosen
+    return Batch(batch.uid, batch.faces, Frames(batch.frames.image[pick][:, None], batch.frames.face[pick][:, None]))
+
+
+def build(p: Params, facts: Facts) -> MaskedPretext:
+    return JointMAE(
+        reads=frozenset({"faces", "frames"}),
+        params=p,
+        tokens=JointTokens(facts.grid, facts.frame, p.patch, p.size.dim),
+        mask=PerKindMask(p.mask_ratios),
+        encoder=Encoder(p.size, arcs=True),
+        decoder=KindDecoder(p.size.dim, p.decoder, JointPosition(p.decoder.dim), arcs=True),
+        targets={"uvgrid": UVGrid(p.decoder.dim, facts.grid), "pixels": Pixels(p.decoder.dim, p.patch, p.standardise)},
+        weights=p.weights,
+        reduction="solid",
+    )

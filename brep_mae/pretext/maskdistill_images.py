@@ -1,0 +1,48 @@
+"""MaskDistill on images: hide blocks of patches and predict, by one affine map, what a given teacher says of them.
+
+Peng et al. 2022, arXiv:2210.10615. Differs from the paper: the teacher is any stored backbone or timm model rather than
+CLIP; positions are fixed sine-cosine codes rather than shared relative biases; no layer scale and no drop path. The
+paper's loss parameter beta could not be verified: 2 and 1 are both in use.
+"""
+
+from torch import nn
+
+from brep_mae.masking.block import BlockMask
+from brep_mae.models.decoder import SineCosine
+from brep_mae.models.encoder import Encoder, Fill
+from brep_mae.pretext.given import TeacherParams, given
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.settings import SizeParams
+from brep_mae.targets.features import Features
+from brep_mae.tokens.patches import PatchTokens
+from brep_mae.tokens.tokens import PATCH
+
+
+class Params(MethodParams):
+    size: SizeParams
+    mask_ratio: float
+    least_block: int
+    patch: int
+    teacher: TeacherParams
+    beta: float
+    weights: dict[str, float]
+
+
+def build(p: Params, facts: Facts) -> MaskedPretext:
+    def network(size: SizeParams) -> tuple[nn.Module, Encoder]:
+        fill = Fill(size.dim, SineCosine(size.dim))
+        return PatchTokens(facts.frame, p.patch, size.dim), Encoder(size, arcs=False, fill=fill)
+
+    tokens, encoder = network(p.size)
+    side = facts.frame // p.patch
+    return MaskedPretext(
+        reads=frozenset({"frames"}),
+        params=p,
+        tokens=tokens,
+        mask=BlockMask(p.mask_ratio, p.least_block),
+        encoder=encoder,
+        decoder=None,
+        targets={"features": Features(p.size.dim, p.teacher.width(p.size), PATCH, p.beta, class_token=False)},
+        weights=p.weights,
+        teacher=given(p.teacher, p.size, network, "frames", side, full=True, final_norm=False),
+    )

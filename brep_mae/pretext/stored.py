@@ -1,0 +1,65 @@
+"""The folder in which a pretrained backbone is handed on: safetensors and JSON, nothing that can run code."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from brep_mae import schema
+from brep_mae.models.backbone import Backbone
+from brep_mae.pretext.pretext import Facts, build
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint can't be used; the message names the file, the reason and the remedy."""
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_backbone(
+    folder: Path, backbone: Backbone, method: str, values: dict[str, Any], facts: Facts, data: str
+) -> None:
+    """Writes config.json and model.safetensors.
+
+    Args:
+        values: the method's raw block of `params.yaml`, from which the network is built again.
+        data: digest of the solids it was pretrained on.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.contiguous().cpu() for k, v in backbone.state_dict().items()}, folder / WEIGHTS)
+    config = {"schema": schema.VERSION, "method": method, "params": values, "facts": asdict(facts), "data": data}
+    (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+
+
+def new_backbone(folder: Path) -> Backbone:
+    """The network of a checkpoint with fresh weights from torch's global generator: the from-scratch baseline."""
+    try:
+        config = json.loads((folder / CONFIG).read_text())
+        version, facts = config["schema"], Facts(**config["facts"])
+        method, values = config["method"], config["params"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / CONFIG}: not a checkpoint's description ({error}); pretrain again") from None
+    if version != schema.VERSION:
+        raise CheckpointError(
+            f"{folder}: made with data schema {version}, this is {schema.VERSION}; pretrain again or use its release"
+        )
+    return build(method, values, facts).backbone()
+
+
+def load_backbone(folder: Path) -> Backbone:
+    """The pretrained backbone, in evaluation mode. Raises CheckpointError."""
+    backbone = new_backbone(folder)
+    try:
+        backbone.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise CheckpointError(f"{folder / WEIGHTS}: weights do not fit ({error}); pretrain again") from None
+    return backbone.eval()

@@ -1,0 +1,63 @@
+"""Teachers: networks that are not trained by the loss and say what a student has to predict."""
+
+import torch
+from torch import nn
+
+from brep_mae.datasets.batch import Batch
+from brep_mae.masking.mask import Mask
+from brep_mae.models.encoder import Encoder
+from brep_mae.targets.target import Taught
+
+
+class Teacher(nn.Module):
+    """Adds what a network says of a batch to it. Always in evaluation mode, and without a gradient.
+
+    forward(batch, mask) -> Taught; `mask` is the student's, for those few teachers that see no more than the student.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.training = False
+
+    def forward(self, batch: Batch, mask: Mask) -> Taught:
+        raise NotImplementedError
+
+    def train(self, mode: bool = True) -> "Teacher":
+        return super().train(False)
+
+    def begin_step(self, student: nn.Module, step: int, rng: torch.Generator) -> bool:
+        """Called before every training step. True = the student's weights were made anew."""
+        return False
+
+    def schedule(self, step: int, steps: int) -> tuple[int, int]:
+        """(step, steps) within the learning rate's current schedule."""
+        return step, steps
+
+
+class Network(Teacher):
+    """An encoder of ours as a teacher.
+
+    Args:
+        tokens, encoder: the network.
+        full: True = it sees everything, False = no more than the student.
+        final_norm: False = it answers with the residual stream before the last norm.
+    """
+
+    def __init__(self, tokens: nn.Module, encoder: Encoder, full: bool, final_norm: bool) -> None:
+        super().__init__()
+        self.tokens, self.encoder, self.full, self.final_norm = tokens, encoder, full, final_norm
+        self.requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def forward(self, batch: Batch, mask: Mask) -> Taught:
+        tokens = self.tokens(batch)
+        latent = self.encoder(tokens, None if self.full else mask, self.final_norm)
+        x = latent.placed(tokens.valid.shape[1])
+        return Taught.of(batch, torch.cat([x[:, 1:][tokens.valid], x[:, 0]]))
+
+
+def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
+    """Moves every weight of `teacher` towards the student's: w <- momentum w + (1 - momentum) student's w."""
+    with torch.no_grad():
+        for own, other in zip(teacher.parameters(), student.parameters(), strict=True):
+            own.lerp_(other, 1 - momentum)
