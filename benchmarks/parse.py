@@ -31,6 +31,7 @@ from benchmarks.compare import interleaved, ratio, repeats_for, spread, table, t
 from benchmarks.field_baseline import solid_field
 from benchmarks.resident import in_fresh_process, peak_mb, resident_mb
 from benchmarks.spline_parts import write_parts
+from brep_mae.brep.file_graphs import file_graphs
 from brep_mae.brep.graph import face_graph
 from brep_mae.brep.part import Parts
 from brep_mae.brep.pool import ParseOptions, parse_files
@@ -68,7 +69,8 @@ def bare_read(path: Path) -> int:
 
 def parse(path: Path, options: ParseOptions) -> list[int]:
     """Faces of each solid, everything but field samples computed unless the options ask for them."""
-    return [graph.n_faces for graph in graphs_of(read(path), path.name, options)]
+    graphs = file_graphs(path, path.name, path.name, options)
+    return [graph.n_faces for graph in graphs if not isinstance(graph, Reject)]
 
 
 def usable(files: Sequence[Path], options: ParseOptions) -> tuple[list[Path], list[list[int]], int]:

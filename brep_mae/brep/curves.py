@@ -14,7 +14,9 @@ from brep_mae.brep.freeform_curves import FreeCurves, untrimmed
 from brep_mae.brep.ragged import owners
 from brep_mae.schema import CURVE_TYPES
 
-LINE, CIRCLE, ELLIPSE = (CURVE_TYPES.index(kind) for kind in ("line", "circle", "ellipse"))
+LINE, CIRCLE, ELLIPSE, BEZIER, BSPLINE = (
+    CURVE_TYPES.index(kind) for kind in ("line", "circle", "ellipse", "bezier", "bspline")
+)
 _KIND = {
     f"{module}_{name}": CURVE_TYPES.index(kind)
     for module in ("Geom", "Geom2d")
@@ -50,7 +52,8 @@ class Curves:
 
     Attributes:
         kind (E,) index in schema.CURVE_TYPES; first, last (E,) parameters; segments (E,) chords that follow the curve
-        closely, 1 for a line; exists (E,) False where a curve was missing, whose values mean nothing.
+        closely; straight (E,) True for a line and for a spline that is a single chord; turns (E,) True for circles and
+        ellipses; exists (E,) False where a curve was missing, whose values mean nothing.
     """
 
     def __init__(self, dim: int) -> None:
@@ -73,13 +76,15 @@ class Curves:
         if curve is None:
             self._rows.append((-1, 0.0, 0.0, 1, zero, zero, zero))
             return
-        curve = untrimmed(curve)
-        kind = _KIND.get(type(curve).__name__, len(CURVE_TYPES) - 1)
+        kind = _KIND.get(type(curve).__name__, -1)
+        if kind < 0:
+            curve = untrimmed(curve)
+            kind = _KIND.get(type(curve).__name__, len(CURVE_TYPES) - 1)
         p, v = self._p, self._v
         if trsf is not None:
             rows = np.array([[trsf.Value(i, j) for j in (1, 2, 3, 4)] for i in (1, 2, 3)])
             self._placed[len(self._rows)] = rows[:, :3], rows[:, 3]
-        if kind == LINE:
+        if kind == LINE or (kind in (BEZIER, BSPLINE) and _is_chord(curve)):
             curve.D1(first, p, v)
             self._rows.append((kind, first, last, 1, p.Coord(), v.Coord(), zero))
         elif kind in (CIRCLE, ELLIPSE):
@@ -114,6 +119,7 @@ class Curves:
             mine = self._row[index] >= 0
             self._freeform.place(self._row[index[mine]], matrices[mine], offsets[mine])
         self.turns = (self.kind == CIRCLE) | (self.kind == ELLIPSE)
+        self.straight = self.exists & ~self.turns & (self._row < 0)
         self.lead, self.along, self.spoke = base + second, along, -second
         return self
 
@@ -123,7 +129,7 @@ class Curves:
     @property
     def free(self) -> np.ndarray:
         """(E,) True where the curve is neither straight nor a conic section of closed form."""
-        return self.exists & (self.kind != LINE) & ~self.turns
+        return self._row >= 0
 
     def evaluate(self, index: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points and derivatives of curve `index` at parameter `t`.
@@ -184,7 +190,7 @@ class Curves:
         Four Gauss nodes on each of a line's `pieces` and on every other segment of a conic section; Simpson's rule
         over the segments of free-form curves.
         """
-        counts = np.where(self.kind == LINE, pieces, np.where(self.turns, self.segments // 2, 0))
+        counts = np.where(self.straight, pieces, np.where(self.turns, self.segments // 2, 0))
         piece, place = owners(counts)
         step = (self.last - self.first)[piece] / counts[piece]
         t = self.first[piece][:, None] + step[:, None] * (place[:, None] + NODES)
@@ -206,7 +212,7 @@ class Curves:
     def lengths(self) -> np.ndarray:
         """(E,) in the units of the points."""
         straight = np.linalg.norm(self.along, axis=1) * np.abs(self.last - self.first)
-        rest = self.exists & (self.kind != LINE) & (self.kind != CIRCLE)
+        rest = self.exists & ~self.straight & (self.kind != CIRCLE)
         if not rest.any():
             return straight
         owner, _, steps = self.quadrature(1)
@@ -255,6 +261,11 @@ def parameter_curves(coedges: list[TopoDS_Shape], faces: list[TopoDS_Face | None
             first, last = BRep_Tool.Range_s(edge, face)
             curves.add(pcurve, first, last)
     return curves.close()
+
+
+def _is_chord(spline: Any) -> bool:
+    """True for a straight line at constant speed, as exporters like to write them."""
+    return bool(spline.Degree() == 1 and spline.NbPoles() == 2 and not spline.IsRational() and not spline.IsClosed())
 
 
 def _power_of_two(at_least: float) -> int:

@@ -80,9 +80,13 @@ class FreeForms:
         ]
         return np.reshape(found, (*normals.shape[:3], 2))
 
+    def knots(self, row: int, axis: int) -> np.ndarray:
+        """In u (0) or v (1), none where a surface has none."""
+        return self._surfaces.knots(row, axis)
+
     def breaks(self, row: int, axis: int, low: float, high: float) -> np.ndarray:
         """`low`, `high` and the knots between them in u (0) or v (1), MOST_SPANS spans at most."""
-        values = self._surfaces.knots(row, axis)
+        values = self.knots(row, axis)
         if len(values) and (period := self.period[row, axis]):
             turns = np.arange(np.floor((low - values[-1]) / period), np.ceil((high - values[0]) / period) + 1)
             values = np.unique(values + period * turns[:, None])
@@ -123,6 +127,11 @@ class FreeForm:
 
     forms: FreeForms
     row: int
+
+    @property
+    def spans(self) -> int:
+        """Between the knots in u, MOST_SPANS at most."""
+        return int(np.clip(len(self.forms.knots(self.row, 0)) - 1, 1, MOST_SPANS))
 
     def breaks(self, axis: int, low: float, high: float) -> np.ndarray:
         """See FreeForms.breaks."""

@@ -11,6 +11,7 @@ from brep_mae.brep.measure import boxes
 from brep_mae.brep.part import Part, Parts
 from brep_mae.brep.parts import ReadSolid
 from brep_mae.brep.reject import Reject
+from brep_mae.brep.soundness import NeedsRepair, is_sound
 from brep_mae.brep.split import faces_of
 from brep_mae.brep.uvgrid import axes
 from brep_mae.schema import FIELD_POINT, NO_COLOR, NORMAL, POINT, TANGENT, UNLABELLED, FaceGraph, validate
@@ -27,8 +28,11 @@ def face_graph(solid: ReadSolid, uid: str, file: str, parts: Parts) -> FaceGraph
 
     Raises:
         Reject: too_many_faces or degenerate.
+        NeedsRepair: the solid was read without repairs and is flawed.
     """
     part, matrix, offset = parts.of(solid.shape, uid)
+    if not solid.repaired and not is_sound(solid.shape, part):
+        raise NeedsRepair
     topology, surfaces, edges = part.topology, part.surfaces, part.edges
     grids, samples, arcs, vertices = part.grids, part.samples, part.arcs, topology.vertex_mm
     centroid = part.centroid
@@ -43,7 +47,9 @@ def face_graph(solid: ReadSolid, uid: str, file: str, parts: Parts) -> FaceGraph
     center, scale = (low + high) / 2, float((high - low).max()) / 2
     if not 0 < scale < 1e50:
         raise Reject("degenerate", f"the bounding box runs from {low} to {high} mm")
-    names, colors = _names_and_colors(solid, part)
+    if id(part) not in parts.labels:
+        parts.labels[id(part)] = _names_and_colors(solid, part)  # the file gives them to the part, not to its copies
+    names, colors = parts.labels[id(part)]
     stored, used = edges.exists, edges.exists[topology.coedge_edge]
     return validate(
         FaceGraph(

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from brep_mae.brep.curves import LINE, Curves, parameter_curves
+from brep_mae.brep.curves import Curves, parameter_curves
 from brep_mae.brep.ragged import take, totals
 from brep_mae.brep.surfaces import PLANE, Surfaces
 from brep_mae.brep.topology import Topology
 
-CURVED_PIECES, FREE_PIECES = 4, 6
-"""Quadrature pieces of a straight side of a curved face; those of a free-form one often end at its knots."""
+CURVED_PIECES = 4
+"""Quadrature pieces of a straight side of a closed form."""
 OPEN = 1e-4
 """A loop whose ends are farther apart, as a share of the face's box, is open."""
 
@@ -28,14 +28,14 @@ class Loops:
         self.face, self._edge = topology.coedge_face, topology.coedge_edge
         self._projected = (surfaces.kind[self.face] == PLANE) & edges.exists[self._edge]
         self._rest = np.flatnonzero(~self._projected)
+        self._own_row = np.cumsum(~self._projected) - 1
         rest = self._rest.tolist()
         self._own = parameter_curves(
             [topology.coedges[i] for i in rest], [topology.faces[f] for f in self.face[rest].tolist()]
         )
-        kind, self.free = edges.kind[self._edge], edges.free[self._edge]
-        kind[rest], self.free[rest] = self._own.kind, self._own.free
-        self.straight = kind == LINE
-        self.exists = kind >= 0
+        self.straight, self.free, self.exists = (x[self._edge] for x in (edges.straight, edges.free, edges.exists))
+        own = self._own
+        self.straight[rest], self.free[rest], self.exists[rest] = own.straight, own.free, own.exists
         self.sign = np.where(topology.forward != topology.reversed[self.face], 1.0, -1.0)
 
     def _project(self, coedge: np.ndarray, vectors: np.ndarray) -> np.ndarray:
@@ -69,10 +69,28 @@ class Loops:
         coedge, element = self._of_edges(edge)
         flat = self._project(coedge, points[element] - self._surfaces.origin[self.face[coedge]])
         flat_steps = self._project(coedge, steps[element])
-        is_free = np.isin(self.face[self._rest], list(self._surfaces.free))
-        own, uv, own_steps = self._own.quadrature(np.where(is_free, FREE_PIECES, CURVED_PIECES))
+        pieces = np.full(len(self._surfaces.kind), CURVED_PIECES)
+        for number, surface in self._surfaces.free.items():
+            pieces[number] = max(6, 2 * surface.spans)  # of halves, thirds and even spans no piece crosses a knot
+        own, uv, own_steps = self._own.quadrature(pieces[self.face[self._rest]])
         coedge, both = _merged(coedge, self._rest[own], (np.hstack([flat, flat_steps]), np.hstack([uv, own_steps])))
         return self.face[coedge], both[:, :2], both[:, 2:] * self.sign[coedge, None]
+
+    def at(self, coedge: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(u, v) at a share of each coedge's parameter range, and its derivative by that share. -> twice (N, 2)"""
+        uv, slope = np.empty((2, len(coedge), 2))
+        flat = self._projected[coedge]
+        for chosen, curves, rows in ((flat, self._edges, self._edge), (~flat, self._own, self._own_row)):
+            if chosen.any():
+                row = rows[coedge[chosen]]
+                extent = curves.last[row] - curves.first[row]
+                points, along = curves.evaluate(row, curves.first[row] + share[chosen] * extent)
+                along = along * extent[:, None]
+                if curves is self._edges:
+                    points = self._project(coedge[chosen], points - self._surfaces.origin[self.face[coedge[chosen]]])
+                    along = self._project(coedge[chosen], along)
+                uv[chosen], slope[chosen] = points, along
+        return uv, slope
 
     def middles(self) -> np.ndarray:
         """(u, v) half way along each coedge's parameter, zero where there is no curve. Shapes: (C, 2)"""

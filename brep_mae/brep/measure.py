@@ -125,7 +125,7 @@ def _like_moments(
     """
     k, sizes = len(members), [np.diff(start) for start in spans]
     p, q = (size.shape[1] for size in sizes)
-    n, m = SPAN_NODES.get(p, 4), SPAN_NODES.get(q, 4)
+    n, m = (SPAN_NODES.get(count, 4) for count in (p, q))
     (x_u, along, _), (x_v, _, upwards) = _basis(n), _basis(m)
     u, v = (
         (start[:, :-1, None] + size[..., None] * x).reshape(k, -1)
@@ -149,13 +149,13 @@ def _like_moments(
         share = np.clip((t - start[place, number]) / size[place, number], 0.0, 1.0)
         polynomials.append(np.cos(np.arccos(share * 2 - 1)[:, None] * np.arange((n, m + 1)[axis])))
         cell = cell * size.shape[1] + number
-    products = ((-step[:, :1] * polynomials[0])[:, :, None] * polynomials[1][:, None]).reshape(-1, n * (m + 1))
     order = np.argsort(cell, kind="stable")
+    along_u, along_v = (-step[:, :1] * polynomials[0])[order], polynomials[1][order]
     used, first = np.unique(cell[order], return_index=True)
-    per_cell = np.add.reduceat(products[order], first, axis=0)
-    parts = np.einsum("nj,njc->nc", per_cell, integral.reshape(k * p * q, -1, 4)[used])
+    integral = integral.reshape(k * p * q, n * (m + 1), 4)
     moments = np.zeros((k, 4))
-    np.add.at(moments, used // (p * q), parts)
+    for number, a, b in zip(used.tolist(), first.tolist(), [*first[1:].tolist(), len(order)], strict=True):
+        moments[number // (p * q)] += (along_u[a:b].T @ along_v[a:b]).ravel() @ integral[number]
     return moments
 
 

@@ -98,12 +98,17 @@ def measure(shape: TopoDS_Shape, seed: str, sampling: Sampling) -> Part:
 
 
 class Parts:
-    """The parts of one file, each measured when it is first asked for."""
+    """The parts of one file, each measured when it is first asked for.
+
+    Attributes:
+        labels: names and colours of the faces by id of the part, kept by whoever looks them up.
+    """
 
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
         self._shapes = TopTools_IndexedMapOfShape()
         self._parts: dict[tuple[int, int], Part] = {}
+        self.labels: dict[int, tuple[list[str], np.ndarray]] = {}
 
     def of(self, shape: TopoDS_Shape, seed: str) -> tuple[Part, np.ndarray | None, np.ndarray]:
         """The part and the rigid motion that puts it where `shape` is: matrix (3, 3), None where it stays, and offset

@@ -56,23 +56,9 @@ def file_key(path: Path) -> str:
 
 def parse_file(path: Path, options: ParseOptions) -> Solids:
     """All solids of one file in this process. Raises Reject where the file as a whole cannot be used."""
-    from brep_mae.brep.graph import face_graph
-    from brep_mae.brep.part import Parts
-    from brep_mae.brep.step import read_solids
+    from brep_mae.brep.file_graphs import file_graphs
 
-    solids = read_solids(path)
-    key = file_key(path)
-    name = path.relative_to(options.root).as_posix()
-    parts = Parts(options)
-    found: Solids = []
-    for solid in solids:
-        if isinstance(solid, Reject):
-            found.append(solid)
-            continue
-        try:
-            found.append(face_graph(solid, f"{key}#{solid.index}", name, parts))
-        except Reject as reject:
-            found.append(Reject(reject.reason, f"solid {solid.index}: {reject.detail}"))
+    found = file_graphs(path, file_key(path), path.relative_to(options.root).as_posix(), options)
     if not found:
         raise Reject("no_solid", f"{path.name}: holds no solid")
     return found
@@ -82,7 +68,7 @@ def parse_files(
     files: Sequence[Path], options: ParseOptions, workers: int, tally: Tally | None = None
 ) -> Iterator[tuple[Path, Solids | Reject]]:
     """Yields every file with its solids, or the reason why it gave none, in the order given."""
-    return run_files(files, options, workers, parse_file, "brep_mae.brep.graph", tally)
+    return run_files(files, options, workers, parse_file, "brep_mae.brep.file_graphs", tally)
 
 
 def run_files(

@@ -14,7 +14,6 @@ What becomes of what a file holds:
 
 import functools
 import io
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ from brep_mae.cad_files import BREP, IGES, PACKED_STEP, SUFFIXES, suffix_of
 
 __all__ = ["ReadSolid", "read_solids", "silence"]
 
-NAMED_FACE = re.compile(rb"(?:ADVANCED_FACE|FACE_SURFACE)(?!\s*\(\s*''\s*,)")
+FACES = (b"ADVANCED_FACE", b"FACE_SURFACE")
 SOLIDS = (b"MANIFOLD_SOLID_BREP", b"BREP_WITH_VOIDS", b"FACETED_BREP")
 
 NOT_NEEDED = (
@@ -54,10 +53,22 @@ NOT_NEEDED = (
 surfaces, curves and parameter ranges come out the same; tolerances of edges and vertices may not."""
 
 
+REPAIRS = (
+    *NOT_NEEDED,
+    *("Solid", "ShellOrientation", "CreateOpenSolid", "Shell", "Face", "Orientation", "AddNaturalBound"),
+    *("MissingSeam", "RemoveSmallAreaFace", "IntersectingWires", "LoopWires", "AutoCorrectPrecision"),
+    *("PeriodicDegenerated", "Wire", "Reorder", "EdgeCurves", "Degenerated", "SelfIntersection", "Gaps3d", "Gaps2d"),
+    *("ReversedPCurves", "ReversedPCurve", "AddPCurve", "Seam", "Shifted", "IntersectingEdges", "Tail", "ClosedWire"),
+)
+"""All of them, half of the time of reading. Most prepare curves in the parameters of curved surfaces, some mend."""
+NOT_PLANAR = (b"_SURFACE", b"SURFACE_OF_", b"BREP_WITH_VOIDS")
+"""Words of files with other surfaces than planes, or with several shells."""
+
+
 @functools.cache
-def _repairs() -> Resource_DataMapOfAsciiStringAsciiString:
+def _left_out(names: tuple[str, ...]) -> Resource_DataMapOfAsciiStringAsciiString:
     repairs = Resource_DataMapOfAsciiStringAsciiString()
-    for name in NOT_NEEDED:
+    for name in names:
         repairs.Bind(TCollection_AsciiString(f"FixShape.Fix{name}Mode"), TCollection_AsciiString("0"))
     return repairs
 
@@ -69,8 +80,12 @@ def silence() -> None:
         printer.SetTraceLevel(Message_Gravity.Message_Fail)
 
 
-def read_solids(path: Path) -> list[ReadSolid | Reject]:
+def read_solids(path: Path, trusting: bool = False) -> list[ReadSolid | Reject]:
     """What the file holds, as the head of this module says: by roots the solids in the kernel's order, then the rest.
+
+    Args:
+        trusting: True = a STEP file of planes alone is read without the kernel's repairs, in half the time. Whoever
+            uses its solids must see that they are sound (see `soundness`), and otherwise read it again.
 
     Where a solid is rejected, its Reject stands in its place, so that entry i has index i as long as there are solids.
 
@@ -90,7 +105,7 @@ def read_solids(path: Path) -> list[ReadSolid | Reject]:
         elif suffix in IGES:
             entries = read_iges(path)
         else:
-            entries = _read_step(path, read_bytes(path))
+            entries = _read_step(path, read_bytes(path), trusting)
     except Standard_OutOfMemory:
         raise
     except (Standard_Failure, RecursionError) as error:
@@ -100,7 +115,7 @@ def read_solids(path: Path) -> list[ReadSolid | Reject]:
     return entries
 
 
-def _read_step(path: Path, data: bytes) -> list[ReadSolid | Reject]:
+def _read_step(path: Path, data: bytes, trusting: bool) -> list[ReadSolid | Reject]:
     if b"ISO-10303-21" not in data[:4096]:
         raise Reject("unreadable", f"{path.name}: not a STEP file")
     reader = STEPControl_Reader()
@@ -111,13 +126,14 @@ def _read_step(path: Path, data: bytes) -> list[ReadSolid | Reject]:
     if status != IFSelect_RetDone:  # a transfer after a failed read ends the process
         raise Reject("unreadable", f"{path.name}: a broken STEP file")
     unit_mm = step_unit_mm(reader)
-    reader.SetShapeFixParameters(_repairs())  # without effect before the file is read
+    repaired = not trusting or any(word in data for word in NOT_PLANAR)
+    reader.SetShapeFixParameters(_left_out(NOT_NEEDED if repaired else REPAIRS))  # has no effect before ReadFile
     reader.TransferRoots()
     rejects: list[Reject] = []
     roots = _roots(reader, path.name, rejects)
     entities = Entities(reader)
     colors = Colors(reader, entities) if b"STYLED_ITEM" in data else None
-    named = NAMED_FACE.search(data) is not None
+    named = any(data.count(word) > data.count(word + b"(''") for word in FACES)
     entries: list[ReadSolid | Reject] = []
     made: dict[int, Any] = {}
     for root, shape in roots:
@@ -136,7 +152,9 @@ def _read_step(path: Path, data: bytes) -> list[ReadSolid | Reject]:
                     continue
                 color = colors.of_faces(solid) if colors is not None else no_color
                 names = FaceNames(entities, solid, entity) if named else no_name
-                entries.append(ReadSolid(solid, len(entries), name_of(entity), unit_mm, names, name, at, color))
+                entries.append(
+                    ReadSolid(solid, len(entries), name_of(entity), unit_mm, names, name, at, color, repaired)
+                )
         rejects += leftovers(shape, f"{path.name}: ")
     if sum(data.count(keyword) for keyword in SOLIDS) > len(made):  # may count too many, which only costs time
         rejects += _lost(reader, made, path.name)

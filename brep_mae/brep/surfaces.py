@@ -64,8 +64,10 @@ class Surfaces:
         placed: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for number, face in enumerate(faces):
             surface = BRep_Tool.Surface_s(face, location)
-            basis = untrimmed(surface)
-            name = type(basis).__name__
+            basis, name = surface, type(surface).__name__
+            if name == "Geom_RectangularTrimmedSurface":
+                basis = untrimmed(surface)
+                name = type(basis).__name__
             kind = _CLOSED.get(name)
             if kind is None:
                 self.kind[number] = _FREE.get(name, len(SURFACE_TYPES) - 1)

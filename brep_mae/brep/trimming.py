@@ -7,24 +7,18 @@ from OCP.gp import gp_Pnt2d
 from OCP.IntTools import IntTools_FClass2d
 from OCP.TopAbs import TopAbs_OUT
 
+from brep_mae.brep.chords import ON, Chords, thinned
 from brep_mae.brep.loops import Loops
 from brep_mae.brep.ragged import owners, span
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.surfaces import PLANE, Surfaces
 from brep_mae.brep.topology import Topology
 
-ON = 1e-6
-"""Distance from the boundary, in the (u, v) box rescaled to 1 x 1, that counts as being on it, and so inside: closer,
-the answer would be rounding's."""
-CHORD_ERROR = 5e-4
-"""How far chords may leave a curve, in the rescaled box, before more of them are used."""
 KERNEL_TOLERANCE = 1e-9
 """The same for OCCT's classifier, in the surface's own parameters."""
 MARGIN = 0.1
 """How far beyond the box, as a share of its side, points may lie."""
-TURN = np.array([[np.cos(0.7), np.sin(0.7)], [-np.sin(0.7), np.cos(0.7)]])
-"""Loops are tested in a turned frame: samples share coordinates with corners, and sides that meet in a corner end there
-up to rounding only, or up to the file's tolerance, so that a ray through a corner could slip between them."""
+NEWTON_STEPS = 4
 CHUNK = 32_768
 """Point-chord pairs at a time; keeps the working set in the processor's cache."""
 
@@ -39,13 +33,14 @@ class Trimming:
     Attributes:
         low, extent (F, 2) corner and sides of the box of the trimming loops in (u, v).
         flipped (F,) True where u runs backwards in stored grids, so that their normals stay du x dv.
+        sound (F,) True where the loops are closed and have the face on their left.
 
     Raises:
         Reject: degenerate, for a face whose box is empty or infinite.
     """
 
     def __init__(self, topology: Topology, surfaces: Surfaces, loops: Loops) -> None:
-        self._faces, self._surfaces = topology.faces, surfaces
+        self._faces, self._surfaces, self._loops = topology.faces, surfaces, loops
         count = len(self._faces)
         coedge, uv = loops.polylines()
         self.low, self.extent = self._boxes(loops, coedge, uv)
@@ -57,14 +52,26 @@ class Trimming:
 
         face = loops.face[coedge]
         box_uv = (uv - self.low[face]) / self.extent[face]
-        self._sound = loops.sound(coedge, box_uv, count)
+        self.sound = loops.sound(coedge, box_uv, count)
         points = np.where(self.flipped[face, None], np.array([1.0, 0.0]) + np.array([-1.0, 1.0]) * box_uv, box_uv)
         seams = self._seams(topology, coedge, points)
-        keep, error = _thinned(coedge, points, loops.free, len(loops.face))
-        coedge, points = coedge[keep], points[keep]
+        counts = np.bincount(coedge, minlength=len(loops.face))
+        share = owners(counts)[1] / np.maximum(counts - 1, 1)[coedge]
+        keep, error = thinned(coedge, points, loops.free, len(loops.face))
+        coedge, points, share = coedge[keep], points[keep], share[keep]
         same = np.flatnonzero(coedge[1:] == coedge[:-1])
         coedge = coedge[same]
-        self._group(loops.face[coedge], points[same], points[same + 1], seams[coedge], error[coedge])
+        self._groups = self._grouped(
+            {
+                "face": loops.face[coedge],
+                "ends": np.stack([points[same], points[same + 1]], axis=1),
+                "seam": seams[coedge],
+                "error": error[coedge],
+                "coedge": coedge,
+                "share": np.stack([share[same], share[same + 1]], axis=1),
+                "shift": np.zeros((len(coedge), 2)),
+            }
+        )
 
     def _boxes(self, loops: Loops, coedge: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The corners of a polygon are exact; for the rest OCCT knows the extremes of its curves."""
@@ -115,38 +122,44 @@ class Trimming:
         uv = self.parameters(np.full(len(unit), number), unit)
         return np.array([perform(gp_Pnt2d(u, v)) != TopAbs_OUT for u, v in uv.tolist()], dtype=bool)
 
-    def _group(self, face: np.ndarray, start: np.ndarray, end: np.ndarray, seam: np.ndarray, error: np.ndarray) -> None:
-        """Sorts the faces into groups of like numbers of chords, each a dense array filled up with empty chords."""
-        copies = [(face, start, end, seam, error)]
+    def _grouped(self, columns: dict[str, np.ndarray]) -> list[Chords]:
+        """Sorts the faces into groups of like numbers of chords. Columns: see Chords, one row per chord."""
+        copies = [columns]
         for number in np.flatnonzero((self._surfaces.period > 0).any(axis=1)).tolist():
-            mine = face == number
-            low = np.minimum(start[mine], end[mine]).min(axis=0, initial=np.inf)
-            high = np.maximum(start[mine], end[mine]).max(axis=0, initial=-np.inf)
+            mine = {name: column[columns["face"] == number] for name, column in columns.items()}
+            if not len(mine["face"]):
+                continue
+            low, high = mine["ends"].min(axis=(0, 1)), mine["ends"].max(axis=(0, 1))
             steps = self._surfaces.period[number] / self.extent[number]
             for i in (-1, 0, 1) if steps[0] else (0,):
                 for j in (-1, 0, 1) if steps[1] else (0,):
                     shift = np.array([i, j]) * steps
                     if (i or j) and ((low + shift < 1 + MARGIN) & (high + shift > -MARGIN)).all():
-                        copies.append((face[mine], start[mine] + shift, end[mine] + shift, seam[mine], error[mine]))
-        face, start, end, seam, error = (np.concatenate(column) for column in zip(*copies, strict=True))
-        order = np.argsort(face, kind="stable")
-        counts = np.bincount(face, minlength=len(self._faces))
+                        copies.append(mine | {"ends": mine["ends"] + shift, "shift": mine["shift"] + shift})
+        columns = {name: np.concatenate([copy[name] for copy in copies]) for name in columns}
+        order = np.argsort(columns["face"], kind="stable")
+        columns = {name: column[order] for name, column in columns.items()}
+        counts = np.bincount(columns["face"], minlength=len(self._faces))
         sizes = np.where(counts > 0, 2 ** np.ceil(np.log2(np.maximum(counts, 4))).astype(int), 0)
         row, place = owners(counts)
-        self._groups: list[tuple[np.ndarray, ...]] = []
+        groups = []
         for size in np.unique(sizes[counts > 0]).tolist():
             members = np.flatnonzero(sizes == size)
-            inside = np.flatnonzero(sizes[row] == size)
-            at = place[inside], np.searchsorted(members, row[inside])
+            rows = np.flatnonzero(sizes[row] == size)
+            at, shape = (place[rows], np.searchsorted(members, row[rows])), (size, len(members))
             first = np.searchsorted(row, members)
-            chords = np.empty((size, len(members), 2, 2))
-            chords[:] = start[order[first]][:, None]
-            chords[at] = np.stack([start, end], axis=1)[order[inside]]
-            is_seam = np.ones((size, len(members)), bool)
-            is_seam[at] = seam[order[inside]]
-            errors = np.zeros((size, len(members)))
-            errors[at] = error[order[inside]]
-            self._groups.append((members, chords @ TURN, is_seam, errors))
+            blank = {
+                "ends": np.broadcast_to(columns["ends"][first, :1], (*shape, 2, 2)).copy(),
+                "seam": np.ones(shape, bool),
+                "error": np.zeros(shape),
+                "coedge": np.full(shape, -1),
+                "share": np.zeros((*shape, 2)),
+                "shift": np.zeros((*shape, 2)),
+            }
+            for name, array in blank.items():
+                array[at] = columns[name][rows]
+            groups.append(Chords(members, **blank))
+        return groups
 
     def locate(self, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points of each face's rescaled box (F, P, 2) -> inside or on (F, P) bool, distance to the nearest boundary
@@ -158,87 +171,48 @@ class Trimming:
         faces, points = unit.shape[:2]
         inside, unsure = np.zeros((faces, points), bool), np.ones((faces, points), bool)
         distance = np.full((faces, points), np.inf)
-        for members, chords, seam, error in self._groups:
-            share = max(1, CHUNK // (len(chords) * len(members)))
+        for chords in self._groups:
+            members = chords.members
+            share = max(1, CHUNK // chords.seam.size)
             for begin in range(0, points, share):
                 part = np.s_[begin : begin + share]
-                found = _polygon(unit[members, part] @ TURN, chords, seam, error)
+                found = chords.test(unit[members, part])
                 inside[members, part], unsure[members, part], distance[members, part] = found
-        unsure[~self._sound] = True
+            column, place = np.nonzero(unsure[members] & self.sound[members, None])
+            if len(column):
+                rows = members[column], place
+                inside[rows], unsure[rows] = self._beside(chords, column, unit[rows])
+        unsure[~self.sound] = True
         for number in np.flatnonzero(unsure.any(axis=1)).tolist():
             rows = unsure[number]
             inside[number, rows] = self.classify(number, unit[number, rows])
         return inside, distance
 
+    def _beside(self, chords: Chords, column: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which side of the nearest curve some points lie on: inside or on, and whether that is still unsure, as at
+        corners. Shapes: (n,) among the faces of `chords`, (n, 2) rescaled -> twice (n,)"""
+        gap, along = chords.gaps(column, points)
+        every, error = np.arange(len(column)), chords.error[:, column]
+        best = np.where(error > 0, gap, np.inf).argmin(axis=0)
+        coedge, ends = chords.coedge[best, column], chords.share[best, column]
+        share = ends[:, 0] + along[best, every] * (ends[:, 1] - ends[:, 0])
+        face = chords.members[column]
+        target = points - chords.shift[best, column]
+        for _ in range(NEWTON_STEPS):
+            point, slope = self._at(face, coedge, share)
+            squared = np.maximum((slope * slope).sum(axis=1), 1e-300)
+            share = np.clip(share + ((target - point) * slope).sum(axis=1) / squared, 0.0, 1.0)
+        point, slope = self._at(face, coedge, share)
+        away = target - point
+        near = np.linalg.norm(away, axis=1)
+        on = near <= ON
+        upright = np.abs((away * slope).sum(axis=1)) <= 1e-3 * near * np.linalg.norm(slope, axis=1)
+        rival = np.where(chords.coedge[:, column] != coedge, gap - error, np.inf).min(axis=0)
+        side = (slope[:, 0] * away[:, 1] - slope[:, 1] * away[:, 0]) * self._loops.sign[coedge]
+        left = np.where(self.flipped[face], -side, side) > 0
+        return left | on, ~on & ~(upright & (rival > near))
 
-def _polygon(
-    points: np.ndarray, chords: np.ndarray, seam: np.ndarray, error: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Even-odd answer or on the boundary, whether it is unsure, distance to a boundary chord.
-
-    Shapes: (k, P, 2), (M, k, 2 ends, 2), (M, k), (M, k) -> three times (k, P)
-    """
-    x, y = points[..., 0], points[..., 1]
-    x0, y0, x1, y1 = (chords[:, :, end, axis, None] for end in (0, 1) for axis in (0, 1))
-    dx, dy = x1 - x0, y1 - y0
-    squared = np.maximum(dx * dx + dy * dy, 1e-300)
-    px, py = x - x0, y - y0  # (M, k, P)
-    t = np.clip(px * (dx / squared) + py * (dy / squared), 0.0, 1.0)
-    gap = (px - t * dx) ** 2 + (py - t * dy) ** 2
-    right_of = px * dy > py * dx
-    spans_y, spans_x = (y0 > y) != (y1 > y), (x0 > x) != (x1 > x)
-    right = np.logical_xor.reduce(spans_y & (right_of == (dy < 0)), axis=0)  # chords crossed going towards +x
-    up = np.logical_xor.reduce(spans_x & (right_of == (dx > 0)), axis=0)  # and towards +y
-    nearest = distance = np.sqrt(gap.min(axis=0))
-    if error.any():
-        on = np.where(error[..., None] > 0, np.inf, gap).min(axis=0) <= ON**2
-        unsure = (gap <= np.maximum(error, ON)[..., None] ** 2).any(axis=0)
-    else:
-        on, unsure = nearest <= ON, np.zeros(nearest.shape, bool)
-    if seam.any():
-        distance = np.sqrt(np.where(seam[..., None], np.inf, gap).min(axis=0))
-    return right | on, (unsure | (right != up)) & ~on, distance
-
-
-def _thinned(coedge: np.ndarray, points: np.ndarray, free: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which points of the polylines to keep (N,), and how far chords then leave each coedge (C,).
-
-    Of a free-form curve every 2^k-th point stays, as few as keep within CHORD_ERROR: many straight sides are stored as
-    splines, and become one chord.
-    """
-    keep, error = np.ones(len(points), bool), np.zeros(count)
-    middle = np.flatnonzero(coedge[2:] == coedge[:-2])
-    bend = np.abs(points[middle + 1] - (points[middle] + points[middle + 2]) / 2).max(axis=1, initial=0.0)
-    np.maximum.at(error, coedge[middle], bend)  # four times the error of the full set
-    counts = np.bincount(coedge, minlength=count) - 1
-    starts = np.searchsorted(coedge, np.arange(count))
-    for size in np.unique(counts[free & (counts > 1)]).tolist():
-        rows = np.flatnonzero(free & (counts == size))
-        places = starts[rows, None] + np.arange(size + 1)
-        stride, error[rows] = _strides(points[places], error[rows])
-        keep[places] = np.arange(size + 1) % stride[:, None] == 0
-    return keep, np.where(error > ON, error, 0.0)
-
-
-def _strides(points: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How far the points of each curve may be thinned, to one chord or by a power of two, and the error then.
-
-    Shapes: (n, count + 1, 2), (n,) error of all chords -> twice (n,)
-    """
-    curves, count = len(points), points.shape[1] - 1
-    strides, errors = np.ones(curves, int), own.copy()
-    for stride in (count, *(2**k for k in range(9, 0, -1) if count % 2**k == 0 and 2**k < count)):
-        todo = np.flatnonzero(strides == 1)
-        corners = points[todo, ::stride]
-        share = np.linspace(0.0, 1.0, stride + 1)[1:-1, None]
-        chords = corners[:, :-1, None] * (1 - share) + corners[:, 1:, None] * share
-        between = points[todo, :count].reshape(len(todo), count // stride, stride, 2)[:, :, 1:]
-        along = (corners[:, 1:] - corners[:, :-1])[:, :, None]
-        off = between - corners[:, :-1, None]
-        across = np.abs(off[..., 0] * along[..., 1] - off[..., 1] * along[..., 0])
-        length = np.sqrt((along * along).sum(axis=-1))
-        gap = (across / np.where(length > 0, length, 1.0)).max(axis=(1, 2)) + own[todo]
-        beyond = np.sqrt(((between - chords) ** 2).sum(axis=-1)) > length / 2 + CHORD_ERROR  # doubles back on itself
-        fine = (gap <= CHORD_ERROR) & (length > 0).all(axis=(1, 2)) & ~beyond.any(axis=(1, 2))
-        strides[todo[fine]], errors[todo[fine]] = stride, gap[fine]
-    return strides, errors
+    def _at(self, face: np.ndarray, coedge: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points of coedges in the rescaled boxes, and derivatives by the share of the parameter range."""
+        uv, slope = self._loops.at(coedge, share)
+        return self.unit(face, uv), slope / self._sides[face]

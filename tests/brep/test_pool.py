@@ -163,16 +163,17 @@ def test_same_file_same_bytes_whatever_the_workers_and_the_order(tmp_path):
 
 
 def test_a_body_that_cannot_be_used_keeps_its_place_among_the_solids(tmp_path, monkeypatch):
-    from brep_mae.brep import step
+    from brep_mae.brep import file_graphs
     from tests.brep.solids import box, write_step
 
     file = write_step(tmp_path / "two.step", box(1, 1, 1), box(2, 2, 2, (5, 0, 0)))
-    first, second = step.read_solids(file)
+    first, second = file_graphs.read_solids(file)
     options = ParseOptions(4, 32, 8, False, False, root=tmp_path, deadline_s=60, memory_mb=2000)
-    monkeypatch.setattr(step, "read_solids", lambda path: [first, Reject("no_solid", "an open sheet"), second])
+    entries = [first, Reject("open_shell", "an open sheet"), second]
+    monkeypatch.setattr(file_graphs, "read_solids", lambda path, trusting=False: entries)
     kinds = [s.reason if isinstance(s, Reject) else s.uid.split("#")[1] for s in parse_file(file, options)]
-    assert kinds == ["0", "no_solid", "1"]
-    monkeypatch.setattr(step, "read_solids", lambda path: [])
+    assert kinds == ["0", "open_shell", "1"]
+    monkeypatch.setattr(file_graphs, "read_solids", lambda path, trusting=False: [])
     with pytest.raises(Reject, match="no_solid"):
         parse_file(file, options)
 

@@ -1,7 +1,7 @@
 """Inside or outside a face's loops: against OCCT's classifier, and against the sides of the kernel's own curves.
 
-Tolerance: both agree wherever a sample is farther than ON (1e-6) from every chord, in the face's box rescaled to 1 x 1;
-nearer than the chords' own error the polygon never answers, which the second test shows to 3e-6.
+Tolerance: both agree wherever a sample is farther than ON (1e-5) from every chord, in the face's box rescaled to 1 x 1;
+nearer than the chords' own error the polygon never answers, which the second test shows to 3e-5.
 """
 
 from collections.abc import Iterator
@@ -125,7 +125,7 @@ def sides(parts: Apart, number: int, coedge: int, rng: np.random.Generator, coun
     if topology.forward[coedge] == topology.reversed[number]:
         tangent = -tangent
     chosen = rng.integers(1, 100, count)
-    off = 10 ** rng.uniform(-5.5, -1.5, count) * rng.choice([-1, 1], count)
+    off = 10 ** rng.uniform(-4.5, -1.5, count) * rng.choice([-1, 1], count)
     return curve, curve[chosen] + off[:, None] * (tangent @ [[0, 1], [-1, 0]])[chosen], off
 
 
@@ -148,7 +148,7 @@ def clearance(points: np.ndarray, curves: list[np.ndarray], steps: np.ndarray) -
     ids=["made", "drawn", "free"],
 )
 def test_the_left_of_the_kernels_curves_is_inside_and_the_right_is_outside(shapes, least):
-    """From 3e-6 to 0.03 away, where no other boundary is nearer; no classifier has a say."""
+    """From 3e-5 to 0.03 away, where no other boundary is nearer; no classifier has a say."""
     rng, compared = np.random.default_rng(0), 0
     for shape in shapes():
         parts = parts_of(shape)
@@ -184,5 +184,5 @@ def test_samples_on_the_boundary_are_inside():
     for face in np.flatnonzero(parts.topology.loops == 2):
         every = np.broadcast_to(rim, (len(parts.topology.faces), *rim.shape))
         assert parts.trimming.locate(every)[0][face].all()
-        assert not parts.trimming.locate(0.5 + (every - 0.5) * (1 - 1e-5))[0][face].any()
-        assert parts.trimming.locate(0.5 + (every - 0.5) * (1 + 1e-5))[0][face].all()
+        assert not parts.trimming.locate(0.5 + (every - 0.5) * (1 - 1e-4))[0][face].any()
+        assert parts.trimming.locate(0.5 + (every - 0.5) * (1 + 1e-4))[0][face].all()

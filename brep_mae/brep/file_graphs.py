@@ -1,0 +1,46 @@
+"""File -> the face graphs of its solids."""
+
+from pathlib import Path
+
+from brep_mae.brep.graph import face_graph
+from brep_mae.brep.part import Parts
+from brep_mae.brep.parts import ReadSolid
+from brep_mae.brep.reject import Reject
+from brep_mae.brep.sampling import Sampling
+from brep_mae.brep.soundness import NeedsRepair
+from brep_mae.brep.step import read_solids
+from brep_mae.schema import FaceGraph
+
+
+def file_graphs(path: Path, key: str, name: str, sampling: Sampling) -> list[FaceGraph | Reject]:
+    """All solids of the file, each with what it became, in the file's order.
+
+    A file of planes is first read without the kernel's repairs, which costs half as much; whatever is not perfect then
+    is read again with them.
+
+    Args:
+        key: of the file; with a solid's number it makes the uid.
+        name: of the file in the records.
+
+    Raises:
+        Reject: where the file as a whole cannot be used.
+    """
+    try:
+        return _graphs(read_solids(path, trusting=True), key, name, Parts(sampling))
+    except (NeedsRepair, Reject):
+        return _graphs(read_solids(path), key, name, Parts(sampling))
+
+
+def _graphs(entries: list[ReadSolid | Reject], key: str, name: str, parts: Parts) -> list[FaceGraph | Reject]:
+    """Raises NeedsRepair where a solid without repairs, or anything beside it, is flawed."""
+    found: list[FaceGraph | Reject] = []
+    repaired = all(isinstance(entry, Reject) or entry.repaired for entry in entries)
+    for entry in entries:
+        try:
+            found.append(entry if isinstance(entry, Reject) else face_graph(entry, f"{key}#{entry.index}", name, parts))
+        except Reject as reject:
+            assert isinstance(entry, ReadSolid)
+            found.append(Reject(reject.reason, f"solid {entry.index}: {reject.detail}"))
+        if not repaired and isinstance(found[-1], Reject):
+            raise NeedsRepair
+    return found
