@@ -3,8 +3,8 @@
 First from the same initial weights, on the same images and masks: the largest difference of the two losses over the
 first steps. Then each from initial weights and masks of its own, for some seeds: the two curves and their spread.
 
-    git clone https://github.com/facebookresearch/mae /tmp/mae
-    python -m benchmarks.mae_reference --official /tmp/mae --images ../shared/data/cifar10.tar
+    git clone https://github.com/facebookresearch/mae ../mae
+    python -m benchmarks.mae_reference --official ../mae --images ../shared/data/cifar10.tar
 """
 
 import argparse

@@ -3,9 +3,9 @@
 Every ratio is taken between neighbours in time: the contestants take turns, a few steps each, and the median over the
 rounds is told, so that whatever else the machine does falls on all of them alike.
 
-    git clone https://github.com/facebookresearch/mae /tmp/mae
-    python -m benchmarks.mae_speed --official /tmp/mae --images ../shared/data/cifar10.tar
-    python -m benchmarks.mae_speed --official /tmp/mae --images IMAGES --model vit_b16 --batch 256 --device cuda
+    git clone https://github.com/facebookresearch/mae ../mae
+    python -m benchmarks.mae_speed --official ../mae --images ../shared/data/cifar10.tar
+    python -m benchmarks.mae_speed --official ../mae --images IMAGES --model vit_b16 --batch 256 --device cuda
 """
 
 import argparse

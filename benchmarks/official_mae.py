@@ -1,4 +1,4 @@
-"""The official MAE (github.com/facebookresearch/mae) as it lies on this machine, and its weights in our modules.
+"""The official MAE (github.com/facebookresearch/mae) as it was cloned, and its weights in our modules.
 
 None of its code is copied. It was written for timm 0.3.2 and an older NumPy: what those had and today's lack is put
 in place while it is imported.

@@ -46,11 +46,13 @@ def walk(solid: TopoDS_Shape) -> Topology:
     """Edges that lie inside a face and bound nothing are left out.
 
     Raises:
-        Reject: too_many_faces.
+        Reject: degenerate without a face, or too_many_faces.
     """
     face_map, edge_map = TopTools_IndexedMapOfShape(), TopTools_IndexedMapOfShape()
     TopExp.MapShapes_s(solid, TopAbs_FACE, face_map)
     count = face_map.Extent()
+    if not count:
+        raise Reject("degenerate", "it has no faces")
     if count > MAX_FACES:
         raise Reject("too_many_faces", f"{count} faces, the limit is {MAX_FACES}")
     faces: list[TopoDS_Face] = []

@@ -23,6 +23,8 @@ from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE
 from OCP.TopExp import TopExp, TopExp_Explorer
 from OCP.TopoDS import TopoDS, TopoDS_Shell, TopoDS_Solid
 
+from brep_mae.brep.reject import Reject
+from brep_mae.brep.topology import walk
 from brep_mae.schema import CONVEXITY, CURVE_TYPES, FaceGraph
 from tests.brep.solids import SHAPES, box, graph_of, notched_block, placed
 
@@ -185,3 +187,11 @@ def test_the_same_solid_gives_the_same_record():
     other = graph_of(PLATE_WITH_HOLE, uid="x#2")
     assert (a.field_samples == b.field_samples).all() and (a.arc_grid == b.arc_grid).all()
     assert (a.field_samples != other.field_samples).any()
+
+
+def test_a_solid_without_faces_is_rejected_with_its_reason():
+    builder, solid = BRep_Builder(), TopoDS_Solid()
+    builder.MakeSolid(solid)
+    with pytest.raises(Reject) as found:
+        walk(solid)
+    assert found.value.reason == "degenerate"
