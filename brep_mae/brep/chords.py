@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 ON = 1e-5
-"""Distance from the boundary, in the (u, v) box rescaled to 1 x 1, that counts as being on it, and so inside: closer,
-the answer would be rounding's."""
+"""Distance from a straight side, in the (u, v) box rescaled to 1 x 1, that counts as being on it, and so inside:
+closer, the answer would be rounding's, or that of gaps between the ends of curves."""
 CHORD_ERROR = 5e-4
 """How far chords may leave a curve, in the rescaled box, before more of them are used."""
 TURN = np.array([[np.cos(0.7), np.sin(0.7)], [-np.sin(0.7), np.cos(0.7)]])

@@ -7,7 +7,7 @@ from OCP.gp import gp_Pnt2d
 from OCP.IntTools import IntTools_FClass2d
 from OCP.TopAbs import TopAbs_OUT
 
-from brep_mae.brep.chords import ON, Chords, thinned
+from brep_mae.brep.chords import Chords, thinned
 from brep_mae.brep.loops import Loops
 from brep_mae.brep.ragged import owners, span
 from brep_mae.brep.reject import Reject
@@ -15,7 +15,7 @@ from brep_mae.brep.surfaces import PLANE, Surfaces
 from brep_mae.brep.topology import Topology
 
 KERNEL_TOLERANCE = 1e-9
-"""The same for OCCT's classifier, in the surface's own parameters."""
+"""Distance from the boundary that OCCT's classifier counts as being on it, in the surface's own parameters."""
 MARGIN = 0.1
 """How far beyond the box, as a share of its side, points may lie."""
 NEWTON_STEPS = 4
@@ -205,7 +205,7 @@ class Trimming:
         point, slope = self._at(face, coedge, share)
         away = target - point
         near = np.linalg.norm(away, axis=1)
-        on = near <= ON
+        on = near <= KERNEL_TOLERANCE  # the side is exact, so no more than the kernel's own tolerance is needed
         upright = np.abs((away * slope).sum(axis=1)) <= 1e-3 * near * np.linalg.norm(slope, axis=1)
         rival = np.where(chords.coedge[:, column] != coedge, gap - error, np.inf).min(axis=0)
         side = (slope[:, 0] * away[:, 1] - slope[:, 1] * away[:, 0]) * self._loops.sign[coedge]
