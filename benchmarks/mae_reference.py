@@ -21,6 +21,7 @@ from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.seeds import generator
 from brep_mae.settings import SizeParams
+from brep_mae.tokens.patches import standardised
 from brep_mae.training.optim import adamw
 
 IMAGE, PATCH, RATIO = 32, 4, 0.75
@@ -28,17 +29,14 @@ SIZE, DECODER = SizeParams(dim=96, depth=4, heads=3), SizeParams(dim=64, depth=2
 LR, DECAY, WARMUP_EPOCHS, EPOCHS = 1.5e-4 * 8, 0.05, 1.0, 10.0
 """The recipe's schedule, with a base rate for few steps: 8 x its 1.5e-4."""
 AGREE = 1e-4
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""The official code standardises the colours of an image by these before anything else."""
 
 
 def images(data: Images, seed: int, step: int, batch: int) -> tuple[torch.Tensor, Batch]:
-    """Standardised pixels (B, 3, H, W), and the batch that holds the same ones."""
+    """Colours (B, 3, H, W) standardised before the official model, which leaves that to its loader, and the batch that
+    holds the same images for ours, which does it itself."""
     drawn = data.at_step(seed, step, batch)
     assert drawn.frames is not None
-    mean, deviation = (torch.tensor(v)[:, None, None] for v in (MEAN, DEVIATION))
-    drawn.frames.image.sub_(mean).div_(deviation)
-    return drawn.frames.image[:, 0], drawn
+    return standardised(drawn.frames.image[:, 0]), drawn
 
 
 def step_of(optimizer: torch.optim.Optimizer, loss: torch.Tensor, lr: float) -> float:

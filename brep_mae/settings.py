@@ -34,6 +34,9 @@ class DatasetParams(Section):
 
 
 class GenerateParams(Section):
+    """`kind` of part, a package in `brep/generators`; `solids` of them, drawn from `seed`."""
+
+    kind: str
     solids: PositiveInt
     seed: int
 
@@ -101,6 +104,15 @@ class PretrainParams(Section):
         return self
 
 
+class ProbeParams(Section):
+    """Frozen features against labels at every snapshot of a pretraining: `solids` of the training side are labelled,
+    `neighbours` vote."""
+
+    solids: PositiveInt
+    neighbours: PositiveInt
+    workers: int = Field(ge=0)
+
+
 class FewshotParams(Section):
     """Label budget study. `shots` counts labelled solids."""
 
@@ -145,6 +157,7 @@ class Params(Section):
     render: RenderParams
     pretrain: PretrainParams
     methods: dict[str, dict[str, Any]]
+    probe: ProbeParams
     fewshot: FewshotParams
     continual: ContinualParams
 

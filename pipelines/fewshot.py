@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from brep_mae import settings
+from brep_mae.models.backbone import Backbone
 from brep_mae.report.tables import SCORES, summarise
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, new_backbone, sha256
@@ -13,15 +14,26 @@ from brep_mae.transfer.fewshot import EncoderSource, compare, majority, reads, t
 from pipelines.jobs import Rows, run_jobs
 from pipelines.stored import MODELS, RESULTS, stored, work_folder
 
+MASKS_ONLY = "encoder.fill."
+"""Prefix of what an encoder puts in the place of hidden tokens: no part of what it makes of a whole solid."""
+
+
+def network(backbone: Backbone) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the weights; equal for encoders that are the same network."""
+    return {k: tuple(v.shape) for k, v in backbone.state_dict().items() if not k.startswith(MASKS_ONLY)}
+
 
 def sources(methods: list[str]) -> list[EncoderSource]:
-    """Every pretrained encoder, and one from scratch per kind of input: the network of the first method of a kind."""
+    """Every pretrained encoder, and every network once from scratch; `kind` is the first method of a network."""
     found: list[EncoderSource] = []
+    networks: dict[str, dict[str, tuple[int, ...]]] = {}
     for method in methods:
         folder = MODELS / method
-        kind = "images" if "frames" in new_backbone(folder).reads else "faces"
-        if not any(s.kind == kind for s in found):
-            found.append(EncoderSource(f"scratch_{kind}", kind, folder, pretrained=False))
+        own = network(new_backbone(folder))
+        kind = next((known for known, other in networks.items() if other == own), method)
+        if kind == method:
+            networks[method] = own
+            found.append(EncoderSource(f"scratch_{method}", kind, folder, pretrained=False))
         found.append(EncoderSource(method, kind, folder, pretrained=True))
     return found
 

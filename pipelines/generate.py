@@ -30,12 +30,12 @@ def manifest(path: Path) -> list[dict[str, str | int]]:
 def main() -> None:
     params = settings.load()
     if params.dataset.name == "generated":
-        from brep_mae.brep.generate import GENERATOR_VERSION, generate
+        from brep_mae.brep.generate import generate, generator
 
         # DVC deletes the output before the stage runs: what is to be resumed is made elsewhere and moved when whole.
-        seed, solids = params.generate.seed, params.generate.solids
-        unfinished = WORK / f"generate-{GENERATOR_VERSION}-{seed}-{solids}"
-        report = generate(unfinished, solids, seed, os.cpu_count() or 1)
+        kind, seed, solids = params.generate.kind, params.generate.seed, params.generate.solids
+        unfinished = WORK / f"generate-{kind}-{generator(kind).version}-{seed}-{solids}"
+        report = generate(unfinished, kind, solids, seed, os.cpu_count() or 1)
         shutil.rmtree(OUT, ignore_errors=True)
         OUT.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(unfinished, OUT)

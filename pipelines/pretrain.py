@@ -1,12 +1,10 @@
-"""Stage `pretrain`: one method on the training solids -> models/METHOD (backbone, history, metrics, reconstruction)."""
+"""Stage `pretrain`: one method on the training solids -> models/METHOD: backbone and its snapshots, history, metrics,
+cost, reconstructions."""
 
 import json
-import resource
 import shutil
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,12 +13,15 @@ from brep_mae import settings
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
 from brep_mae.pretext.pretext import Pretext, build
+from brep_mae.pretext.stored import STEPS, save_snapshot
+from brep_mae.pretext.whole import save_pretext
 from brep_mae.progress import progress
-from brep_mae.report import figures
+from brep_mae.report import drawings
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, save_backbone, sha256
 from brep_mae.training.loop import train
-from pipelines.picture import picture
+from pipelines.cost import Costs
+from pipelines.picture import pictures
 from pipelines.stored import MODELS, WORK, Stored, stored, work_folder
 
 HELDOUT_IMAGES = 400
@@ -55,34 +56,42 @@ def main(method: str) -> None:
     facts = {"data.digest": digest, "data.train": len(samples), "device": device.type, "seed": params.pretrain.seed}
 
     with tracking.run("pretrain", method, flat | facts) as tracker, progress(pretext.params.steps, method) as bar:
-        began = time.perf_counter()
+        costs = Costs(work / "costs.json")
 
         def report(row: dict[str, float | str]) -> None:
             step = int(row["step"])
+            if row["split"] == "train":
+                costs.add(step, row)
             terms = {f"{row['split']}/{k}": float(v) for k, v in row.items() if k not in ("step", "split")}
             tracker.log_metrics(terms, step=step)
             bar(step, f"{row['split']} loss {row['loss']:.3f}")
 
-        history = train(pretext, samples, heldout, params.pretrain, work / "state.pt", report, device)
-        minutes = (time.perf_counter() - began) / 60
+        def keep(step: int, now: Pretext) -> None:
+            save_snapshot(work / STEPS, step, now.backbone())
+
+        history = train(pretext, samples, heldout, params.pretrain, work / "state.pt", report, device, keep)
 
         out = MODELS / method
         out.mkdir(parents=True, exist_ok=True)
         pretext.cpu().eval()
         save_backbone(out, pretext.backbone(), method, values, data.facts, digest)
+        save_pretext(out, pretext)
         (out / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
         last = {str(k): v for k, v in history[-1].items() if k not in ("step", "split")}
         (out / "metrics.json").write_text(json.dumps({"heldout": last}, indent=1) + "\n")
+        cost = costs.total(pretext)
+        (out / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
+        for name, arrays in pictures(pretext, heldout, params.pretrain.seed).items():
+            file = out / f"reconstruction_{name}.npz"
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+            tracker.log_figure(drawings.reconstruction(file), f"figures/{file.stem}.png")
 
-        arrays: dict[str, Any] = dict(picture(pretext, heldout, params.pretrain.seed))
-        np.savez_compressed(out / "reconstruction.npz", **arrays)
-        if (figure := figures.reconstruction(out / "reconstruction.npz")) is not None:
-            tracker.log_figure(figure, "figures/reconstruction.png")
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        final = {f"final/{k}": float(v) for k, v in last.items()} | {"minutes": minutes, "peak_mb": peak_mb}
+        final = {f"final/{k}": float(v) for k, v in last.items()} | {f"cost/{k}": v for k, v in cost.items()}
         tracker.log_metrics(final, step=pretext.params.steps)
         tracker.set_tags({"ckpt_sha256": sha256(out / WEIGHTS)})
         tracker.log_model(out, name=method, metrics=final)
+        shutil.rmtree(out / STEPS, ignore_errors=True)
+        shutil.move(work / STEPS, out / STEPS)  # last: until then a stage that is started again finds them
     shutil.rmtree(work)
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from brep_mae.report import figures, tables
-from brep_mae.report.page import page
+from brep_mae.report.comparison import comparison, method_curves
+from brep_mae.report.drawings import reconstruction
+from brep_mae.report.page import method_tables, page
 from brep_mae.report.sources import Sources
 from brep_mae.training import tracking
 
@@ -14,18 +16,20 @@ from brep_mae.training import tracking
 def draw(sources: Sources) -> dict[str, Figure]:
     """Every figure there are results for, named "section/caption" as the page wants them."""
     drawn: dict[str, Figure] = {}
+    if sources.probe or sources.fewshot:
+        drawn["comparison/all methods"] = comparison(sources.probe, sources.fewshot)
     for task in dict.fromkeys(row["task"] for row in sources.fewshot):
         for score in tables.SCORES:
             if any(row["task"] == task and score in row for row in sources.fewshot):
                 drawn[f"fewshot/{task} {score}"] = figures.fewshot_curves(sources.fewshot, task, score)
     for method, rows in sources.histories.items():
-        if any(row["split"] == "heldout" for row in rows):
-            drawn[f"methods/{method} held-out loss"] = figures.loss_curves({method: rows})
+        probes = [row for row in sources.probe if row["method"] == method]
+        if probes or any(row["split"] == "heldout" for row in rows):
+            drawn[f"methods/{method}"] = method_curves(rows, probes)
     if sources.continual:
         drawn["continual/accuracy after each task"] = figures.continual_matrices(sources.continual)
     for name, path in sources.pictures.items():
-        if (figure := figures.reconstruction(path)) is not None:
-            drawn[f"reconstructions/{name}"] = figure
+        drawn[f"reconstructions/{name}"] = reconstruction(path)
     return drawn
 
 
@@ -36,7 +40,7 @@ def main(root: Path = Path(".")) -> None:
     out.mkdir(parents=True, exist_ok=True)
     fewshot = [*tables.fewshot_tables(sources.fewshot), *tables.gain_tables(sources.fewshot)]
     continual = [tables.continual_table(sources.continual)] if sources.continual else []
-    for name, found in (("fewshot", fewshot), ("continual", continual)):
+    for name, found in (("methods", method_tables(sources)), ("fewshot", fewshot), ("continual", continual)):
         (out / f"{name}.md").write_text("\n".join(table.markdown() for table in found) or f"No {name} results.\n")
     pngs = {name: figures.png(figure) for name, figure in draw(sources).items()}
     (out / "index.html").write_text(page(sources, pngs))

@@ -1,15 +1,17 @@
-"""Makes a labelled data set of machined parts: STEP files, a class for every face and for every part.
+"""Makes a labelled data set of parts of one kind: STEP files, a class for every face and for every part.
 
 The folder it fills holds `step/000000.step` and so on, `labels.jsonl` (one line per file, in order), `classes.json`
 (the names) and `generator.json` (what the parts were drawn with).
 """
 
+import importlib
 import json
 import os
+import pkgutil
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -18,14 +20,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from brep_mae.brep.machined.classes import FACE_CLASSES, PART_CLASSES
-from brep_mae.brep.machined.draw import Part, draw_part
-from brep_mae.brep.machined.step_writer import write_step
+import brep_mae.brep.generators
+from brep_mae.brep.generators.part import Part
+from brep_mae.brep.generators.step_writer import write_step
 from brep_mae.progress import progress
 
-__all__ = ["FACE_CLASSES", "PART_CLASSES", "GenerateReport", "Part", "draw_part", "generate"]
-
-GENERATOR_VERSION = 1  # goes up when the same seed draws other parts, so that a folder never mixes the two
 CHUNK = 8  # parts a worker takes at a time
 
 Record = dict[str, Any]
@@ -50,38 +49,66 @@ class GenerateReport:
     seconds: float
 
 
-def generate(out: Path, solids: int, seed: int, workers: int = 1) -> GenerateReport:
-    """Fills `out` with parts 0 to `solids` - 1 of a seed; the bytes do not depend on workers or interruptions.
+@dataclass(frozen=True)
+class Generator:
+    """One kind of part.
+
+    Args:
+        face_classes, part_classes: names of the labels.
+        version: goes up when the same seed draws other parts, so that a folder never mixes the two.
+        draw_part: (seed, index) -> the part, the same on every machine, in whatever order parts are made.
+    """
+
+    face_classes: tuple[str, ...]
+    part_classes: tuple[str, ...]
+    version: int
+    draw_part: Callable[[int, int], Part]
+
+
+def generator(kind: str) -> Generator:
+    """The generator in `generators/<kind>`; ValueError names the known ones."""
+    known = [module.name for module in pkgutil.iter_modules(brep_mae.brep.generators.__path__) if module.ispkg]
+    if kind not in known:
+        raise ValueError(f"no generator {kind}; known are {', '.join(known)}: set generate.kind in params.yaml")
+    package = f"{brep_mae.brep.generators.__name__}.{kind}"
+    classes, draw = (importlib.import_module(f"{package}.{name}") for name in ("classes", "draw"))
+    return Generator(classes.FACE_CLASSES, classes.PART_CLASSES, classes.VERSION, draw.draw_part)
+
+
+def generate(out: Path, kind: str, solids: int, seed: int, workers: int = 1) -> GenerateReport:
+    """Fills `out` with parts 0 to `solids` - 1 of a kind and seed; the bytes do not depend on workers or interruptions.
 
     Parts whose STEP file and labels are there already are kept as they are, so a stopped run goes on where it was,
     and a larger `solids` adds to a finished folder.
 
     Args:
         out: folder, made if missing.
+        kind: name of a package in `generators`.
         solids: number of parts, >= 1.
         seed: >= 0; another seed draws other parts.
         workers: processes, >= 1; 1 works in the calling process.
 
     Raises:
-        ValueError: numbers out of range, or the folder holds parts of other settings.
+        ValueError: an unknown kind, numbers out of range, or the folder holds parts of other settings.
         RuntimeError: a worker process died.
     """
     if solids < 1 or seed < 0 or workers < 1:
         raise ValueError(f"solids={solids}, seed={seed}, workers={workers}: need at least 1, 0 and 1")
     start = time.monotonic()
-    _claim(out, seed)
+    made = generator(kind)
+    _claim(out, {"kind": kind, "seed": seed, "version": made.version})
     known = _finished(out)
     if known and max(known) >= solids:
         raise ValueError(f"{out}: holds part {max(known)}, beyond the {solids} asked for; use another folder")
     todo = [i for i in range(solids) if i not in known]
     with progress(solids, "generate") as advance:
         advance(len(known), "")
-        for record in _make_all(out, seed, todo, workers):
+        for record in _make_all(out, kind, seed, todo, workers):
             known[_index(record)] = record
             advance(len(known), "")
     records = [known[i] for i in range(solids)]
     _write(out / "labels.jsonl", "".join(json.dumps(record) + "\n" for record in records))
-    _write(out / "classes.json", json.dumps({"face": FACE_CLASSES, "part": PART_CLASSES}, indent=1) + "\n")
+    _write(out / "classes.json", json.dumps({"face": made.face_classes, "part": made.part_classes}, indent=1) + "\n")
     shutil.rmtree(out / "parts")
     rejected: Counter[str] = Counter()
     for record in records:
@@ -90,9 +117,8 @@ def generate(out: Path, solids: int, seed: int, workers: int = 1) -> GenerateRep
     return GenerateReport(solids, len(todo), attempts, dict(rejected), time.monotonic() - start)
 
 
-def _claim(out: Path, seed: int) -> None:
+def _claim(out: Path, settings: Record) -> None:
     """Prepares the folder, and refuses one whose parts were drawn with other settings."""
-    settings = {"seed": seed, "version": GENERATOR_VERSION}
     note = out / "generator.json"
     if note.exists() and (held := json.loads(note.read_text())) != settings:
         raise ValueError(f"{out}: holds parts drawn with {held}, asked for {settings}; use another folder")
@@ -114,8 +140,8 @@ def _finished(out: Path) -> dict[int, Record]:
     return {_index(record): record for record in records if (out / record["file"]).exists()}
 
 
-def _make_all(out: Path, seed: int, todo: list[int], workers: int) -> Iterable[Record]:
-    make = partial(_make, out, seed)
+def _make_all(out: Path, kind: str, seed: int, todo: list[int], workers: int) -> Iterable[Record]:
+    make = partial(_make, out, kind, seed)
     if workers == 1:
         yield from map(make, todo)
         return
@@ -126,9 +152,9 @@ def _make_all(out: Path, seed: int, todo: list[int], workers: int) -> Iterable[R
         raise RuntimeError(f"{out}: a worker died, perhaps for want of memory; call again to go on") from error
 
 
-def _make(out: Path, seed: int, index: int) -> Record:
+def _make(out: Path, kind: str, seed: int, index: int) -> Record:
     """Draws and writes one part; its record comes last, so that a record means a finished part."""
-    part = draw_part(seed, index)
+    part = generator(kind).draw_part(seed, index)
     record: Record = {
         "file": f"step/{index:06d}.step",
         "part": part.family,

@@ -24,6 +24,27 @@ ARC_KIND_DIM = len(schema.CONVEXITY) + len(schema.CURVE_TYPES)
 
 
 @dataclass(frozen=True)
+class Analytic:
+    """Exact parameters of surfaces, curves and points, and who touches whom: a solid without any sample of it.
+
+    Axes: F faces, E edges, P vertices, C coedges, K ends of edges. face (F, 21), edge (E, 18), vertex (P, 3) as the
+    schema has them, in the unit box; edge_face (2, C) an edge and a face that uses it; forward (C,) True = the edge has
+    that face on its left; vertex_edge (2, K) a vertex and an edge that ends there; start (K,) True = it begins there.
+    """
+
+    face: Tensor
+    edge: Tensor
+    vertex: Tensor
+    edge_face: Tensor
+    forward: Tensor
+    vertex_edge: Tensor
+    start: Tensor
+
+    def to(self, device: torch.device) -> "Analytic":
+        return Analytic(**{k: v.to(device) for k, v in vars(self).items()})
+
+
+@dataclass(frozen=True)
 class Faces:
     """Faces of B solids. Axes: F faces, A arcs, U, V grid samples, S field samples.
 
@@ -32,7 +53,7 @@ class Faces:
     the graph, free of geometry; arc_index (2, A) into the F faces; arc_grid (A, U, 6) point (unit), tangent;
     arc_kind (A, ARC_KIND_DIM) one-hot convexity and curve type; arc_scalars (A, 3) cos and sin of the signed dihedral
     angle, log length (unit); field (F, S, 6) uv, point (unit), signed distance; bounded (F,) True = the face has a
-    trimming distance; label (F,) and part (B,) long, UNLABELLED where unknown.
+    trimming distance; label (F,) and part (B,) long, UNLABELLED where unknown; analytic of the same solids.
     """
 
     grid: Tensor
@@ -48,6 +69,7 @@ class Faces:
     bounded: Tensor
     label: Tensor
     part: Tensor
+    analytic: Analytic
 
     @property
     def n_solids(self) -> int:
@@ -97,6 +119,23 @@ def walk_encoding(arc_index: np.ndarray, n_faces: int) -> np.ndarray:
     return np.stack([*diagonals, np.log1p(degree)], axis=1)
 
 
+def analytic_of(graph: schema.FaceGraph) -> Analytic:
+    """The parameters of one stored solid. An edge without a vertex at one end has no end there."""
+    vertex = graph.edge_vertex.astype(np.int64)
+    edge = np.broadcast_to(np.arange(vertex.shape[1]), vertex.shape)
+    start = np.broadcast_to(np.array([[True], [False]]), vertex.shape)
+    there = vertex >= 0
+    return Analytic(
+        face=torch.from_numpy(graph.face_params_unit.copy()),
+        edge=torch.from_numpy(graph.edge_params_unit.copy()),
+        vertex=torch.from_numpy(graph.vertex_unit.copy()),
+        edge_face=torch.from_numpy(graph.coedge_index[::-1].astype(np.int64)),
+        forward=torch.from_numpy(graph.coedge_forward.copy()),
+        vertex_edge=torch.from_numpy(np.stack([vertex[there], edge[there]])),
+        start=torch.from_numpy(start[there]),
+    )
+
+
 def from_graph(graph: schema.FaceGraph) -> Faces:
     """One stored solid as a batch of one. Seam arcs are left out: a face is not its own neighbour."""
     scale, center = float(graph.scale_mm), graph.center_mm.astype(np.float32)
@@ -129,14 +168,39 @@ def from_graph(graph: schema.FaceGraph) -> Faces:
         bounded=torch.from_numpy(graph.field_bounded.copy()),
         label=torch.from_numpy(graph.face_label.astype(np.int64)),
         part=torch.tensor([graph.part_label]),
+        analytic=analytic_of(graph),
     )
 
 
+def _before(parts: Sequence[Tensor]) -> Tensor:
+    """How many rows lie before each of the parts, once they are concatenated. (parts,)"""
+    return torch.tensor([0, *map(len, parts[:-1])]).cumsum(0)
+
+
+def _pointing(parts: Sequence[Tensor], *before: Tensor) -> Tensor:
+    """Concatenates indices (R, n) into concatenated rows, row r into those of which `before[r]` tells the offsets."""
+    counts = torch.tensor([part.shape[1] for part in parts])
+    return torch.cat(list(parts), 1) + torch.stack(before).repeat_interleave(counts, 1)
+
+
+def _collate_analytic(solids: Sequence[Analytic]) -> Analytic:
+    columns = {k: [getattr(s, k) for s in solids] for k in Analytic.__dataclass_fields__}
+    face, edge, vertex = (_before(columns[k]) for k in ("face", "edge", "vertex"))
+    pointing = {
+        "edge_face": _pointing(columns.pop("edge_face"), edge, face),
+        "vertex_edge": _pointing(columns.pop("vertex_edge"), vertex, edge),
+    }
+    return Analytic(**pointing, **{k: torch.cat(v) for k, v in columns.items()})
+
+
 def collate(solids: Sequence[Faces]) -> Faces:
-    """Concatenates batches of faces; `solid` and `arc_index` are shifted so that they stay right."""
-    n_faces = torch.tensor([0] + [len(s.solid) for s in solids]).cumsum(0)
-    n_solids = torch.tensor([0] + [s.n_solids for s in solids]).cumsum(0)
-    columns = {k: [getattr(s, k) for s in solids] for k in Faces.__dataclass_fields__}
-    columns["solid"] = [s + n for s, n in zip(columns["solid"], n_solids, strict=False)]
-    columns["arc_index"] = [a + n for a, n in zip(columns["arc_index"], n_faces, strict=False)]
-    return Faces(**{k: torch.cat(v, dim=1 if k == "arc_index" else 0) for k, v in columns.items()})
+    """Concatenates batches of faces; all that points at faces, edges, vertices or solids is shifted to stay right."""
+    columns = {k: [getattr(s, k) for s in solids] for k in Faces.__dataclass_fields__ if k != "analytic"}
+    arcs, rows = columns.pop("arc_index"), columns["solid"]
+    faces, parts = _before(rows), _before(columns["part"])
+    columns["solid"] = [_pointing([row[None] for row in rows], parts)[0]]
+    return Faces(
+        arc_index=_pointing(arcs, faces, faces),
+        analytic=_collate_analytic([s.analytic for s in solids]),
+        **{k: torch.cat(v) for k, v in columns.items()},
+    )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.backbone import Backbone, Features, pool_patches
 from brep_mae.settings import Section
+from brep_mae.tokens.patches import standardised
 
 GROUPS = 8
 
@@ -59,7 +60,7 @@ class ConvBackbone(Backbone):
         return int(self.network.num_features)
 
     def cells(self, images: Tensor) -> Tensor:
-        return self.network(images).flatten(2).transpose(1, 2)
+        return self.network(standardised(images)).flatten(2).transpose(1, 2)
 
     def forward(self, batch: Batch) -> Features:
         if batch.frames is None:

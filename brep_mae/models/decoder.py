@@ -12,14 +12,17 @@ from brep_mae.tokens.tokens import Tokens
 
 
 class SineCosine(nn.Module):
-    """Position of a patch: fixed sine-cosine code of its row and column. (..., 2) -> (..., dim)"""
+    """Position of a patch: fixed sine-cosine code of its row and column, which are those of the first sample for all.
+
+    Shapes: (B, N, 2) -> (1, N, dim)
+    """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.dim = dim
 
     def forward(self, where: Tensor) -> Tensor:
-        return sine_cosine(where, self.dim)
+        return sine_cosine(where[:1], self.dim)
 
 
 class Decoder(nn.Module):
@@ -28,7 +31,7 @@ class Decoder(nn.Module):
     Args:
         encoder_dim: width of the latent.
         size: width, depth, heads of the decoder.
-        where: turns Tokens.where into positions (B, N, size.dim). Faces have no grid: theirs is a linear layer on
+        where: turns Tokens.where into positions (B or 1, N, size.dim). Faces have no grid: theirs is a linear layer on
             structural encodings, without which all hidden faces would get one and the same prediction.
         arcs: True = messages along all arcs, of which the decoder knows the kind (convexity, curve type) but not the
             geometry, since half of that belongs to hidden faces.

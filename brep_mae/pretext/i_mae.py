@@ -112,18 +112,30 @@ class BlendedMAE(MaskedPretext):
                 nn.init.eye_(branch.weight)
         return False
 
+    def shown(self, batch: Batch) -> tuple[Batch, dict[str, Batch]]:
+        """The share SHOWN of every image, blended with the same view of the solid before it; both are the truth."""
+        assert batch.frames is not None
+        solids, views = batch.frames.image.shape[:2]
+        seen, truth = blend(batch, torch.arange(solids * views).roll(views), SHOWN)
+        assert truth.frames is not None
+        roles = zip(("subordinate", "dominant"), truth.frames.image.chunk(2), strict=True)
+        return seen, {role: replace(seen, frames=replace(batch.frames, image=image)) for role, image in roles}
+
     @torch.no_grad()
     def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """As MaskedPretext, for the dominant images of a blend with the share SHOWN of them."""
-        assert batch.frames is not None
-        images = batch.frames.image.flatten(0, 1)
-        seen, _ = blend(batch, torch.arange(len(images), device=images.device).roll(1), SHOWN)
+        """As MaskedPretext, with a prediction for each of the two images that a blend was made of."""
+        seen, truth = self.shown(batch)
         tokens = self.tokens(seen)
         mask = self.mask(tokens, rng)
         latent, tokens, _ = self.branches(self.encoder(tokens, mask), tokens, mask)
-        codes = self.decoder(latent, tokens)[len(images) :, 1:][mask.hidden]
-        hidden = mask.hidden.flatten()
-        return {"hidden": hidden, "pixels": self.targets["pixels"].predict(codes, batch, hidden.nonzero().squeeze(1))}
+        hidden, target = mask.hidden.flatten(), self.targets["pixels"]
+        rows = hidden.nonzero().squeeze(1)
+        halves = self.decoder(latent, tokens)[:, 1:].chunk(2)
+        found = {
+            role: target.predict(codes[mask.hidden], truth[role], rows)
+            for role, codes in zip(("subordinate", "dominant"), halves, strict=True)
+        }
+        return {"hidden": hidden, **found}
 
 
 def build(p: Params, facts: Facts) -> MaskedPretext:

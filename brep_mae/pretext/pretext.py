@@ -54,8 +54,17 @@ class Pretext(nn.Module):
         raise NotImplementedError
 
     def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """Truth, what the encoder saw and the prediction, as arrays for a figure."""
+        """hidden (rows of content) True = predicted; by name the predictions of each hidden row that have a picture."""
         raise NotImplementedError
+
+    def shown(self, batch: Batch) -> tuple[Batch, dict[str, Batch]]:
+        """For a figure, what the encoder reads of a batch (masks aside); and, by name of a prediction, the truth where
+        that is something else."""
+        return batch, {}
+
+    def pictures(self, batch: Batch, rng: torch.Generator) -> dict[int, dict[str, Tensor]]:
+        """What `reconstruct` says, by kind of content (index in tokens.KINDS); empty where nothing is predicted."""
+        return {}
 
     def begin_step(self, step: int, rng: torch.Generator) -> bool:
         """Called before every training step. True = the weights start anew, and the optimizer forgets its moments."""
@@ -123,7 +132,9 @@ class MaskedPretext(Pretext):
         latent, tokens, mask = self.branches(self.encoder(tokens, mask), tokens, mask)
         if self.teacher is not None:
             truth = self.teacher(truth, mask)
-        codes = {"code": self.decoder(latent, tokens), "latent": latent.placed(tokens.valid.shape[1])}
+        codes = {"code": self.decoder(latent, tokens)}
+        if any(target.of == "latent" for target in self.targets.values()):
+            codes["latent"] = latent.placed(tokens.valid.shape[1])
         parts: dict[str, Tensor] = {}
         for name, target in self.targets.items():
             if not bool((tokens.kind == target.kind).any()):
@@ -155,6 +166,9 @@ class MaskedPretext(Pretext):
         rows, codes = hidden.nonzero().squeeze(1), codes[:, 1:][mask.hidden]
         predicted = {n: t.predict(codes, batch, rows) for n, t in self.targets.items() if t.of == "code"}
         return {"hidden": hidden} | {n: p for n, p in predicted.items() if p is not None}
+
+    def pictures(self, batch: Batch, rng: torch.Generator) -> dict[int, dict[str, Tensor]]:
+        return {next(iter(self.targets.values())).kind: self.reconstruct(batch, rng)}
 
 
 def known_methods() -> list[str]:

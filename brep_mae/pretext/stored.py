@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from brep_mae import schema
 from brep_mae.models.backbone import Backbone
 from brep_mae.pretext.pretext import Facts, build
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, WEIGHTS, STEPS = "config.json", "model.safetensors", "steps"
 
 
 class CheckpointError(ValueError):
@@ -35,9 +37,28 @@ def save_backbone(
         data: digest of the solids it was pretrained on.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.contiguous().cpu() for k, v in backbone.state_dict().items()}, folder / WEIGHTS)
+    _save_weights(backbone, folder / WEIGHTS)
     config = {"schema": schema.VERSION, "method": method, "params": values, "facts": asdict(facts), "data": data}
     (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+
+
+def _save_weights(backbone: Backbone, path: Path) -> None:
+    save_file({k: v.contiguous().cpu() for k, v in backbone.state_dict().items()}, path)
+
+
+def save_snapshot(folder: Path, step: int, backbone: Backbone) -> None:
+    """Keeps the backbone as it is after `step` steps: `folder`/000100.safetensors, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{step:06d}.safetensors"
+    _save_weights(backbone, path.with_suffix(".tmp"))
+    os.replace(path.with_suffix(".tmp"), path)
+
+
+def snapshots(folder: Path) -> Iterator[tuple[int, Backbone]]:
+    """(step, backbone in evaluation mode) of a checkpoint's snapshots by rising step, each read when it is asked for.
+    Raises CheckpointError."""
+    for path in sorted((folder / STEPS).glob("*.safetensors")):
+        yield int(path.stem), _with_weights(folder, path)
 
 
 def new_backbone(folder: Path) -> Backbone:
@@ -57,9 +78,13 @@ def new_backbone(folder: Path) -> Backbone:
 
 def load_backbone(folder: Path) -> Backbone:
     """The pretrained backbone, in evaluation mode. Raises CheckpointError."""
+    return _with_weights(folder, folder / WEIGHTS)
+
+
+def _with_weights(folder: Path, path: Path) -> Backbone:
     backbone = new_backbone(folder)
     try:
-        backbone.load_state_dict(load_file(folder / WEIGHTS))
+        backbone.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{folder / WEIGHTS}: weights do not fit ({error}); pretrain again") from None
+        raise CheckpointError(f"{path}: weights do not fit ({error}); pretrain again") from None
     return backbone.eval()

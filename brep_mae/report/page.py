@@ -5,12 +5,18 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from brep_mae.report import tables
+from brep_mae.report import methods, tables
 from brep_mae.report.sources import Sources
 from brep_mae.report.tables import Table
 from brep_mae.settings import flat
 
 MAX_ROWS = 200  # of a list from a file, so that a hundred thousand rejects do not make the page unreadable
+
+RECONSTRUCTIONS = """<p class="note">Of held-out solids, of few, ordinary and many faces. A face that was hidden is
+coloured; its predicted shape stands at its true place and in its true direction unless the method predicts those too.
+A hidden patch is grey; where a method predicts standardised patches, the true mean and spread of each patch are put
+back in, so that the picture shows structure, not brightness.</p>
+"""
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1e21; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
@@ -79,32 +85,41 @@ def _methods(sources: Sources) -> list[Table]:
     return [Table("Pretrained encoders", ["method", "settings", "held out, at the end"], rows)] if rows else []
 
 
+def method_tables(sources: Sources) -> list[Table]:
+    """All methods side by side."""
+    costs = [methods.cost_table(sources.costs)] if sources.costs else []
+    return [*methods.quality_tables(sources.probe, sources.fewshot), *costs]
+
+
 def page(sources: Sources, pngs: Mapping[str, bytes]) -> str:
     """The whole report.
 
     Args:
-        pngs: name -> figure as PNG. The part before the first "/" of the name is the section it goes to: "fewshot",
-            "methods", "continual" or "reconstructions"; the rest is its caption.
+        pngs: name -> figure as PNG. The part before the first "/" of the name is the section it goes to: "comparison",
+            "methods", "fewshot", "continual" or "reconstructions"; the rest is its caption.
     """
 
     def drawn(section: str) -> str:
         parts = [(name.partition("/"), png) for name, png in pngs.items()]
         return "".join(html_figure(png, caption) for (head, _, caption), png in parts if head == section)
 
+    pictures = drawn("reconstructions")
     fewshot = [*tables.fewshot_tables(sources.fewshot), *tables.gain_tables(sources.fewshot)]
     sections = {
         "Data": _text_tables(
             [*described("Data set", sources.dataset), *described("Parsing", sources.parsed)],
             "There is no description of the data: run the parse stage.",
         ),
-        "Methods": _text_tables(_methods(sources), "There are no pretrained encoders: run the pretrain stage.")
+        "All methods": drawn("comparison")
+        + ("".join(map(html_table, method_tables(sources))) or "<p>Nothing to compare: run the probe stage.</p>"),
+        "Each method": _text_tables(_methods(sources), "There are no pretrained encoders: run the pretrain stage.")
         + drawn("methods"),
         "Few labels": drawn("fewshot")
         + ("".join(map(html_table, fewshot)) or "<p>There are no few-shot results: run the fewshot stage.</p>"),
         "Task after task": html_table(tables.continual_table(sources.continual)) + drawn("continual")
         if sources.continual
         else "<p>There are no continual results: run the continual stage.</p>",
-        "Reconstructions": drawn("reconstructions") or "<p>No reconstructions were stored.</p>",
+        "Reconstructions": RECONSTRUCTIONS + pictures if pictures else "<p>No reconstructions were stored.</p>",
         "Reproduce": "<p>From a fresh clone, everything on this page comes from</p><pre>make repro</pre>"
         "<p>which runs <code>dvc repro</code>: the stages of <code>dvc.yaml</code> with the numbers of "
         "<code>params.yaml</code>. What is unchanged is not run again. <code>make ui</code> shows the runs.</p>",

@@ -35,28 +35,35 @@ class Sources:
     Attributes:
         histories: method -> rows {"step", "split", terms...} of its pretraining.
         checkpoints: method -> its config.json.
-        pictures: "method/name" -> npz file with a reconstruction (see `figures.reconstruction`).
+        probe: rows {"method", "step", "task", "probe", "score"} of every snapshot.
+        costs: method -> its cost.json.
+        pictures: "method/name" -> npz file with a reconstruction (see `drawings.reconstruction`).
     """
 
     dataset: dict[str, Any] = field(default_factory=dict)
     parsed: dict[str, Any] = field(default_factory=dict)
+    probe: list[dict[str, Any]] = field(default_factory=list)
     fewshot: list[dict[str, Any]] = field(default_factory=list)
     continual: list[dict[str, Any]] = field(default_factory=list)
     histories: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     checkpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
+    costs: dict[str, dict[str, Any]] = field(default_factory=dict)
     pictures: dict[str, Path] = field(default_factory=dict)
 
     @classmethod
     def read(cls, data: Path, models: Path, results: Path) -> "Sources":
-        """Reads `data/parsed`, every folder of `models`, `results/fewshot` and `results/continual`."""
+        """Reads `data/parsed`, every folder of `models`, `results/probe`, `results/fewshot` and
+        `results/continual`."""
         folders = sorted(path for path in models.glob("*") if path.is_dir())
         histories = {folder.name: read_jsonl(folder / "history.jsonl") for folder in folders}
         return cls(
             dataset=read_json(data / "parsed" / "dataset.json"),
             parsed=read_json(data / "parsed" / "report.json"),
+            probe=read_jsonl(results / "probe" / "curves.jsonl"),
             fewshot=read_jsonl(results / "fewshot" / "runs.jsonl"),
             continual=read_jsonl(results / "continual" / "runs.jsonl"),
             histories={name: rows for name, rows in histories.items() if rows},
             checkpoints={folder.name: read_json(folder / "config.json") for folder in folders},
-            pictures={f"{f.name}/{path.stem}": path for f in folders for path in sorted(f.rglob("*.npz"))},
+            costs={f.name: cost for f in folders if (cost := read_json(f / "cost.json"))},
+            pictures={f"{f.name}/{path.stem}": path for f in folders for path in sorted(f.glob("reconstruction*.npz"))},
         )

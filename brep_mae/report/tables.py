@@ -75,7 +75,7 @@ def _seeds(counts: Iterable[int]) -> str:
     return f"n = {found[0]}" if len(found) == 1 else f"n = {found[0]} to {found[-1]}" if found else "n = 0"
 
 
-def _shots(count: int) -> str:
+def shots_title(count: int) -> str:
     return f"{count} shot" + ("s" if count > 1 else "")
 
 
@@ -87,7 +87,7 @@ def _pivot(title: str, note: str, summaries: Sequence[Row], label: Sequence[str]
         key = tuple(str(row[column]) for column in label)
         cells.setdefault(key, {})[row["shots"]] = percent(row[f"{value}_mean"], row[f"{value}_sd"])
     body = [[*key, *(by_shots.get(count, "–") for count in shots)] for key, by_shots in cells.items()]
-    return Table(title, [*label, *map(_shots, shots)], body, note)
+    return Table(title, [*label, *map(shots_title, shots)], body, note)
 
 
 def fewshot_tables(rows: Sequence[Row]) -> list[Table]:
@@ -112,7 +112,7 @@ def fewshot_tables(rows: Sequence[Row]) -> list[Table]:
 
 
 def gains(rows: Sequence[Row], task: str, score: str) -> list[dict[str, Any]]:
-    """Differences to the same network from scratch: same kind of input, labelled solids, seed and mode.
+    """Differences to the same network from scratch, for the same labelled solids, seed and mode.
 
     Where scratch was not run in that mode (a frozen random network is not always of interest), fine-tuned scratch is
     what a row is paired with; `against` says which.
@@ -163,7 +163,7 @@ def gain_tables(rows: Sequence[Row]) -> list[Table]:
                 cells.setdefault((row["encoder"], row["mode"], row["against"]), {})[row["shots"]] = text
             body = [[*key, *(by_shots.get(count, "–") for count in shots)] for key, by_shots in cells.items()]
             if body:
-                header = ["encoder", "mode", "against", *map(_shots, shots)]
+                header = ["encoder", "mode", "against", *map(shots_title, shots)]
                 note = (
                     "Percentage points over the same network from scratch, paired by seed; mean and 95 % t-interval, "
                     f"{_seeds(row['n'] for row in found)}. An interval that holds 0 is no evidence of a gain."

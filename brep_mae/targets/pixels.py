@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.blocks import init_weights
 from brep_mae.targets.target import Target, Term
+from brep_mae.tokens.patches import DEVIATION, MEAN, standardised
 from brep_mae.tokens.tokens import PATCH
 
 EPS = 1e-6
@@ -32,7 +33,8 @@ class Pixels(Target):
     Args:
         code_dim: width of a code.
         patch: side of a patch in pixels.
-        standardise: True = each patch has mean 0 and unbiased variance 1 (`norm_pix_loss`).
+        standardise: True = each patch has mean 0 and unbiased variance 1 (`norm_pix_loss`); else only colours are
+            standardised, as in all that networks read.
     """
 
     kind = PATCH
@@ -44,9 +46,9 @@ class Pixels(Target):
         self.patch, self.standardise = patch, standardise
 
     def truth(self, batch: Batch, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Target (M, patch^2 * 3), and the mean and deviation (M, 1) that turn it back into pixels."""
+        """Target (M, patch^2 * 3), and the mean and deviation (M, 1) that turn it back into standardised colours."""
         assert batch.frames is not None
-        patches = patchify(batch.frames.image.flatten(0, 1), self.patch).flatten(0, 1)[rows]
+        patches = standardised(patchify(batch.frames.image.flatten(0, 1), self.patch).flatten(0, 1)[rows])
         if not self.standardise:
             return patches, torch.zeros_like(patches[:, :1]), torch.ones_like(patches[:, :1])
         mean = patches.mean(1, keepdim=True)
@@ -62,4 +64,4 @@ class Pixels(Target):
         """Patches (M, patch^2 * 3) in [0, 1]. With `standardise` the true mean and deviation are put back in, so the
         picture shows structure, not brightness."""
         _, mean, deviation = self.truth(batch, rows)
-        return (self.head(codes) * deviation + mean).clamp(0, 1)
+        return ((self.head(codes) * deviation + mean) * DEVIATION + MEAN).clamp(0, 1)

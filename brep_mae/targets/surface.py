@@ -1,4 +1,4 @@
-"""The hybrid implicit/explicit surface of hidden faces (Jones et al. 2023, arXiv:2210.10807)."""
+"""The hybrid implicit/explicit surface of faces, hidden or seen (Jones et al. 2023, arXiv:2210.10807)."""
 
 import torch
 from torch import Tensor
@@ -71,3 +71,33 @@ class Surface(Target):
         points = (out[..., :3] * pose.size[:, None, None]) @ pose.axes + pose.center[:, None]
         grid = torch.cat([points, torch.zeros_like(points), (out[..., 3:] < 0).to(points)], -1)
         return grid.view(-1, n, n, 7)
+
+
+class PlacedSurface(Surface):
+    """The paper's own target: position in the solid's unit box and signed trimming distance, of the faces seen.
+
+    Terms: `explicit` squared error of the position at the field samples; `implicit` squared error of the signed
+    distance. For an encoder that reads where a face's surface lies, but neither its extent nor a single point of it.
+    A face without a trimming distance counts in `explicit` only.
+    """
+
+    on = "seen"
+
+    def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
+        faces = batch.faces
+        assert faces is not None
+        field = faces.field[rows][:, self._draw(faces.field.shape[1], rng, codes)]
+        out = self.head(codes, field[..., FIELD_UV])
+        explicit = (out[..., :3] - field[..., FIELD_POINT]).square().mean((1, 2))
+        implicit = (out[..., 3] - field[..., FIELD_DISTANCE]).square().mean(1)
+        return {"explicit": Term(explicit), "implicit": Term(implicit, faces.bounded[rows])}
+
+    @torch.no_grad()
+    def predict(self, codes: Tensor, batch: Batch, rows: Tensor) -> Tensor:
+        """UV-grids (M, U, V, 7) in the solid's unit box, trimming from the sign of the distance; normals are zero.
+        Nothing of the true face enters."""
+        assert batch.faces is not None
+        n = batch.faces.grid.shape[1]
+        out = self.head(codes, self._grid_uv(n, codes).expand(len(rows), -1, -1))
+        inside = (out[..., 3:] < 0).to(out)
+        return torch.cat([out[..., :3], torch.zeros_like(out[..., :3]), inside], -1).view(-1, n, n, 7)

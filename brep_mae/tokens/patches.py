@@ -7,6 +7,15 @@ from torch import Tensor, nn
 from brep_mae.datasets.batch import Batch
 from brep_mae.tokens.tokens import PATCH, Tokens
 
+MEAN, DEVIATION = 0.5, 0.25
+"""Of a colour in [0, 1]: about right for renders and photographs alike, so that a network pretrained on one kind of
+image reads the other without a change."""
+
+
+def standardised(image: Tensor) -> Tensor:
+    """Colours as networks read them, about 0 with a deviation of about 1, from colours in [0, 1]; any shape."""
+    return (image - MEAN) / DEVIATION
+
 
 def sine_cosine(where: Tensor, dim: int) -> Tensor:
     """2-D sine-cosine code of patch positions (He et al. 2021, arXiv:2111.06377; column first, as in its code).
@@ -53,7 +62,7 @@ class PatchTokens(nn.Module):
     def forward(self, batch: Batch) -> Tokens:
         if batch.frames is None:
             raise ValueError("patch tokens need a batch with frames")
-        x = self.embed(batch.frames.image.flatten(0, 1)) + self.position
+        x = self.embed(standardised(batch.frames.image.flatten(0, 1))) + self.position
         n, length, _ = x.shape
         valid = torch.ones(n, length, dtype=torch.bool, device=x.device)
         kind = torch.full((length,), PATCH, device=x.device)

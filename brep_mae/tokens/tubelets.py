@@ -5,6 +5,7 @@ from timm.layers import PatchEmbed
 from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch
+from brep_mae.tokens.patches import standardised
 from brep_mae.tokens.tokens import PATCH, Tokens
 
 VIEW, SPACE = range(2)
@@ -74,7 +75,8 @@ class TubeletTokens(nn.Module):
                 f"a clip of {frames} frames does not fit tubelets of {self.depth} out of {self.views} views: "
                 "render as many views as the method's block says"
             )
-        x = self.embed(batch.frames.image.unflatten(1, (-1, self.depth)).flatten(0, 1).flatten(1, 2))
+        clips = standardised(batch.frames.image).unflatten(1, (-1, self.depth))
+        x = self.embed(clips.flatten(0, 1).flatten(1, 2))
         x = x.unflatten(0, (n, -1)).flatten(1, 2)
         place = torch.arange(x.shape[1], device=x.device)
         where = torch.stack([place // self.patches, place % self.patches], -1).float().expand(n, -1, -1)

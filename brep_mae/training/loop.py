@@ -48,6 +48,7 @@ def train(
     state_path: Path,
     report: Callable[[dict[str, float | str]], None],
     device: torch.device,
+    keep: Callable[[int, Pretext], None] = lambda step, pretext: None,
 ) -> History:
     """Trains for `pretext.params.steps` steps, or the rest of them where `state_path` holds an earlier state.
 
@@ -57,7 +58,10 @@ def train(
 
     Args:
         state_path: where the state is kept between checkpoints.
-        report: called with every new row of the history: {"step", "split": "train" | "heldout", "loss", terms...}.
+        report: called with every new row of the history: {"step", "split": "train" | "heldout", "loss", terms...}; a
+            train row has the samples per second and the seconds of its steps besides, without evaluation.
+        keep: called with the steps done and the pretext before the first step, at every checkpoint and at the end, and
+            always before that state is saved: what it keeps of each, a resumed training has too.
 
     Raises:
         SettingsError: a batch does not divide into the parts asked for.
@@ -73,6 +77,8 @@ def train(
         pretext.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         start, history = state["step"], json.loads(state["history"])
+    else:
+        keep(0, pretext)
 
     sums: dict[str, float] = {}
     since, solids, began = 0, 0, time.perf_counter()
@@ -109,8 +115,9 @@ def train(
             held = heldout_terms(pretext, heldout, method.batch, device, params)
             history.append({"step": done, "split": "heldout", **held})
             report(history[-1])
+            if done % params.checkpoint_every == 0 or done == method.steps:
+                keep(done, pretext)
+                model, optim, rows = pretext.state_dict(), optimizer.state_dict(), json.dumps(history)
+                save_state(state_path, {"model": model, "optimizer": optim, "step": done, "history": rows})
             sums, since, solids, began = {}, 0, 0, time.perf_counter()
-        if done % params.checkpoint_every == 0 or done == method.steps:
-            model, optim = pretext.state_dict(), optimizer.state_dict()
-            save_state(state_path, {"model": model, "optimizer": optim, "step": done, "history": json.dumps(history)})
     return history

@@ -67,7 +67,10 @@ def tasks(face_classes: int, part_classes: int) -> list[FewshotTask]:
 
 @dataclass(frozen=True)
 class EncoderSource:
-    """An encoder of the comparison: the checkpoint's weights, or its network with fresh ones (`pretrained` False)."""
+    """An encoder of the comparison: the checkpoint's weights, or its network with fresh ones (`pretrained` False).
+
+    `kind` names the network, the same for all encoders that have one from-scratch baseline in common.
+    """
 
     name: str
     kind: str

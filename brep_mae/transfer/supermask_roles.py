@@ -24,7 +24,7 @@ Base = Literal["random", "pretrained"]
 
 _NORM = re.compile(r"Norm(Act)?([123]d)?$")
 _VECTORS = re.compile(
-    r"(^|_)(tokens?|embed|embeddings?|position|positions|bias|table|eps|gamma(_[12])?|att|att_src|att_dst)$"
+    r"(^|_)(tokens?|embed|embeddings?|position|positions|bias|table|eps|gamma(_[12])?|att|att_src|att_dst|att_msg)$"
 )
 _PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 

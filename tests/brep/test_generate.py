@@ -15,9 +15,8 @@ from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt
 from OCP.GProp import GProp_GProps
 from OCP.STEPControl import STEPControl_Reader
 
-from brep_mae.brep.generate import FACE_CLASSES, PART_CLASSES, draw_part, generate
-from brep_mae.brep.machined import draw
-from brep_mae.brep.machined.labelled import (
+from brep_mae.brep.generate import generate
+from brep_mae.brep.generators.labelled import (
     LabelledSolid,
     Rejected,
     chamfer,
@@ -29,6 +28,9 @@ from brep_mae.brep.machined.labelled import (
     fuse,
     only_solid,
 )
+from brep_mae.brep.generators.machined import draw
+from brep_mae.brep.generators.machined.classes import FACE_CLASSES, PART_CLASSES
+from brep_mae.brep.generators.machined.draw import draw_part
 
 SOLIDS, SEED = 14, 11
 
@@ -36,7 +38,7 @@ SOLIDS, SEED = 14, 11
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     out = tmp_path_factory.mktemp("generated") / "set"
-    return out, generate(out, SOLIDS, SEED, workers=1)
+    return out, generate(out, "machined", SOLIDS, SEED, workers=1)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -210,12 +212,12 @@ def test_the_folder_holds_what_it_says_and_nothing_else(made):
 
 
 def test_bytes_do_not_depend_on_workers(made, tmp_path):
-    generate(tmp_path / "set", SOLIDS, SEED, workers=2)
+    generate(tmp_path / "set", "machined", SOLIDS, SEED, workers=2)
     assert contents(tmp_path / "set") == contents(made[0])
 
 
 def test_another_seed_draws_other_parts(made, tmp_path):
-    generate(tmp_path / "set", 1, SEED + 1, workers=1)
+    generate(tmp_path / "set", "machined", 1, SEED + 1, workers=1)
     assert contents(tmp_path / "set")["step/000000.step"] != contents(made[0])["step/000000.step"]
 
 
@@ -227,15 +229,15 @@ def test_a_stopped_run_goes_on_without_making_parts_again(made, tmp_path, monkey
             raise KeyboardInterrupt
         return draw_part(seed, index)
 
-    monkeypatch.setattr("brep_mae.brep.generate.draw_part", stop_at_five)
+    monkeypatch.setattr(draw, "draw_part", stop_at_five)
     with pytest.raises(KeyboardInterrupt):
-        generate(out, SOLIDS, SEED, workers=1)
+        generate(out, "machined", SOLIDS, SEED, workers=1)
     before = {p: p.stat().st_mtime_ns for p in (out / "step").iterdir()}
     assert len(before) == 5
 
-    monkeypatch.setattr("brep_mae.brep.generate.draw_part", lambda s, i: drawn.append(i) or draw_part(s, i))
+    monkeypatch.setattr(draw, "draw_part", lambda s, i: drawn.append(i) or draw_part(s, i))
     (out / "step" / "000002.step").unlink()
-    report = generate(out, SOLIDS, SEED, workers=1)
+    report = generate(out, "machined", SOLIDS, SEED, workers=1)
     assert drawn == [2, *range(5, SOLIDS)] and report.made == len(drawn)
     kept = {p: t for p, t in before.items() if p.name != "000002.step"}
     assert {p: p.stat().st_mtime_ns for p in kept} == kept
@@ -243,8 +245,8 @@ def test_a_stopped_run_goes_on_without_making_parts_again(made, tmp_path, monkey
 
 
 def test_a_finished_folder_grows(tmp_path, made):
-    generate(tmp_path / "set", 2, SEED, workers=1)
-    assert generate(tmp_path / "set", 4, SEED, workers=1).made == 2
+    generate(tmp_path / "set", "machined", 2, SEED, workers=1)
+    assert generate(tmp_path / "set", "machined", 4, SEED, workers=1).made == 2
     grown, whole = contents(tmp_path / "set"), contents(made[0])
     assert all(grown[f"step/{i:06d}.step"] == whole[f"step/{i:06d}.step"] for i in range(4))
     assert grown["labels.jsonl"].splitlines() == whole["labels.jsonl"].splitlines()[:4]
@@ -254,7 +256,7 @@ def test_a_finished_folder_grows(tmp_path, made):
 def test_a_folder_of_other_settings_is_refused(made, solids, seed, reason):
     before = contents(made[0])
     with pytest.raises(ValueError, match=reason):
-        generate(made[0], solids, seed, workers=1)
+        generate(made[0], "machined", solids, seed, workers=1)
     assert contents(made[0]) == before
 
 

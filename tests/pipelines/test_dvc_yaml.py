@@ -12,31 +12,58 @@ def stages() -> dict:
     return yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 
 
+PRETRAINING = ("pretrain", "distill")
+
+
 def test_every_stage_is_a_script_and_depends_on_it():
     for name, stage in stages().items():
-        assert stage["cmd"].startswith(f"python -m pipelines.{name}")
-        assert f"pipelines/{name}.py" in stage["deps"]
+        script = "pretrain" if name in PRETRAINING else name
+        assert stage["cmd"].startswith(f"python -m pipelines.{script}")
+        assert f"pipelines/{script}.py" in stage["deps"]
+
+
+def outs(stage: dict) -> set[str]:
+    """What a stage writes, that of every instance of a matrix."""
+    methods = stage.get("matrix", {}).get("method", [""])
+    return {out.replace("${item.method}", method) for out in stage.get("outs", []) for method in methods}
 
 
 def test_every_dependency_is_a_file_or_the_output_of_another_stage():
-    outs = {out for stage in stages().values() for out in stage["outs"]} | {"models"}
+    made = {out for stage in stages().values() for out in outs(stage)} | {"models"}
     for stage in stages().values():
         for dep in stage["deps"]:
             if "${" not in dep:
-                assert Path(dep).exists() or dep in outs, dep
+                assert Path(dep).exists() or dep in made, dep
 
 
-def test_every_method_file_has_its_parameters_and_the_matrix_names_no_other():
-    matrix = stages()["pretrain"]["matrix"]["method"]
+def test_every_method_file_has_its_parameters_and_is_pretrained_once():
+    matrix = [method for name in PRETRAINING for method in stages()[name]["matrix"]["method"]]
     assert sorted(settings.load().methods) == known_methods()
-    assert set(matrix) <= set(known_methods()) and len(set(matrix)) == len(matrix)
+    assert sorted(matrix) == known_methods()
+
+
+def test_what_learns_from_a_pretrained_encoder_waits_for_it():
+    taught = {
+        name: teacher["path"]
+        for name, values in settings.load().methods.items()
+        if (teacher := values.get("teacher", {})).get("source") == "checkpoint"
+    }
+    assert set(stages()["distill"]["matrix"]["method"]) == set(taught)
+    assert set(taught.values()) <= set(stages()["distill"]["deps"])
+
+
+def test_the_two_ways_to_pretrain_differ_by_the_teacher_alone():
+    first, second = (stages()[name] for name in PRETRAINING)
+    assert [d for d in second["deps"] if not d.startswith("models/")] == first["deps"]
+    assert all(first[key] == second[key] for key in ("cmd", "params", "outs"))
 
 
 def test_editing_one_method_concerns_its_own_instance_alone():
-    pretrain = stages()["pretrain"]
-    assert "brep_mae/pretext/${item.method}.py" in pretrain["deps"]
-    assert "brep_mae/pretext" not in pretrain["deps"]
-    assert "methods.${item.method}" in pretrain["params"]
+    for name in PRETRAINING:
+        stage = stages()[name]
+        assert "brep_mae/pretext/${item.method}.py" in stage["deps"]
+        assert not {"brep_mae/pretext", "brep_mae"} & set(stage["deps"])
+        assert "methods.${item.method}" in stage["params"] and "methods" not in stage["params"]
 
 
 def test_caches_of_the_interpreter_do_not_stale_a_stage():

@@ -80,7 +80,22 @@ def test_kill_9_and_again_gives_the_losses_of_an_uninterrupted_run(project, whol
     for left, right in zip(a, b, strict=True):
         assert right == pytest.approx(left, abs=1e-6)
     assert changed and not state.exists(), "the unfinished work is gone once the outputs are there"
-    assert (cut / "models/mae_faces/reconstruction.npz").exists()
+    assert (cut / "models/mae_faces/reconstruction_faces.npz").exists()
+
+    def snapshots(folder):
+        return {path.name: path.read_bytes() for path in (folder / "models/mae_faces/steps").iterdir()}
+
+    assert sorted(snapshots(cut)) == [f"{step:06d}.safetensors" for step in range(0, STEPS + 1, 5)]
+    assert snapshots(cut) == snapshots(whole)
+    assert snapshots(cut)[f"{STEPS:06d}.safetensors"] == (cut / "models/mae_faces/model.safetensors").read_bytes()
+
+
+def test_what_it_cost_is_told_beside_metrics_that_do_not_depend_on_the_machine(whole):
+    cost = json.loads((whole / "models/mae_faces/cost.json").read_text())
+    assert all(value > 0 for value in cost.values())
+    assert {"samples_per_s", "minutes", "peak_mb", "backbone_parameters", "parameters"} <= set(cost)
+    metrics = json.loads((whole / "models/mae_faces/metrics.json").read_text())
+    assert set(metrics) == {"heldout"} and not set(metrics["heldout"]) & set(cost)
 
 
 CLEAN = """
@@ -113,4 +128,4 @@ def test_the_run_holds_flat_numbers_each_loss_term_and_the_checkpoint_hash(whole
     for term in ("point", "normal", "inside", "size", "surface"):
         assert f"heldout/uvgrid.{term}" in run.data.metrics
     assert run.data.tags["ckpt_sha256"] == sha256(whole / "models/mae_faces/model.safetensors")
-    assert "figures/reconstruction.png" in [f.path for f in client.list_artifacts(run.info.run_id, "figures")]
+    assert "figures/reconstruction_faces.png" in [f.path for f in client.list_artifacts(run.info.run_id, "figures")]

@@ -3,6 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from brep_mae.datasets.batch import Batch
+from brep_mae.tokens.patches import standardised
 from brep_mae.tokens.tubelets import SPACE, VIEW, SeparablePosition, TubeletTokens
 from tests.synthetic import make_batch, make_frames
 
@@ -16,7 +17,7 @@ def test_a_tubelet_is_a_convolution_over_space_and_views(depth):
     tokens, batch = TubeletTokens(16, 4, depth, 4, 8), clip(4)
     out = tokens(batch)
     weight = tokens.embed.proj.weight.unflatten(1, (depth, 3)).transpose(1, 2)
-    video = batch.frames.image.transpose(1, 2)
+    video = standardised(batch.frames.image).transpose(1, 2)
     expected = F.conv3d(video, weight, tokens.embed.proj.bias, stride=(depth, 4, 4)).flatten(2).transpose(1, 2)
     assert out.x.shape == (2, 4 // depth * 16, 8)
     assert torch.allclose(out.x - tokens.position(out.where), expected, atol=1e-5)

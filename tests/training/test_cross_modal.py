@@ -110,7 +110,7 @@ def test_check_5_after_training_the_own_render_and_the_own_faces_help_on_solids_
     from pipelines.render import render_dataset
 
     params, workers = settings.load(), os.cpu_count() or 1
-    generate(tmp_path / "source", 800, 0, workers)
+    generate(tmp_path / "source", "machined", 800, 0, workers)
     source = open_source("generated", str(tmp_path / "source"), 0, tmp_path / "work")
     parsed, frames = tmp_path / "parsed", tmp_path / "frames"
     parse_dataset(source, parsed, params.parse, params.split, workers, tmp_path / "work")

@@ -7,7 +7,9 @@ import torch
 
 from brep_mae.masking.mask import Mask
 from brep_mae.pretext.pretext import Pretext, build, known_methods
+from brep_mae.pretext.stored import STEPS, CheckpointError, load_backbone, save_backbone, save_snapshot, snapshots
 from brep_mae.settings import PretrainParams, SettingsError
+from brep_mae.training import loop
 from brep_mae.training.checkpoint import load_state
 from brep_mae.training.loop import heldout_terms, train
 from brep_mae.training.optim import adamw, lr_at
@@ -56,6 +58,81 @@ def test_a_training_cut_off_and_resumed_gives_the_losses_of_one_that_was_not(sto
     again = train(fresh(10, name), data, held, PARAMS, tmp_path / "b.pt", resumed.append, CPU)
     assert resumed[0]["step"] == 6, "steps 1 to 4 were in the checkpoint and must not be trained again"
     assert json.dumps(again) == json.dumps(whole)
+
+
+@pytest.mark.parametrize("cut, written", [(0, True), (8, True), (8, False)])
+def test_a_training_cut_off_and_resumed_keeps_the_snapshots_of_one_that_was_not(stored, tmp_path, cut, written):
+    """Cut off right before a snapshot is written, and right after."""
+    folder, uids = stored
+    data = solids(folder, uids, "faces")
+
+    def run(name, cut_at=None):
+        def keep(step, now):
+            if step != cut_at or written:
+                save_snapshot(tmp_path / name / STEPS, step, now.backbone())
+            if step == cut_at:
+                raise Killed
+
+        train(fresh(10), data, data, PARAMS, tmp_path / f"{name}.pt", lambda row: None, CPU, keep)
+
+    def kept(name):
+        return {path.name: path.read_bytes() for path in (tmp_path / name / STEPS).iterdir()}
+
+    run("whole")
+    assert set(kept("whole")) == {f"{step:06d}.safetensors" for step in (0, 4, 8, 10)}
+    with pytest.raises(Killed):
+        run("cut", cut)
+    assert kept("cut") != kept("whole")
+    run("cut")
+    assert kept("cut") == kept("whole")
+
+
+def test_snapshots_are_read_back_by_step_from_the_untrained_network_to_the_checkpoint(stored, tmp_path):
+    folder, uids = stored
+    data, start, pretext = solids(folder, uids, "faces"), fresh(6), fresh(6)
+
+    def keep(step, now):
+        save_snapshot(tmp_path / STEPS, step, now.backbone())
+
+    train(pretext, data, data, PARAMS, tmp_path / "a.pt", lambda row: None, CPU, keep)
+    save_backbone(tmp_path, pretext.backbone(), "mae_faces", pretext.params.model_dump(), FACTS, "d")
+    found = dict(snapshots(tmp_path))
+    assert list(found) == [0, 4, 6]
+    for backbone, expected in ((found[0], start.backbone()), (found[6], load_backbone(tmp_path))):
+        for key, value in expected.state_dict().items():
+            assert torch.equal(backbone.state_dict()[key], value)
+    assert not torch.equal(found[0].encoder.class_token, found[6].encoder.class_token)
+    (tmp_path / STEPS / "000004.safetensors").write_bytes(b"half a file")
+    with pytest.raises(CheckpointError, match=r"000004\.safetensors: weights do not fit"):
+        dict(snapshots(tmp_path))
+
+
+def test_the_speed_of_a_row_leaves_evaluation_and_checkpoints_out(stored, tmp_path, monkeypatch):
+    """By a clock that ticks only while held-out solids are evaluated and states are saved, training takes no time."""
+    folder, uids = stored
+    data, clock = solids(folder, uids, "faces"), [1.0]
+
+    def slow(function):
+        def wrapped(*arguments):
+            clock[0] += 100.0
+            return function(*arguments)
+
+        return wrapped
+
+    monkeypatch.setattr(loop, "heldout_terms", slow(loop.heldout_terms))
+    monkeypatch.setattr(loop, "save_state", slow(loop.save_state))
+    step = torch.optim.AdamW.step
+
+    def one_second(self):
+        clock[0] += 1.0
+        return step(self)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", one_second)
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
+    rows = []
+    train(fresh(10), data, data, PARAMS, tmp_path / "a.pt", rows.append, CPU)
+    speeds = [(row["seconds"], row["solids_per_s"]) for row in rows if row["split"] == "train"]
+    assert speeds == [(2.0, 4.0)] * 5
 
 
 def test_a_new_round_starts_the_optimizer_and_the_learning_rate_anew(stored, tmp_path):

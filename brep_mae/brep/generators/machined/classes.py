@@ -31,4 +31,6 @@ FACE_CLASSES: tuple[str, ...] = (
     "stock",
 )
 
+VERSION = 1
+
 PART_CLASSES: tuple[str, ...] = ("plate", "bracket", "flange", "shaft", "block", "ring", "housing")

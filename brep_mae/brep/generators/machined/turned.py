@@ -6,9 +6,9 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
 from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
 from OCP.TopoDS import TopoDS, TopoDS_Solid
 
-from brep_mae.brep.machined.fitting import Rng, blind_mm, down, spot, through_mm
-from brep_mae.brep.machined.primitives import circle, obround, prism, revolve
-from brep_mae.brep.machined.sites import Site
+from brep_mae.brep.generators.machined.fitting import Rng, blind_mm, down, spot, through_mm
+from brep_mae.brep.generators.machined.sites import Site
+from brep_mae.brep.generators.primitives import circle, obround, prism, revolve
 
 
 def through_hole(site: Site, rng: Rng) -> TopoDS_Solid:

@@ -7,8 +7,8 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
 from OCP.gp import gp_Ax3, gp_Dir, gp_Pnt, gp_Trsf
 from OCP.TopoDS import TopoDS_Shape, TopoDS_Solid, TopoDS_Wire
 
-from brep_mae.brep.machined.primitives import prism
-from brep_mae.brep.machined.sites import Site
+from brep_mae.brep.generators.machined.sites import Site
+from brep_mae.brep.generators.primitives import prism
 
 Rng = np.random.Generator
 

@@ -1,8 +1,7 @@
 """Draws one random machined part, with the class of every face known by construction."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from OCP.Bnd import Bnd_Box
@@ -15,10 +14,7 @@ from OCP.GeomAbs import GeomAbs_CurveType
 from OCP.GProp import GProp_GProps
 from OCP.TopoDS import TopoDS_Edge, TopoDS_Solid
 
-from brep_mae.brep.machined.classes import FACE_CLASSES, PART_CLASSES
-from brep_mae.brep.machined.features import FEATURES
-from brep_mae.brep.machined.fitting import place
-from brep_mae.brep.machined.labelled import (
+from brep_mae.brep.generators.labelled import (
     LabelledSolid,
     Rejected,
     chamfer,
@@ -30,47 +26,26 @@ from brep_mae.brep.machined.labelled import (
     fuse,
     members,
 )
-from brep_mae.brep.machined.sites import Site
-from brep_mae.brep.machined.stocks import FAMILIES, Stock
+from brep_mae.brep.generators.machined.classes import FACE_CLASSES, PART_CLASSES
+from brep_mae.brep.generators.machined.features import FEATURES
+from brep_mae.brep.generators.machined.fitting import place
+from brep_mae.brep.generators.machined.sites import Site
+from brep_mae.brep.generators.machined.stocks import FAMILIES, Stock
+from brep_mae.brep.generators.part import Part, first_accepted
 
 MAX_FEATURES = 6
-MAX_ATTEMPTS = 100
 SMOOTH_RAD = 0.05  # edges that turn less than this need no rounding
 DRESSED = ("chamfer", "fillet")
 
 
-@dataclass(frozen=True)
-class Part:
-    """A finished part.
-
-    Invariant: `labels[i]` is the class of face i of `labelled.faces(solid)`, the order of `TopExp::MapShapes`.
-
-    Args:
-        family: one of PART_CLASSES.
-        attempts: draws it took, this one included.
-        rejected: how often each reason threw an earlier draw away.
-    """
-
-    solid: TopoDS_Solid
-    labels: tuple[str, ...]
-    family: str
-    attempts: int
-    rejected: Mapping[str, int]
-
-
 def draw_part(seed: int, index: int) -> Part:
-    """Part `index` of the set with this seed: the same on every machine, in whatever order parts are made."""
-    rng = np.random.default_rng([seed, index])
-    rejected: Counter[str] = Counter()
-    for attempt in range(1, MAX_ATTEMPTS + 1):
+    """Part `index` of the set with this seed."""
+
+    def attempt(rng: np.random.Generator) -> tuple[str, LabelledSolid]:
         family = str(rng.choice(PART_CLASSES))
-        try:
-            labelled = build(rng, family)
-        except Rejected as reason:
-            rejected[str(reason)] += 1
-            continue
-        return Part(labelled.solid, labelled.labels, family, attempt, rejected)
-    raise RuntimeError(f"part {index} of seed {seed}: {MAX_ATTEMPTS} draws rejected {dict(rejected)}; try another seed")
+        return family, build(rng, family)
+
+    return first_accepted(attempt, seed, index)
 
 
 def build(rng: np.random.Generator, family: str, classes: Sequence[str] | None = None) -> LabelledSolid:

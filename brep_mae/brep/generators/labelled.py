@@ -78,10 +78,10 @@ def shell(solid: TopoDS_Solid) -> TopoDS_Shell:
     return TopoDS.Shell_s(found.FindKey(1))
 
 
-class _Labels:
+class Labels:
     """Labels of a result's faces while they are being collected from an operation's history."""
 
-    def __init__(self, solid: TopoDS_Solid, history: BRepBuilderAPI_MakeShape) -> None:
+    def __init__(self, solid: TopoDS_Solid, history: BRepBuilderAPI_MakeShape | None = None) -> None:
         self._solid, self._history = solid, history
         self._ids = _sub_shapes(solid, TopAbs_FACE)
         self._labels: list[str | None] = [None] * self._ids.Extent()
@@ -97,6 +97,7 @@ class _Labels:
 
     def carry(self, face: TopoDS_Shape, label: str) -> None:
         """Hands an operand's label to whatever the operation made of that face."""
+        assert self._history is not None, "only an operation with a history carries labels"
         if self._history.IsDeleted(face):
             return
         for piece in members(self._history.Modified(face)) or [face]:
@@ -110,35 +111,47 @@ class _Labels:
 
 
 def _boolean(
-    operation: BRepAlgoAPI_BooleanOperation, part: LabelledSolid, tools: Sequence[TopoDS_Shape], label: str
+    operation: BRepAlgoAPI_BooleanOperation, part: LabelledSolid, tools: Sequence[LabelledSolid]
 ) -> LabelledSolid:
     arguments, tool_list = TopTools_ListOfShape(), TopTools_ListOfShape()
     arguments.Append(part.solid)
     for tool in tools:
-        tool_list.Append(tool)
+        tool_list.Append(tool.solid)
     operation.SetArguments(arguments)
     operation.SetTools(tool_list)
     operation.SetRunParallel(False)  # threads would make the order of new faces depend on the machine
     operation.Build()
     if not operation.IsDone():
         raise Rejected("boolean failed")
-    result = _Labels(only_solid(operation.Shape()), operation)
-    for face, old in zip(faces(part.solid), part.labels, strict=True):
-        result.carry(face, old)
-    for tool in tools:
-        for face in faces(tool):
+    result = Labels(only_solid(operation.Shape()), operation)
+    for operand in (part, *tools):
+        for face, label in zip(faces(operand.solid), operand.labels, strict=True):
             result.carry(face, label)
     return result.done()
 
 
+def subtract(part: LabelledSolid, tools: Sequence[LabelledSolid]) -> LabelledSolid:
+    """Removes the tools' volumes; every face keeps the label it has on the part or on its tool."""
+    return _boolean(BRepAlgoAPI_Cut(), part, tools)
+
+
+def unite(part: LabelledSolid, tools: Sequence[LabelledSolid]) -> LabelledSolid:
+    """Adds the tools' volumes; every face keeps the label it has on the part or on its tool."""
+    return _boolean(BRepAlgoAPI_Fuse(), part, tools)
+
+
+def _all_labelled(tools: Sequence[TopoDS_Shape], label: str) -> list[LabelledSolid]:
+    return [LabelledSolid(tool, (label,) * len(faces(tool))) for tool in tools]
+
+
 def cut(part: LabelledSolid, tools: Sequence[TopoDS_Shape], label: str) -> LabelledSolid:
     """Removes the tools' volumes; the faces they leave behind get `label`, all others keep theirs."""
-    return _boolean(BRepAlgoAPI_Cut(), part, tools, label)
+    return subtract(part, _all_labelled(tools, label))
 
 
 def fuse(part: LabelledSolid, tools: Sequence[TopoDS_Shape], label: str) -> LabelledSolid:
     """Adds the tools' volumes; the faces they bring get `label`, all others keep theirs."""
-    return _boolean(BRepAlgoAPI_Fuse(), part, tools, label)
+    return unite(part, _all_labelled(tools, label))
 
 
 def _dress(
@@ -157,7 +170,7 @@ def _dress(
         raise Rejected(f"{label} failed") from error
     if shape is None:
         raise Rejected(f"{label} failed")
-    result = _Labels(only_solid(shape), operation)
+    result = Labels(only_solid(shape), operation)
     for face, old in zip(faces(part.solid), part.labels, strict=True):
         result.carry(face, old)
     for kind in (TopAbs_EDGE, TopAbs_VERTEX):  # rounded edges, and the patches where they meet

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from OCP.TopoDS import TopoDS_Solid
 
-from brep_mae.brep.machined import milled, turned
-from brep_mae.brep.machined.fitting import Rng
-from brep_mae.brep.machined.sites import CLOSED, Sides, Site
+from brep_mae.brep.generators.machined import milled, turned
+from brep_mae.brep.generators.machined.fitting import Rng
+from brep_mae.brep.generators.machined.sites import CLOSED, Sides, Site
 
 SLOT: Sides = (False, True, False, True)
 STEP: Sides = (True, True, False, True)

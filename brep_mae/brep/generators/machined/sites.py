@@ -5,7 +5,7 @@ from math import cos, pi, sin, sqrt
 
 import numpy as np
 
-from brep_mae.brep.machined.primitives import Vector, cross
+from brep_mae.brep.generators.primitives import Vector, cross
 
 Sides = tuple[bool, bool, bool, bool]
 ALL_OPEN: Sides = (True, True, True, True)

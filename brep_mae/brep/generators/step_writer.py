@@ -13,7 +13,7 @@ from OCP.STEPControl import STEPControl_AsIs, STEPControl_Controller, STEPContro
 from OCP.TCollection import TCollection_HAsciiString
 from OCP.TopoDS import TopoDS_Solid
 
-from brep_mae.brep.machined.labelled import faces
+from brep_mae.brep.generators.labelled import faces
 
 FIXED_TIME = "2000-01-01T00:00:00"  # a real time stamp would make every run's files differ
 

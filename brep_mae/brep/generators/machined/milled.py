@@ -9,9 +9,9 @@ from math import cos, pi, sin
 
 from OCP.TopoDS import TopoDS_Solid
 
-from brep_mae.brep.machined.fitting import Rng, blind_mm, down, patch, through_mm
-from brep_mae.brep.machined.primitives import obround, outline, polygon, prism
-from brep_mae.brep.machined.sites import Site
+from brep_mae.brep.generators.machined.fitting import Rng, blind_mm, down, patch, through_mm
+from brep_mae.brep.generators.machined.sites import Site
+from brep_mae.brep.generators.primitives import obround, outline, polygon, prism
 
 
 def _rectangle(x: float, y: float, a: float, b: float) -> list[tuple[float, float]]:

@@ -10,9 +10,9 @@ from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox
 from OCP.gp import gp_Pnt
 from OCP.TopoDS import TopoDS_Solid
 
-from brep_mae.brep.machined.labelled import only_solid
-from brep_mae.brep.machined.primitives import Vector, obround, polygon, prism, revolve, rounded_rectangle
-from brep_mae.brep.machined.sites import CLOSED, Site, around, box_side, corner_pattern, disc, mantle
+from brep_mae.brep.generators.labelled import only_solid
+from brep_mae.brep.generators.machined.sites import CLOSED, Site, around, box_side, corner_pattern, disc, mantle
+from brep_mae.brep.generators.primitives import Vector, obround, polygon, prism, revolve, rounded_rectangle
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Letters: extruded, rounded and bevelled glyphs of the fonts that matplotlib brings along."""

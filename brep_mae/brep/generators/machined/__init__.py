@@ -1,0 +1,1 @@
+"""Machined parts: families of stock, and the features that are cut into them."""

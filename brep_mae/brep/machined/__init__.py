@@ -1,1 +1,0 @@
-"""What `generate` draws: part families, feature cutters, and the labels that follow the boolean operations."""

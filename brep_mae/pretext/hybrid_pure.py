@@ -1,0 +1,82 @@
+"""Hybrid surfaces as published: a local code of topology and analytic parameters, from which a decoder draws the face.
+
+Jones et al. 2023, arXiv:2210.10807. Differs from the paper: AdamW with warm-up and cosine decay where it has Adam at
+5e-4; a decoder of 192 instead of 1024 units, whose last layer is not weight-normalised; 64 stored samples of a face
+instead of 500, of which `queries` are asked in a step; exact distances to the trimming loops; on a face that has none
+the distance is not trained, where the paper calls every sample a boundary; parameters beyond five half sides of the
+box are cut off there, where its first version leaves such parts out. Curves are not decoded, as in its loss.
+"""
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from brep_mae.datasets.batch import Batch
+from brep_mae.masking.mask import Mask
+from brep_mae.models.encoder import Encoder, Latent
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.settings import SizeParams
+from brep_mae.targets.surface import PlacedSurface
+from brep_mae.tokens.analytic import AnalyticTokens
+from brep_mae.tokens.tokens import Tokens
+
+
+class Params(MethodParams):
+    """`code` width of a face's code; heads of the two convolutions; `queries` of a face's samples asked in a step."""
+
+    code: PositiveInt
+    edge_heads: PositiveInt
+    face_heads: PositiveInt
+    head_width: PositiveInt
+    head_depth: PositiveInt
+    queries: PositiveInt
+    weights: dict[str, float]
+
+
+class HideNothing(nn.Module):
+    """Shapes: Tokens (B, N) -> Mask.hidden (B, N), all False"""
+
+    def forward(self, tokens: Tokens, rng: torch.Generator) -> Mask:
+        return Mask(torch.zeros_like(tokens.valid))
+
+
+class LocalEncoder(Encoder):
+    """Hands every token on as it is, since a code must not depend on other faces; the class token is never asked."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(SizeParams(dim=dim, depth=0, heads=1), arcs=False)
+
+    def forward(self, tokens: Tokens, mask: Mask | None = None, final_norm: bool = False) -> Latent:
+        return super().forward(tokens, mask, final_norm)
+
+
+class HybridPure(MaskedPretext):
+    """Nothing is hidden, so nothing is skipped: a solid of one face counts like any other."""
+
+    def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """Adds `unbounded`, the number of faces without a trimming distance."""
+        out = super().forward(batch, rng)
+        assert batch.faces is not None
+        return out | {"skipped": torch.zeros(()), "unbounded": (~batch.faces.bounded).sum().float()}
+
+    @torch.no_grad()
+    def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """`hidden` is True everywhere: the encoder saw no sample of any face, and all of them are predicted."""
+        tokens = self.tokens(batch)
+        codes = self.encoder(tokens).x[:, 1:][tokens.valid]
+        rows = torch.arange(len(codes), device=codes.device)
+        predicted = {name: target.predict(codes, batch, rows) for name, target in self.targets.items()}
+        return {"hidden": torch.ones_like(rows, dtype=torch.bool)} | predicted
+
+
+def build(p: Params, facts: Facts) -> HybridPure:
+    return HybridPure(
+        reads=frozenset({"faces"}),
+        params=p,
+        tokens=AnalyticTokens(p.code, p.edge_heads, p.face_heads),
+        mask=HideNothing(),
+        encoder=LocalEncoder(p.code),
+        decoder=None,
+        targets={"surface": PlacedSurface(p.code, p.head_width, p.head_depth, p.queries)},
+        weights=p.weights,
+    )

@@ -1,0 +1,60 @@
+"""Faces as tokens from topology and analytic parameters alone: no sample of a face, no extent, no neighbouring face."""
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import GeneralConv
+from torch_geometric.utils import to_dense_batch
+
+from brep_mae.datasets.batch import WHERE_DIM, Analytic, Batch
+from brep_mae.schema import ARRAYS
+from brep_mae.tokens.tokens import FACE, Tokens
+
+FAR = 5.0
+"""Longest coordinate or radius that is told apart, in half sides of the box; the paper leaves such parts out."""
+
+
+def _width(array: str) -> int:
+    return int(ARRAYS[array][1][1])
+
+
+class AnalyticTokens(nn.Module):
+    """One token a face, of its own parameters, those of its edges and those of their vertices.
+
+    Jones et al. 2023, arXiv:2210.10807: an attention convolution from vertices to edges, which is told whether the
+    edge begins at the vertex, and one from edges to faces, which is told the orientation. Each adds a linear map of the
+    receiver's own parameters. How far a face extends must be inferred from its edges and vertices. Faces exchange
+    nothing: what two of them share is the edges between them.
+
+    Args:
+        dim: width of a token (64 in the paper).
+        edge_heads, face_heads: attention heads of the two convolutions (2 and 16).
+
+    Shapes:
+        Batch.faces with F faces of B solids -> Tokens (B, N, dim) without arcs, N = most faces of a solid
+
+    Invariant to translation and scale of the solid, not to rotation. A face of a surface without closed form is
+    told by its edges.
+    """
+
+    reads = frozenset({"faces"})
+
+    def __init__(self, dim: int, edge_heads: int, face_heads: int) -> None:
+        super().__init__()
+        face, edge, vertex = (_width(k) for k in ("face_params_unit", "edge_params_unit", "vertex_unit"))
+        self.to_edge = GeneralConv((vertex, edge), dim, 1, attention=True, heads=edge_heads)
+        self.to_face = GeneralConv((dim, face), dim, 1, attention=True, heads=face_heads)
+        self.where_dim = WHERE_DIM
+
+    def codes(self, a: Analytic) -> Tensor:
+        """Shapes: parameters of F faces -> (F, dim)"""
+        face, edge, vertex = (x.clamp(-FAR, FAR) for x in (a.face, a.edge, a.vertex))
+        edge = self.to_edge((vertex, edge), a.vertex_edge, a.start[:, None].to(vertex))
+        return self.to_face((edge, face), a.edge_face, a.forward[:, None].to(face))
+
+    def forward(self, batch: Batch) -> Tokens:
+        faces = batch.faces
+        if faces is None:
+            raise ValueError("face tokens need a batch with faces")
+        x, valid = to_dense_batch(self.codes(faces.analytic), faces.solid, batch_size=faces.n_solids)
+        where, _ = to_dense_batch(faces.where, faces.solid, batch_size=faces.n_solids)
+        return Tokens(x, where, valid, torch.full((x.shape[1],), FACE, device=x.device))

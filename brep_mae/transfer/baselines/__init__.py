@@ -1,0 +1,1 @@
+"""Networks of other authors, written anew from their papers, for comparison under one protocol."""

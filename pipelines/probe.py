@@ -1,0 +1,66 @@
+"""Stage `probe`: every snapshot of every pretraining, by linear probe and nearest neighbours -> results/probe."""
+
+import json
+import shutil
+from collections import defaultdict
+from typing import Any
+
+from brep_mae import settings
+from brep_mae.pretext.stored import STEPS, snapshots
+from brep_mae.training import tracking
+from brep_mae.training.checkpoint import new_backbone, sha256
+from brep_mae.training.embed import readable
+from brep_mae.transfer.fewshot import tasks
+from brep_mae.transfer.probe import Sides, probe
+from pipelines.jobs import Rows, run_jobs
+from pipelines.stored import MODELS, RESULTS, stored, work_folder
+
+
+def one(method: str) -> Rows:
+    """Rows of one method, step by step."""
+    params, data = settings.load(), stored()
+    todo = tasks(len(data.face_classes), len(data.part_classes))
+    solids = data.solids(readable(new_backbone(MODELS / method)), "train", "validation")
+    sides = Sides.of(solids, data.split["train"], data.split["validation"], params.probe)
+    return [
+        {"method": method, "step": step, **row}
+        for step, backbone in snapshots(MODELS / method)
+        for row in probe(backbone, todo, sides, params.probe)
+    ]
+
+
+def ends(rows: Rows) -> dict[str, Any]:
+    """method -> task -> probe -> score before the first step and after the last, the form `dvc metrics show` prints."""
+    tree: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
+    for row in sorted(rows, key=lambda row: row["step"]):
+        scores = tree[row["method"]][row["task"]][row["probe"]]
+        scores["last" if scores else "scratch"] = round(row["score"], 4)
+    return tree
+
+
+def main() -> None:
+    params, data = settings.load(), stored()
+    labelled = bool(data.face_classes or data.part_classes)
+    methods = [method for method in params.methods if (MODELS / method / STEPS).is_dir() and labelled]
+    files = [path for method in methods for path in sorted((MODELS / method / STEPS).iterdir())]
+    hashes = {str(path): sha256(path) for path in files}
+    work = work_folder("probe", params.probe.model_dump(), data.digest, hashes)
+    flat = settings.flat({"probe": params.probe}) | {"data.digest": data.digest}
+    with tracking.run("probe", "probe", flat) as tracker:
+        if not labelled:
+            print("probe: this data set has no labels, so there is nothing to score")
+        found = run_jobs(one, {method: (method,) for method in methods}, work, params.probe.workers, "probe")
+        rows = [row for of_method in found.values() for row in of_method]
+        out = RESULTS / "probe"
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "curves.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (out / "metrics.json").write_text(json.dumps(ends(rows), indent=1) + "\n")
+        for method, of_method in found.items():
+            with tracker.child(method, {"method": method}) as child:
+                for row in of_method:
+                    child.log_metrics({f"{row['task']}/{row['probe']}": row["score"]}, step=row["step"])
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()
