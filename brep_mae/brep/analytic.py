@@ -9,6 +9,7 @@ import numpy as np
 
 from brep_mae.brep.arcs import ahead
 from brep_mae.brep.curves import CIRCLE, LINE, Curves
+from brep_mae.brep.jets import cross
 from brep_mae.brep.surfaces import CYLINDER, PLANE, TORUS, Surfaces
 from brep_mae.brep.topology import Topology
 
@@ -53,7 +54,7 @@ def edge_params(topology: Topology, surfaces: Surfaces, edges: Curves, center: n
     foot = lead - (lead * direction).sum(axis=1, keepdims=True) * direction
     params[rows, 3:6] = np.where(line[:, None], foot, lead)[rows]
     params[line, 6:9] = direction[line]
-    params[turns, 9:12] = _unit(np.cross(edges.spoke, edges.along))[turns]
+    params[turns, 9:12] = _unit(cross(edges.spoke, edges.along))[turns]
     a, b = edges.spoke, edges.along
     angle = -edges.first[:, None]  # back to the curve's own zero, where the half axes lie
     major = np.cos(angle) * a + np.sin(angle) * b

@@ -1,6 +1,7 @@
 """Chords in place of curved trimming loops: as few as will do, and which points lie inside them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -52,7 +53,11 @@ class Chords:
 
         Shapes: (k, P, 2) -> three times (k, P)
         """
-        return _polygon(points @ TURN, self.ends @ TURN, self.seam, self.error)
+        return _polygon((points.reshape(-1, 2) @ TURN).reshape(points.shape), self._turned, self.seam, self.error)
+
+    @cached_property
+    def _turned(self) -> np.ndarray:
+        return np.asarray((self.ends.reshape(-1, 2) @ TURN).reshape(self.ends.shape))
 
 
 def _polygon(
@@ -62,17 +67,22 @@ def _polygon(
 
     Shapes: (k, P, 2), (M, k, 2 ends, 2), (M, k), (M, k) -> three times (k, P)
     """
-    x, y = points[..., 0], points[..., 1]
+    x, y = np.ascontiguousarray(np.moveaxis(points, -1, 0))
     x0, y0, x1, y1 = (chords[:, :, end, axis, None] for end in (0, 1) for axis in (0, 1))
     dx, dy = x1 - x0, y1 - y0
     squared = np.maximum(dx * dx + dy * dy, 1e-300)
     px, py = x - x0, y - y0  # (M, k, P)
-    t = np.clip(px * (dx / squared) + py * (dy / squared), 0.0, 1.0)
-    gap = (px - t * dx) ** 2 + (py - t * dy) ** 2
     right_of = px * dy > py * dx
-    spans_y, spans_x = (y0 > y) != (y1 > y), (x0 > x) != (x1 > x)
+    spans_y, spans_x = (py < 0) != (y1 > y), (px < 0) != (x1 > x)
     right = np.logical_xor.reduce(spans_y & (right_of == (dy < 0)), axis=0)  # chords crossed going towards +x
     up = np.logical_xor.reduce(spans_x & (right_of == (dx > 0)), axis=0)  # and towards +y
+    t = px * (dx / squared)
+    t += py * (dy / squared)
+    np.minimum(np.maximum(t, 0.0, out=t), 1.0, out=t)  # in place: fresh memory costs as much as the arithmetic
+    px -= t * dx
+    py -= np.multiply(t, dy, out=t)
+    gap = np.multiply(px, px, out=px)
+    gap += np.multiply(py, py, out=py)
     nearest = distance = np.sqrt(gap.min(axis=0))
     if error.any():
         on = np.where(error[..., None] > 0, np.inf, gap).min(axis=0) <= ON**2
@@ -114,15 +124,15 @@ def _strides(points: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarra
     for stride in (count, *(2**k for k in range(9, 0, -1) if count % 2**k == 0 and 2**k < count)):
         todo = np.flatnonzero(strides == 1)
         corners = points[todo, ::stride]
-        share = np.linspace(0.0, 1.0, stride + 1)[1:-1, None]
-        chords = corners[:, :-1, None] * (1 - share) + corners[:, 1:, None] * share
         between = points[todo, :count].reshape(len(todo), count // stride, stride, 2)[:, :, 1:]
         along = (corners[:, 1:] - corners[:, :-1])[:, :, None]
         off = between - corners[:, :-1, None]
         across = np.abs(off[..., 0] * along[..., 1] - off[..., 1] * along[..., 0])
         length = np.sqrt((along * along).sum(axis=-1))
         gap = (across / np.where(length > 0, length, 1.0)).max(axis=(1, 2)) + own[todo]
-        beyond = np.sqrt(((between - chords) ** 2).sum(axis=-1)) > length / 2 + CHORD_ERROR  # doubles back on itself
-        fine = (gap <= CHORD_ERROR) & (length > 0).all(axis=(1, 2)) & ~beyond.any(axis=(1, 2))
+        fine = np.flatnonzero((gap <= CHORD_ERROR) & (length > 0).all(axis=(1, 2)))
+        share = np.linspace(0.0, 1.0, stride + 1)[1:-1, None]
+        ahead = np.sqrt(((off[fine] - share * along[fine]) ** 2).sum(axis=-1))
+        fine = fine[(ahead <= length[fine] / 2 + CHORD_ERROR).all(axis=(1, 2))]  # does not double back on itself
         strides[todo[fine]], errors[todo[fine]] = stride, gap[fine]
     return strides, errors

@@ -1,17 +1,19 @@
 """Colours that a STEP file gives to its faces and solids."""
 
 from collections.abc import Callable, Iterator
+from functools import cache, cached_property
 from typing import Any
 
+from OCP.StepShape import StepShape_FaceSurface
 from OCP.StepVisual import (
     StepVisual_ColourRgb,
     StepVisual_OverRidingStyledItem,
     StepVisual_PreDefinedColour,
     StepVisual_StyledItem,
 )
-from OCP.TopoDS import TopoDS_Face, TopoDS_Shape
+from OCP.TopoDS import TopoDS_Face
 
-from brep_mae.brep.entities import Entities, text_of
+from brep_mae.brep.entities import FaceEntities, of_type, text_of
 
 Color = tuple[int, int, int]
 
@@ -39,41 +41,40 @@ class Colors:
     colours have, do not.
     """
 
-    def __init__(self, reader: Any, entities: Entities) -> None:
-        self._reader, self._entities = reader, entities
-        self._colors: dict[int, Color] | None = None
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
         self._kept: list[Any] = []
 
-    def of_faces(self, solid: TopoDS_Shape) -> Callable[[TopoDS_Face], Color | None]:
-        """Face of this solid -> its own colour, else its shell's, else the solid's."""
-        whole: list[Color | None] = []
+    def of_faces(self, faces: FaceEntities, solid: Any) -> Callable[[TopoDS_Face], Color | None]:
+        """Face of a solid -> its own colour, else its shell's, else the solid's.
+
+        Args:
+            solid: the solid's entity.
+        """
 
         def color(face: TopoDS_Face) -> Color | None:
-            if not whole:
-                entity = self._entities.of(solid)
-                shell = entity.Outer() if hasattr(entity, "Outer") else None
-                own = self._of(shell)
-                whole.append(own if own is not None else self._of(entity))
-            own = self._of(self._entities.of(face))
-            return own if own is not None else whole[0]
+            own = self._colors.get(id(faces(face))) if self._on_faces else None
+            return own if own is not None else whole()
+
+        @cache
+        def whole() -> Color | None:
+            shell = solid.Outer() if hasattr(solid, "Outer") else None
+            return self._colors.get(id(shell), self._colors.get(id(solid)))
 
         return color
 
-    def _of(self, entity: Any) -> Color | None:
-        if self._colors is None:
-            self._colors = {}
-            overriding: dict[int, Color] = {}
-            model = self._reader.Model()
-            for rank in range(1, model.NbEntities() + 1):
-                styled = model.Value(rank)
-                if isinstance(styled, StepVisual_StyledItem) and (item := styled.Item()) is not None:
-                    color = next(surface_colors(styled), None)
-                    if color is not None:
-                        self._kept.append(item)  # an entity keeps its id as long as it is held
-                        over = isinstance(styled, StepVisual_OverRidingStyledItem)
-                        (overriding if over else self._colors)[id(item)] = color
-            self._colors |= overriding
-        return self._colors.get(id(entity))
+    @cached_property
+    def _colors(self) -> dict[int, Color]:
+        found: dict[bool, dict[int, Color]] = {False: {}, True: {}}
+        for styled in of_type(self._reader.Model(), StepVisual_StyledItem):
+            if (item := styled.Item()) is not None and (color := next(surface_colors(styled), None)) is not None:
+                self._kept.append(item)  # an entity keeps its id as long as it is held
+                found[isinstance(styled, StepVisual_OverRidingStyledItem)][id(item)] = color
+        return found[False] | found[True]
+
+    @cached_property
+    def _on_faces(self) -> bool:
+        return bool(self._colors) and any(isinstance(item, StepShape_FaceSurface) for item in self._kept)
 
 
 def surface_colors(styled: Any) -> Iterator[Color]:

@@ -124,7 +124,7 @@ class Curves:
         return self
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.kind)
 
     @property
     def free(self) -> np.ndarray:
@@ -197,7 +197,7 @@ class Curves:
         closed = np.repeat(piece, len(NODES))
         points, derivatives = self._closed(closed, t.ravel())
         derivatives = derivatives * (step[:, None] * WEIGHTS).reshape(-1, 1)
-        if not self._free:
+        if not self.free.any():
             return closed, points, derivatives
         owner, place, dense, slopes = self._dense
         chosen = self.free[owner]
@@ -209,15 +209,32 @@ class Curves:
         order = np.argsort(every, kind="stable")
         return every[order], np.concatenate([points, dense])[order], np.concatenate([derivatives, slopes])[order]
 
+    @cached_property
+    def nodes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`quadrature` with one piece for each line."""
+        return self.quadrature(1)
+
     def lengths(self) -> np.ndarray:
         """(E,) in the units of the points."""
         straight = np.linalg.norm(self.along, axis=1) * np.abs(self.last - self.first)
         rest = self.exists & ~self.straight & (self.kind != CIRCLE)
         if not rest.any():
             return straight
-        owner, _, steps = self.quadrature(1)
+        owner, _, steps = self.nodes
         total = np.bincount(owner, np.linalg.norm(steps, axis=1), len(self))
         return np.where(rest, total, straight)
+
+    def some(self, start: int, stop: int) -> "Curves":
+        """Those from `start` to before `stop`."""
+        other = copy.copy(self)
+        columns = "kind exists first last segments turns straight lead along spoke _row"
+        for name in columns.split():
+            setattr(other, name, getattr(self, name)[start:stop])
+        owner, *values = self._dense
+        a, b = np.searchsorted(owner, (start, stop))
+        other.__dict__.pop("nodes", None)
+        other.__dict__["_dense"] = owner[a:b] - start, *(value[a:b] for value in values)
+        return other
 
     def moved(self, matrix: np.ndarray, offset: np.ndarray) -> "Curves":
         """The curves under a rigid motion, for all that is made of their samples; `evaluate` of free-form curves stays
@@ -226,6 +243,7 @@ class Curves:
         other.lead = self.lead @ matrix.T + offset
         other.along, other.spoke = self.along @ matrix.T, self.spoke @ matrix.T
         owner, place, points, slopes = self._dense
+        other.__dict__.pop("nodes", None)
         other.__dict__["_dense"] = owner, place, points @ matrix.T + offset, slopes @ matrix.T
         return other
 

@@ -62,6 +62,16 @@ def product_name(definition: Any) -> str:
     return text_of(product.Name()).strip() or text_of(product.Id()).strip()
 
 
+def of_type(model: Any, kind: Any) -> Iterator[Any]:
+    """Entities of a model that are of a class of the kernel's, in the file's order."""
+    found = model.Entities()  # it picks them itself, which is 20 times as fast as to ask for each
+    found.SelectType(kind.get_type_descriptor_s(), True)
+    found.Start()
+    while found.More():
+        yield found.Value()
+        found.Next()
+
+
 class Entities:
     """Shape of a transfer that is done -> entity of the file. Placed shapes are found where they were made.
 
@@ -90,10 +100,6 @@ class Entities:
             return self._found[i - 1] if (i := self._shapes.FindIndex(shape)) else None
         return self._results.EntityFromShapeResult(shape, 1)
 
-    def name(self, shape: TopoDS_Shape) -> str:
-        """The name of the shape's entity, "" where it has none."""
-        return name_of(self.of(shape))
-
     def _transferred(self) -> Iterator[Any]:
         """Every entity that the transfer touched, in its order."""
         process = self._results.TransientProcess()
@@ -117,31 +123,35 @@ class Entities:
                     yield entity
 
 
-class FaceNames:
-    """Face of a solid -> its name.
+class FaceEntities:
+    """Face of a solid -> its entity.
 
-    The kernel makes the faces of a shell in the file's order, so the k-th face has the name of the shell's k-th
-    entity. Where the numbers differ, or the first or last face was made from another entity, each face is looked up,
-    which takes ten times as long.
+    The kernel makes the faces of a shell in the file's order, so the k-th face has the shell's k-th entity. Where the
+    numbers differ, or the first or last face was made from another entity, each face is looked up, which takes ten
+    times as long.
     """
 
     def __init__(self, entities: Entities, solid: TopoDS_Shape, entity: Any) -> None:
         self._entities, self._entity = entities, entity
         self._solid = solid.Located(TopLoc_Location())
         self._faces: TopTools_IndexedMapOfShape | None = None
-        self._names: list[str] = []
+        self._found: list[Any] = []
 
-    def __call__(self, face: TopoDS_Face) -> str:
+    def __call__(self, face: TopoDS_Face) -> Any:
         if self._faces is None:
             self._faces = TopTools_IndexedMapOfShape()
             TopExp.MapShapes_s(self._solid, TopAbs_FACE, self._faces)
-            self._names = self._in_order()
-        if not self._names:
-            return self._entities.name(face)
-        return self._names[self._faces.FindIndex(face.Located(TopLoc_Location())) - 1]
+            self._found = self._in_order()
+        if not self._found:
+            return self._entities.of(face)
+        return self._found[self._faces.FindIndex(face.Located(TopLoc_Location())) - 1]
 
-    def _in_order(self) -> list[str]:
-        """The names of all faces, none where the order is in doubt."""
+    def name(self, face: TopoDS_Face) -> str:
+        """Empty where it has none."""
+        return name_of(self(face))
+
+    def _in_order(self) -> list[Any]:
+        """Those of all faces, none where the order is in doubt."""
         assert self._faces is not None
         shell = self._entity.Outer() if type(self._entity) is StepShape_ManifoldSolidBrep else None
         count = self._faces.Extent()
@@ -150,7 +160,7 @@ class FaceNames:
         found = [shell.CfsFacesValue(i + 1) for i in range(count)]
         if any(self._entities.of(self._faces.FindKey(i + 1)) is not found[i] for i in (0, count - 1)):
             return []
-        return [name_of(entity) for entity in found]
+        return found
 
 
 def placed_parts(

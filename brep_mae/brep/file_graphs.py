@@ -15,8 +15,8 @@ from brep_mae.schema import FaceGraph
 def file_graphs(path: Path, key: str, name: str, sampling: Sampling) -> list[FaceGraph | Reject]:
     """All solids of the file, each with what it became, in the file's order.
 
-    A file of planes is first read without the kernel's repairs, which costs half as much; whatever is not perfect then
-    is read again with them.
+    A STEP file is first read without some of the kernel's repairs, one of planes without any, which costs half as much;
+    whatever is not perfect then is read again with all of them.
 
     Args:
         key: of the file; with a solid's number it makes the uid.
@@ -35,6 +35,9 @@ def _graphs(entries: list[ReadSolid | Reject], key: str, name: str, parts: Parts
     """Raises NeedsRepair where a solid without repairs, or anything beside it, is flawed."""
     found: list[FaceGraph | Reject] = []
     repaired = all(isinstance(entry, Reject) or entry.repaired for entry in entries)
+    if not repaired and any(isinstance(entry, Reject) for entry in entries):
+        raise NeedsRepair
+    parts.gather([(entry.shape, f"{key}#{entry.index}") for entry in entries if isinstance(entry, ReadSolid)])
     for entry in entries:
         try:
             found.append(entry if isinstance(entry, Reject) else face_graph(entry, f"{key}#{entry.index}", name, parts))

@@ -65,10 +65,12 @@ class FreeForms:
         return self._moved(row, points), self._turned(row, normals) / self._scale[row, None, None, None]
 
     def element(self, row: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Points in mm and the area element |Du x Dv| in mm^2. Shapes: as `evaluate` -> (R, U, V, 3), (R, U, V)"""
+        """Points in mm and Du x Dv in mm^2. Shapes: as `evaluate` -> twice (R, U, V, 3)"""
         _, _, points, along_u, along_v = self._jet(row, u, v, 1)
         normals = cross(along_u, along_v)
-        return self._moved(row, points), np.sqrt((normals * normals).sum(axis=-1)) * self._scale[row, None, None] ** 2
+        if self._placed:
+            normals = self._turned(row, normals) * self._scale[row, None, None, None]
+        return self._moved(row, points), normals
 
     def curvatures(self, row: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Principal curvatures in 1/mm along the normals of `evaluate`. Shapes: as `evaluate` -> (R, U, V, 2)"""
@@ -136,11 +138,6 @@ class FreeForm:
     def breaks(self, axis: int, low: float, high: float) -> np.ndarray:
         """See FreeForms.breaks."""
         return self.forms.breaks(self.row, axis, low, high)
-
-    def element(self, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See FreeForms.element. Shapes: (U,), (V,) -> (U, V, 3), (U, V)"""
-        points, element = self.forms.element(np.array([self.row]), u[None], v[None])
-        return points[0], element[0]
 
     def curvatures(self, uv: np.ndarray, side: int) -> np.ndarray:
         """See FreeForms.curvatures. Shapes: (side * side, 2) row by row -> (side * side, 2)"""

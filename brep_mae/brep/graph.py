@@ -31,8 +31,10 @@ def face_graph(solid: ReadSolid, uid: str, file: str, parts: Parts) -> FaceGraph
         NeedsRepair: the solid was read without repairs and is flawed.
     """
     part, matrix, offset = parts.of(solid.shape, uid)
-    if not solid.repaired and not is_sound(solid.shape, part):
-        raise NeedsRepair
+    if not solid.repaired and id(part) not in parts.sound:
+        if not is_sound(solid.shape, part):
+            raise NeedsRepair
+        parts.sound.add(id(part))
     topology, surfaces, edges = part.topology, part.surfaces, part.edges
     grids, samples, arcs, vertices = part.grids, part.samples, part.arcs, topology.vertex_mm
     centroid = part.centroid

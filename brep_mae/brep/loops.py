@@ -11,6 +11,8 @@ CURVED_PIECES = 4
 """Quadrature pieces of a straight side of a closed form."""
 OPEN = 1e-4
 """A loop whose ends are farther apart, as a share of the face's box, is open."""
+FAR_OPEN = 1e-2
+"""And it is so open that its direction says nothing."""
 
 
 class Loops:
@@ -65,7 +67,7 @@ class Loops:
         The sum over the nodes of a face of f(uv) times the last is the integral of f d(u, v) round the face, with the
         face on the left. On a plane f is a polynomial of low degree; elsewhere straight sides get more nodes.
         """
-        edge, points, steps = self._edges.quadrature(1)
+        edge, points, steps = self._edges.nodes
         coedge, element = self._of_edges(edge)
         flat = self._project(coedge, points[element] - self._surfaces.origin[self.face[coedge]])
         flat_steps = self._project(coedge, steps[element])
@@ -99,10 +101,12 @@ class Loops:
         middles[self._rest] = self._own.middles()[0]
         return middles
 
-    def sound(self, coedge: np.ndarray, unit: np.ndarray, rows: int) -> np.ndarray:
-        """(F,) True where the loops are closed and have the face on their left as a whole.
+    def sound(self, coedge: np.ndarray, unit: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """(F,) True where the loops are closed and have the face on their left as a whole, and where they have it on
+        their left and are not far from closed.
 
-        Then counting crossings tells inside from outside. Args: polylines in the rescaled box of their faces.
+        Where the first holds, counting crossings tells inside from outside. Args: polylines in the rescaled box of
+        their faces.
         """
         first, last = (
             np.searchsorted(coedge, np.arange(len(self.face)), "left"),
@@ -114,11 +118,12 @@ class Loops:
         # Every corner is the end of one coedge and the start of another, so any function of the corners cancels.
         probe = np.array([[0.83, 1.31, -0.72, 2.1], [0.47, -1.13, 1.91, 1.7]])
         left_over = (np.sin(end @ probe) - np.sin(start @ probe)) * sign[:, None]
-        closed = np.abs(totals(left_over, face, rows)).max(axis=1) < OPEN
+        gap = np.abs(totals(left_over, face, rows)).max(axis=1)
         complete = totals((~self.exists).astype(float), self.face, rows) == 0
         same = coedge[1:] == coedge[:-1]
         cross = (unit[:-1, 0] * unit[1:, 1] - unit[:-1, 1] * unit[1:, 0]) * self.sign[coedge[1:]] * same
-        return closed & complete & (np.bincount(self.face[coedge[1:]], cross, rows) > 0)
+        on_left = complete & (np.bincount(self.face[coedge[1:]], cross, rows) > 0)
+        return on_left & (gap < OPEN), on_left & (gap < FAR_OPEN)
 
 
 def _merged(a: np.ndarray, b: np.ndarray, values: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

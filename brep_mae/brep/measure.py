@@ -1,4 +1,4 @@
-"""Area, centroid and bounding box of every face, all faces of a solid together."""
+"""Area, centroid, share of the volume and bounding box of every face, all faces of a solid together."""
 
 from functools import lru_cache
 
@@ -7,7 +7,7 @@ from numpy.polynomial import chebyshev
 
 from brep_mae.brep.curves import Curves
 from brep_mae.brep.loops import Loops
-from brep_mae.brep.ragged import span
+from brep_mae.brep.ragged import span, take
 from brep_mae.brep.surfaces import PLANE, SPHERE, TORUS, Surfaces
 from brep_mae.brep.topology import Topology
 from brep_mae.brep.trimming import Trimming
@@ -30,31 +30,48 @@ def _basis(nodes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return (x + 1) / 2, to_coefficients, chebyshev.chebint(to_coefficients, lbnd=-1)
 
 
-def area_and_centroid(
+def moments(
     topology: Topology, surfaces: Surfaces, trimming: Trimming, loops: Loops
-) -> tuple[np.ndarray, np.ndarray]:
-    """Area in mm^2 (F,) and centroid in mm (F, 3) by Green's theorem.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Area in mm^2 (F,), centroid in mm (F, 3) and share of the enclosed volume in mm^3 (F,), by Green's theorem.
 
-    On a plane both are integrals round the trimming loops, whose curves are followed exactly. Elsewhere the area
+    A face's share is a third of the integral of the outward normal times the way from a point near the solid, so over
+    a closed solid they add up to its volume, and to less than zero where it is inside out.
+
+    On a plane all are integrals round the trimming loops, whose curves are followed exactly. Elsewhere the area
     element |Du x Dv| and its moments are interpolated over the face's box, on free-form surfaces span by span, and
     integrated along v in closed form; the rest is an integral round the loops. The error is that of the interpolation:
     rounding on closed forms, about 1e-4 of the area on free-form surfaces.
     """
     flat = surfaces.kind == PLANE
     nodes = loops.quadrature()
-    moments = _flat_moments(surfaces, *nodes)
+    middle = topology.vertex_mm.mean(axis=0) if len(topology.vertex_mm) else np.zeros(3)
+    integrals = _flat_moments(surfaces, middle, *nodes)
     if surfaces.free:
         free = list(surfaces.free)
-        moments[free] = _free_moments(surfaces, trimming, *nodes)
+        integrals[free] = _free_moments(surfaces, middle, trimming, *nodes)
         flat[free] = True
     if not flat.all():
-        moments[~flat] = _curved_moments(np.flatnonzero(~flat), surfaces, trimming, *nodes)
-    area = moments[:, 0]
-    return np.abs(area), moments[:, 1:] / np.where(np.abs(area) > 0, area, 1.0)[:, None]
+        integrals[~flat] = _curved_moments(np.flatnonzero(~flat), surfaces, middle, trimming, *nodes)
+    signed = integrals[:, 0]
+    centroid = integrals[:, 1:4] / np.where(np.abs(signed) > 0, signed, 1.0)[:, None]
+    outward = np.where(topology.reversed, -1.0, 1.0) * np.sign(signed)
+    return np.abs(signed), centroid, outward * integrals[:, 4] / 3
 
 
-def _flat_moments(surfaces: Surfaces, face: np.ndarray, uv: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """Area and first moments as if every face were a plane. Shapes: see Loops.quadrature -> (F, 4)"""
+def _densities(points: np.ndarray, normals: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """What is integrated over a face, by du dv. Args: normals: Du x Dv. Shapes: twice (..., 3), (3,) -> (..., 5)"""
+    out = np.empty((*points.shape[:-1], 5))
+    out[..., 0] = np.sqrt((normals * normals).sum(axis=-1))
+    np.multiply(out[..., :1], points, out=out[..., 1:4])
+    out[..., 4] = (normals * (points - middle)).sum(axis=-1)
+    return out
+
+
+def _flat_moments(
+    surfaces: Surfaces, middle: np.ndarray, face: np.ndarray, uv: np.ndarray, step: np.ndarray
+) -> np.ndarray:
+    """Integrals of `_densities` as if every face were a plane. Shapes: (3,), see Loops.quadrature -> (F, 5)"""
     u, v = uv.T
     du, dv = step.T
     rows = len(surfaces.kind)
@@ -62,40 +79,45 @@ def _flat_moments(surfaces: Surfaces, face: np.ndarray, uv: np.ndarray, step: np
         np.bincount(face, values, rows) for values in ((u * dv - v * du) / 2, u * u * dv / 2, -v * v * du / 2)
     )
     moments = area[:, None] * surfaces.origin + about_u[:, None] * surfaces.x + about_v[:, None] * surfaces.y
-    return np.concatenate([area[:, None], moments], axis=1) * (surfaces.scale**2)[:, None]
+    height = ((surfaces.origin - middle) * surfaces.z).sum(axis=1) * surfaces.handed / surfaces.scale
+    return np.column_stack([area, moments, area * height]) * (surfaces.scale**2)[:, None]
 
 
 def _curved_moments(
-    members: np.ndarray, surfaces: Surfaces, trimming: Trimming, face: np.ndarray, uv: np.ndarray, step: np.ndarray
+    members: np.ndarray,
+    surfaces: Surfaces,
+    middle: np.ndarray,
+    trimming: Trimming,
+    face: np.ndarray,
+    uv: np.ndarray,
+    step: np.ndarray,
 ) -> np.ndarray:
-    """Area and first moments of the faces `members`. Shapes: (k,), see Loops.quadrature -> (k, 4)"""
+    """Those of the faces `members`, closed forms. Shapes: (k,), (3,), see Loops.quadrature -> (k, 5)"""
     x, along, upwards = _basis(NODES)
     index = np.repeat(members, NODES * NODES)
     low, extent = trimming.low, trimming.extent
     unit = np.stack(np.meshgrid(x, x, indexing="ij"), axis=-1).reshape(-1, 2)
     inner = low[index] + np.tile(unit, (len(members), 1)) * extent[index]
-    points, element = surfaces.element(index, inner)
-    values = np.concatenate([element[:, None], element[:, None] * points], axis=1).reshape(-1, NODES, NODES * 4)
-    integral = upwards @ (along @ values).reshape(-1, NODES, NODES, 4) / 2  # the points run over [-1, 1], v over [0, 1]
+    values = _densities(*surfaces.element(index, inner), middle).reshape(-1, NODES, NODES * 5)
+    integral = upwards @ (along @ values).reshape(-1, NODES, NODES, 5) / 2  # the points run over [-1, 1], v over [0, 1]
 
-    mine = np.isin(face, members)
+    _, mine = take(np.bincount(face, minlength=len(low)), members)
     face, uv, step = face[mine], uv[mine], step[mine]
-    angle = np.arccos(np.clip((uv - low[face]) / extent[face], 0.0, 1.0) * 2 - 1)
-    along_u = np.cos(angle[:, :1] * np.arange(NODES))
-    along_v = np.cos(angle[:, 1:] * np.arange(NODES + 1))
-    weight = -step[:, 0] * extent[face, 1]  # the area lies left of the way: minus G du
-    moments = np.zeros((len(members), 4))
+    share = (uv - low[face]) / extent[face]
+    along_u, along_v = _polynomials(share[:, 0], NODES), _polynomials(share[:, 1], NODES + 1)
+    along_u *= -step[:, 0] * extent[face, 1]  # the area lies left of the way: minus G du
+    moments = np.zeros((len(members), 5))
     for place, number in enumerate(members.tolist()):
         a, b = np.searchsorted(face, (number, number + 1))
-        both = (along_u[a:b] * weight[a:b, None]).T @ along_v[a:b]
+        both = along_u[:, a:b] @ along_v[:, a:b].T
         moments[place] = np.tensordot(both, integral[place], 2)
     return moments
 
 
 def _free_moments(
-    surfaces: Surfaces, trimming: Trimming, face: np.ndarray, uv: np.ndarray, step: np.ndarray
+    surfaces: Surfaces, middle: np.ndarray, trimming: Trimming, face: np.ndarray, uv: np.ndarray, step: np.ndarray
 ) -> np.ndarray:
-    """Area and first moments of the free-form faces, in their order. Shapes: see Loops.quadrature -> (k, 4)"""
+    """Those of the free-form faces, in their order. Shapes: (3,), see Loops.quadrature -> (k, 5)"""
     members = np.array(list(surfaces.free))
     low, high = trimming.low, trimming.low + trimming.extent
     spans = [
@@ -103,16 +125,17 @@ def _free_moments(
         for number, surface in surfaces.free.items()
     ]
     counts = np.array([[len(start) - 1 for start in both] for both in spans])
-    moments = np.zeros((len(members), 4))
+    moments = np.zeros((len(members), 5))
     for like in np.unique(counts, axis=0):
         rows = np.flatnonzero((counts == like).all(axis=1))
         starts = [np.array([spans[row][axis] for row in rows]) for axis in (0, 1)]
-        moments[rows] = _like_moments(surfaces, members[rows], starts, face, uv, step)
+        moments[rows] = _like_moments(surfaces, middle, members[rows], starts, face, uv, step)
     return moments
 
 
 def _like_moments(
     surfaces: Surfaces,
+    middle: np.ndarray,
     members: np.ndarray,
     spans: list[np.ndarray],
     face: np.ndarray,
@@ -121,7 +144,7 @@ def _like_moments(
 ) -> np.ndarray:
     """Those of faces with like numbers of spans, P in u and Q in v.
 
-    Shapes: members (k,), spans [(k, P + 1), (k, Q + 1)], see Loops.quadrature -> (k, 4)
+    Shapes: (3,), members (k,), spans [(k, P + 1), (k, Q + 1)], see Loops.quadrature -> (k, 5)
     """
     k, sizes = len(members), [np.diff(start) for start in spans]
     p, q = (size.shape[1] for size in sizes)
@@ -131,32 +154,45 @@ def _like_moments(
         (start[:, :-1, None] + size[..., None] * x).reshape(k, -1)
         for start, size, x in zip(spans, sizes, (x_u, x_v), strict=True)
     )
-    points, element = surfaces.elements(members, u, v)
-    values = np.concatenate([element[..., None], element[..., None] * points], axis=-1)
-    values = values.reshape(k, p, n, q, m * 4).swapaxes(2, 3)
-    values = (along @ values).reshape(k, p, q, n, m, 4)
-    integral = upwards @ values * (sizes[1] / 2)[:, None, :, None, None, None]  # (k, P, Q, u, v + 1, 4)
+    values = _densities(*surfaces.elements(members, u, v), middle)
+    values = values.reshape(k, p, n, q, m * 5).swapaxes(2, 3)
+    values = (along @ values).reshape(k, p, q, n, m, 5)
+    integral = upwards @ values * (sizes[1] / 2)[:, None, :, None, None, None]  # (k, P, Q, u, v + 1, 5)
     # every Chebyshev polynomial is 1 at 1, so the sum of its coefficients is a span's whole integral
     integral[:, :, 1:, :, 0] += np.cumsum(integral.sum(axis=4), axis=2)[:, :, :-1]
 
-    place = np.searchsorted(members, face)
-    mine = (place < k) & (members[np.minimum(place, k - 1)] == face)
-    place, uv, step = place[mine], uv[mine], step[mine]
+    place, mine = take(np.bincount(face, minlength=len(surfaces.kind)), members)
+    uv, step = uv[mine], step[mine]
     cell, polynomials = place, []
     for axis, (start, size) in enumerate(zip(spans, sizes, strict=True)):
-        t = uv[:, axis]
-        number = np.clip((t[:, None] >= start[place]).sum(axis=1) - 1, 0, size.shape[1] - 1)
-        share = np.clip((t - start[place, number]) / size[place, number], 0.0, 1.0)
-        polynomials.append(np.cos(np.arccos(share * 2 - 1)[:, None] * np.arange((n, m + 1)[axis])))
+        t, number = uv[:, axis], 0
+        for knot in start.T[1:-1]:
+            number = number + (t >= knot[place])
+        share = (t - start[place, number]) / size[place, number]
+        polynomials.append(_polynomials(share, (n, m + 1)[axis]))
         cell = cell * size.shape[1] + number
-    order = np.argsort(cell, kind="stable")
-    along_u, along_v = (-step[:, :1] * polynomials[0])[order], polynomials[1][order]
-    used, first = np.unique(cell[order], return_index=True)
-    integral = integral.reshape(k * p * q, n * (m + 1), 4)
-    moments = np.zeros((k, 4))
-    for number, a, b in zip(used.tolist(), first.tolist(), [*first[1:].tolist(), len(order)], strict=True):
-        moments[number // (p * q)] += (along_u[a:b].T @ along_v[a:b]).ravel() @ integral[number]
+    along_u, along_v = polynomials
+    along_u *= -step[:, 0]
+    if p * q > 1:
+        order = np.argsort(cell, kind="stable")
+        cell, along_u, along_v = cell[order], along_u[:, order], along_v[:, order]
+    first = np.flatnonzero(np.concatenate([[True], cell[1:] != cell[:-1]])) if len(cell) else cell
+    integral = integral.reshape(k * p * q, n * (m + 1), 5)
+    moments = np.zeros((k, 5))
+    for number, a, b in zip(cell[first].tolist(), first.tolist(), [*first[1:].tolist(), len(cell)], strict=True):
+        moments[number // (p * q)] += (along_u[:, a:b] @ along_v[:, a:b].T).ravel() @ integral[number]
     return moments
+
+
+def _polynomials(share: np.ndarray, count: int) -> np.ndarray:
+    """Chebyshev polynomials of a range, at its ends for what lies beyond. Shapes: (N,) in [0, 1] -> (count, N)"""
+    x = np.clip(share, 0.0, 1.0) * 2 - 1
+    out = np.empty((count, len(x)))
+    out[0], out[1] = 1.0, x
+    for k in range(2, count):
+        np.multiply(out[k - 1], x + x, out=out[k])
+        out[k] -= out[k - 2]
+    return out
 
 
 def boxes(topology: Topology, surfaces: Surfaces, trimming: Trimming, edges: Curves, grid: np.ndarray) -> np.ndarray:

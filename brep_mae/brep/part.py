@@ -3,7 +3,10 @@
 An assembly holds the same part many times; it is measured once.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,14 +19,19 @@ from brep_mae.brep.curvature import curvatures
 from brep_mae.brep.curves import Curves, edge_curves
 from brep_mae.brep.field import draw_pool, keep_near
 from brep_mae.brep.loops import Loops
-from brep_mae.brep.measure import area_and_centroid
+from brep_mae.brep.measure import moments
+from brep_mae.brep.parts import count_faces
+from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.split import split_closed
 from brep_mae.brep.surfaces import Surfaces
-from brep_mae.brep.topology import Topology, walk
+from brep_mae.brep.topology import Topology, joined, walk
 from brep_mae.brep.trimming import Trimming
 from brep_mae.brep.uvgrid import face_grids, outward, unit_grid
 from brep_mae.schema import FIELD_DISTANCE, FIELD_POINT, FIELD_UV
+
+TOGETHER = 200
+"""Faces of the parts that are measured together, more in a part of its own: past these nothing is gained."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,7 @@ class Part:
     Args:
         number: (edges of the topology,) what a stored edge is called, -1 where it is not stored.
         parent: (F,) face before closed faces were split.
+        volume: (F,) share of the enclosed volume, see `moments`.
     """
 
     topology: Topology
@@ -44,28 +53,53 @@ class Part:
     grids: np.ndarray
     area: np.ndarray
     centroid: np.ndarray
+    volume: np.ndarray
     curvature: np.ndarray
     samples: np.ndarray
     bounded: np.ndarray
     arcs: dict[str, Any]
 
+    def _piece(self, topology: Topology, first_face: int, first_edge: int) -> "Part":
+        """One solid of several that were measured together."""
+        a, b = first_face, first_face + len(topology.faces)
+        first_arc, last_arc = np.searchsorted(self.arcs["arc_index"][0], (a, b))
+        arcs = {"arc_index": self.arcs["arc_index"][:, first_arc:last_arc] - np.int32(a)}
+        arcs |= {name: values[first_arc:last_arc] for name, values in self.arcs.items() if name not in arcs}
+        surfaces, last_edge = self.surfaces.some(a, b), first_edge + len(topology.edges)
+        whole = ("parent", "grids", "area", "centroid", "volume", "curvature", "samples", "bounded")
+        return replace(
+            self,
+            topology=topology,
+            surfaces=surfaces,
+            edges=self.edges.some(first_edge, last_edge),
+            trimming=self.trimming.some(a, b, surfaces),
+            number=self.number[first_edge:last_edge],
+            arcs=arcs,
+            **{name: getattr(self, name)[a:b] for name in whole},
+        )
 
-def measure(shape: TopoDS_Shape, seed: str, sampling: Sampling) -> Part:
-    """Args: seed: text from which the field samples are drawn.
+
+def measure(shapes: Sequence[TopoDS_Shape], seeds: Sequence[str], sampling: Sampling) -> list[Part]:
+    """Several solids at the price of one with as many faces.
+
+    Args:
+        seeds: texts from which the field samples are drawn.
 
     Raises:
-        Reject: too_many_faces or degenerate.
+        Reject: too_many_faces or degenerate, of any of them.
     """
-    parent = None
+    parents = None
     if sampling.split_closed:
-        shape, parent = split_closed(shape)
-    topology = walk(shape)
-    count, grid = len(topology.faces), sampling.grid
+        shapes, parents = zip(*map(split_closed, shapes), strict=True)
+    solids = [walk(shape) for shape in shapes]
+    topology = joined(solids) if len(solids) > 1 else solids[0]
+    sizes = [len(solid.faces) for solid in solids]
+    count, grid = sum(sizes), sampling.grid
     surfaces, edges = Surfaces(topology.faces), edge_curves(topology.edges)
     loops = Loops(topology, surfaces, edges)
     trimming = Trimming(topology, surfaces, loops)
 
-    pool = draw_pool(seed, count, sampling.field_pool)
+    pool = np.concatenate([draw_pool(seed, n, sampling.field_pool) for seed, n in zip(seeds, sizes, strict=True)])
     cells = np.broadcast_to(unit_grid(grid), (count, grid * grid, 2))
     inside, distance = trimming.locate(np.concatenate([cells, pool], axis=1))
     inside, inside_pool, distance = inside[:, : grid * grid], inside[:, grid * grid :], distance[:, grid * grid :]
@@ -76,18 +110,21 @@ def measure(shape: TopoDS_Shape, seed: str, sampling: Sampling) -> Part:
     if chosen.size:
         samples[..., FIELD_POINT] = outward(topology, surfaces, trimming, samples[..., FIELD_UV])[0]
 
-    area, centroid = area_and_centroid(topology, surfaces, trimming, loops)
-    number = np.where(edges.exists, np.cumsum(edges.exists) - 1, -1)
-    return Part(
+    area, centroid, volume = moments(topology, surfaces, trimming, loops)
+    first_edges = np.cumsum([0, *(len(solid.edges) for solid in solids)])
+    there = [edges.exists[a:b] for a, b in pairwise(first_edges.tolist())]
+    number = np.concatenate([np.where(exists, np.cumsum(exists) - 1, -1) for exists in there])
+    whole = Part(
         topology=topology,
         surfaces=surfaces,
         edges=edges,
         trimming=trimming,
         number=number,
-        parent=np.arange(count) if parent is None else parent,
+        parent=np.concatenate(parents if parents is not None else [np.arange(n) for n in sizes]),
         grids=face_grids(topology, surfaces, trimming, grid, inside),
         area=area,
         centroid=centroid,
+        volume=volume,
         curvature=(
             curvatures(topology, surfaces, trimming, grid) if sampling.curvature else np.empty((count, grid, grid, 0))
         ),
@@ -95,6 +132,13 @@ def measure(shape: TopoDS_Shape, seed: str, sampling: Sampling) -> Part:
         bounded=bounded,
         arcs=arc_arrays(topology, surfaces, loops, edges, number, grid),
     )
+    if len(solids) == 1:
+        return [whole]
+    first_faces = np.cumsum([0, *sizes])
+    return [
+        whole._piece(solid, a, b)
+        for solid, a, b in zip(solids, first_faces.tolist(), first_edges.tolist(), strict=False)
+    ]
 
 
 class Parts:
@@ -102,6 +146,7 @@ class Parts:
 
     Attributes:
         labels: names and colours of the faces by id of the part, kept by whoever looks them up.
+        sound: ids of the parts that were found to need no repair.
     """
 
     def __init__(self, sampling: Sampling) -> None:
@@ -109,6 +154,32 @@ class Parts:
         self._shapes = TopTools_IndexedMapOfShape()
         self._parts: dict[tuple[int, int], Part] = {}
         self.labels: dict[int, tuple[list[str], np.ndarray]] = {}
+        self.sound: set[int] = set()
+
+    def gather(self, solids: Sequence[tuple[TopoDS_Shape, str]]) -> None:
+        """Measures the parts of some solids, together where they are small, before `of` is asked for any of them.
+
+        Args:
+            solids: with the seed that `of` would be given.
+        """
+        if len(solids) < 2:
+            return
+        batches: list[dict[tuple[int, int], tuple[TopoDS_Shape, str]]] = [{}]
+        faces, seen = 0, set(self._parts)
+        for solid, seed in solids:
+            key, shape = self._placed(solid)[:2]
+            if key not in seen:
+                seen.add(key)
+                faces += (count := count_faces(shape))
+                if faces > TOGETHER:
+                    batches.append({})
+                    faces = count
+                batches[-1][key] = shape, seed
+        for batch in batches:
+            if len(batch) > 1:
+                shapes, seeds = zip(*batch.values(), strict=True)
+                with suppress(Reject):  # then each is measured by itself, to find out which it is
+                    self._parts |= zip(batch, measure(shapes, seeds, self._sampling), strict=True)
 
     def of(self, shape: TopoDS_Shape, seed: str) -> tuple[Part, np.ndarray | None, np.ndarray]:
         """The part and the rigid motion that puts it where `shape` is: matrix (3, 3), None where it stays, and offset
@@ -117,6 +188,13 @@ class Parts:
         Raises:
             Reject: too_many_faces or degenerate.
         """
+        key, shape, matrix, offset = self._placed(shape)
+        if key not in self._parts:
+            self._parts[key] = measure([shape], [seed], self._sampling)[0]
+        return self._parts[key], matrix, offset
+
+    def _placed(self, shape: TopoDS_Shape) -> tuple[tuple[int, int], TopoDS_Shape, np.ndarray | None, np.ndarray]:
+        """What the part is called, the part, and its motion as in `of`."""
         matrix, offset = None, np.zeros(3)
         location = shape.Location()
         if not location.IsIdentity():
@@ -125,7 +203,4 @@ class Parts:
                 rows = np.array([[trsf.Value(i, j) for j in (1, 2, 3, 4)] for i in (1, 2, 3)])
                 matrix, offset = rows[:, :3], rows[:, 3]
                 shape = shape.Located(TopLoc_Location())
-        key = self._shapes.Add(shape), int(shape.Orientation())
-        if key not in self._parts:
-            self._parts[key] = measure(shape, seed, self._sampling)
-        return self._parts[key], matrix, offset
+        return (self._shapes.Add(shape), int(shape.Orientation())), shape, matrix, offset

@@ -31,7 +31,7 @@ from OCP.TopAbs import TopAbs_SHELL
 from OCP.TopoDS import TopoDS_Shape, TopoDS_Solid
 
 from brep_mae.brep.colors import Colors, no_color
-from brep_mae.brep.entities import Entities, FaceNames, name_of, no_name, placed_parts, product_name
+from brep_mae.brep.entities import Entities, FaceEntities, name_of, no_name, of_type, placed_parts, product_name
 from brep_mae.brep.formats import read_bytes
 from brep_mae.brep.other_formats import read_brep, read_iges
 from brep_mae.brep.parts import ReadSolid, count_faces, found, leftovers, misplaced, solids_of
@@ -61,8 +61,12 @@ REPAIRS = (
     *("ReversedPCurves", "ReversedPCurve", "AddPCurve", "Seam", "Shifted", "IntersectingEdges", "Tail", "ClosedWire"),
 )
 """All of them, half of the time of reading. Most prepare curves in the parameters of curved surfaces, some mend."""
-NOT_PLANAR = (b"_SURFACE", b"SURFACE_OF_", b"BREP_WITH_VOIDS")
-"""Words of files with other surfaces than planes, or with several shells."""
+TURNING = ("ShellOrientation", "Orientation")
+"""Those that turn faces and loops round, a sixth of the time of reading, most of it to see that nothing is to turn."""
+NOT_PLANAR = (b"_SURFACE", b"SURFACE_OF_")
+"""Words of files with other surfaces than planes."""
+VOIDS = b"BREP_WITH_VOIDS"
+"""Word of files with several shells in a solid, which the kernel must tell apart."""
 
 
 @functools.cache
@@ -84,8 +88,9 @@ def read_solids(path: Path, trusting: bool = False) -> list[ReadSolid | Reject]:
     """What the file holds, as the head of this module says: by roots the solids in the kernel's order, then the rest.
 
     Args:
-        trusting: True = a STEP file of planes alone is read without the kernel's repairs, in half the time. Whoever
-            uses its solids must see that they are sound (see `soundness`), and otherwise read it again.
+        trusting: True = a STEP file of planes alone is read without the kernel's repairs, in half the time, others
+            without those that turn things round. Whoever uses solids that are not `repaired` must see that they are
+            sound (see `soundness`), and otherwise read the file again.
 
     Where a solid is rejected, its Reject stands in its place, so that entry i has index i as long as there are solids.
 
@@ -126,13 +131,15 @@ def _read_step(path: Path, data: bytes, trusting: bool) -> list[ReadSolid | Reje
     if status != IFSelect_RetDone:  # a transfer after a failed read ends the process
         raise Reject("unreadable", f"{path.name}: a broken STEP file")
     unit_mm = step_unit_mm(reader)
-    repaired = not trusting or any(word in data for word in NOT_PLANAR)
-    reader.SetShapeFixParameters(_left_out(NOT_NEEDED if repaired else REPAIRS))  # has no effect before ReadFile
+    repaired = not trusting or VOIDS in data
+    planar = not any(word in data for word in NOT_PLANAR)
+    left_out = NOT_NEEDED if repaired else REPAIRS if planar else NOT_NEEDED + TURNING
+    reader.SetShapeFixParameters(_left_out(left_out))  # has no effect before ReadFile
     reader.TransferRoots()
     rejects: list[Reject] = []
     roots = _roots(reader, path.name, rejects)
     entities = Entities(reader)
-    colors = Colors(reader, entities) if b"STYLED_ITEM" in data else None
+    colors = Colors(reader) if b"STYLED_ITEM" in data else None
     named = any(data.count(word) > data.count(word + b"(''") for word in FACES)
     entries: list[ReadSolid | Reject] = []
     made: dict[int, Any] = {}
@@ -150,10 +157,11 @@ def _read_step(path: Path, data: bytes, trusting: bool) -> list[ReadSolid | Reje
                 if flaw := _flaw(solid, entity, f"{path.name}: solid {len(entries)}"):
                     entries.append(flaw)
                     continue
-                color = colors.of_faces(solid) if colors is not None else no_color
-                names = FaceNames(entities, solid, entity) if named else no_name
+                faces = FaceEntities(entities, solid, entity)
+                color = colors.of_faces(faces, entity) if colors is not None else no_color
+                called = faces.name if named else no_name
                 entries.append(
-                    ReadSolid(solid, len(entries), name_of(entity), unit_mm, names, name, at, color, repaired)
+                    ReadSolid(solid, len(entries), name_of(entity), unit_mm, called, name, at, color, repaired)
                 )
         rejects += leftovers(shape, f"{path.name}: ")
     if sum(data.count(keyword) for keyword in SOLIDS) > len(made):  # may count too many, which only costs time
@@ -191,10 +199,9 @@ def _flaw(solid: TopoDS_Solid, entity: Any, where: str) -> Reject | None:
 
 def _lost(reader: Any, made: dict[int, Any], file: str) -> list[Reject]:
     """Solids of the text that no shape was made from."""
-    model = reader.Model()
-    lost = []
-    for rank in range(1, model.NbEntities() + 1):
-        entity = model.Value(rank)
-        if isinstance(entity, StepShape_ManifoldSolidBrep) and id(entity) not in made:
-            lost.append(Reject("not_transferred", f"{file}: solid {name_of(entity)!r} gave no shape"))
-    return lost
+    solids = of_type(reader.Model(), StepShape_ManifoldSolidBrep)
+    return [
+        Reject("not_transferred", f"{file}: solid {name_of(entity)!r} gave no shape")
+        for entity in solids
+        if id(entity) not in made
+    ]

@@ -154,14 +154,15 @@ class Surfaces:
         return points, normals
 
     def element(self, index: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Points in mm and the area element |Du x Dv| in mm^2 of closed forms. Shapes: (N,), (N, 2) -> (N, 3), (N,)"""
+        """Points in mm and Du x Dv in mm^2 of closed forms. Shapes: (N,), (N, 2) -> twice (N, 3)"""
         kind = self.kind[index]
         width = np.abs(self._profile(index, kind, uv[:, 1])[0])
         arm = np.where(kind == TORUS, self.minor[index], np.where(kind == SPHERE, self.radius[index], 1.0))
-        return self.evaluate(index, uv)[0], np.where(kind == PLANE, 1.0, width * arm) * self.scale[index] ** 2
+        points, normals = self._closed(index, uv)
+        return points, (np.where(kind == PLANE, 1.0, width * arm) * self.scale[index] ** 2)[:, None] * normals
 
     def elements(self, faces: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same on grids over free-form surfaces. Shapes: (k,), (k, n), (k, m) -> (k, n, m, 3), (k, n, m)"""
+        """The same on grids over free-form surfaces. Shapes: (k,), (k, n), (k, m) -> twice (k, n, m, 3)"""
         return self._forms.element(self._row[faces], u, v)
 
     def _profile(
@@ -189,6 +190,15 @@ class Surfaces:
         np.maximum.at(most, index, np.abs(width))
         tiny = np.abs(width) <= 1e-12 * np.maximum(most, 1e-300)[index]
         return np.where(tiny, np.where(total[index] >= 0, 1.0, -1.0), np.sign(width))
+
+    def some(self, start: int, stop: int) -> "Surfaces":
+        """Those of the faces from `start` to before `stop`."""
+        other = copy.copy(self)
+        columns = "kind period mirrored origin x y z handed scale radius minor half_angle_rad _row"
+        for name in columns.split():
+            setattr(other, name, getattr(self, name)[start:stop])
+        other.free = {number - start: form for number, form in self.free.items() if start <= number < stop}
+        return other
 
     def moved(self, matrix: np.ndarray, offset: np.ndarray) -> "Surfaces":
         """The closed forms under a rigid motion; free-form surfaces stay where they are."""

@@ -93,6 +93,27 @@ def walk(solid: TopoDS_Shape) -> Topology:
     )
 
 
+def joined(solids: list[Topology]) -> Topology:
+    """Several solids side by side, as if they were one."""
+    faces, edges, points = (
+        np.cumsum([0, *(len(values) for values in columns)])
+        for columns in ([s.faces for s in solids], [s.edges for s in solids], [s.vertex_mm for s in solids])
+    )
+    ends = [np.where(s.edge_vertex >= 0, s.edge_vertex + n, -1) for s, n in zip(solids, points, strict=False)]
+    return Topology(
+        faces=[face for s in solids for face in s.faces],
+        reversed=np.concatenate([s.reversed for s in solids]),
+        edges=[edge for s in solids for edge in s.edges],
+        coedges=[coedge for s in solids for coedge in s.coedges],
+        forward=np.concatenate([s.forward for s in solids]),
+        coedge_face=np.concatenate([s.coedge_face + n for s, n in zip(solids, faces, strict=False)]),
+        coedge_edge=np.concatenate([s.coedge_edge + n for s, n in zip(solids, edges, strict=False)]),
+        loops=np.concatenate([s.loops for s in solids]),
+        edge_vertex=np.concatenate(ends, axis=1),
+        vertex_mm=np.concatenate([s.vertex_mm for s in solids]),
+    )
+
+
 def _vertices(edges: list[TopoDS_Edge]) -> tuple[np.ndarray, np.ndarray]:
     """Start and end of each edge along its curve, and the points of all of them."""
     found = TopTools_IndexedMapOfShape()

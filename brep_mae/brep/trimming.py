@@ -1,7 +1,9 @@
 """Each face's own part of its surface: the (u, v) box, and which points of it lie inside the trimming loops."""
 
+import copy
+from functools import cached_property
+
 import numpy as np
-from OCP.BRep import BRep_Tool
 from OCP.BRepTools import BRepTools
 from OCP.gp import gp_Pnt2d
 from OCP.IntTools import IntTools_FClass2d
@@ -19,8 +21,8 @@ KERNEL_TOLERANCE = 1e-9
 MARGIN = 0.1
 """How far beyond the box, as a share of its side, points may lie."""
 NEWTON_STEPS = 4
-CHUNK = 32_768
-"""Point-chord pairs at a time; keeps the working set in the processor's cache."""
+CHUNK = 131_072
+"""Point-chord pairs at a time; keeps the working set in a few megabytes."""
 
 
 class Trimming:
@@ -34,6 +36,7 @@ class Trimming:
         low, extent (F, 2) corner and sides of the box of the trimming loops in (u, v).
         flipped (F,) True where u runs backwards in stored grids, so that their normals stay du x dv.
         sound (F,) True where the loops are closed and have the face on their left.
+        on_left (F,) True where they have it there and are closed, or not far from it.
 
     Raises:
         Reject: degenerate, for a face whose box is empty or infinite.
@@ -52,7 +55,7 @@ class Trimming:
 
         face = loops.face[coedge]
         box_uv = (uv - self.low[face]) / self.extent[face]
-        self.sound = loops.sound(coedge, box_uv, count)
+        self.sound, self.on_left = loops.sound(coedge, box_uv, count)
         points = np.where(self.flipped[face, None], np.array([1.0, 0.0]) + np.array([-1.0, 1.0]) * box_uv, box_uv)
         seams = self._seams(topology, coedge, points)
         counts = np.bincount(coedge, minlength=len(loops.face))
@@ -61,17 +64,27 @@ class Trimming:
         coedge, points, share = coedge[keep], points[keep], share[keep]
         same = np.flatnonzero(coedge[1:] == coedge[:-1])
         coedge = coedge[same]
-        self._groups = self._grouped(
-            {
-                "face": loops.face[coedge],
-                "ends": np.stack([points[same], points[same + 1]], axis=1),
-                "seam": seams[coedge],
-                "error": error[coedge],
-                "coedge": coedge,
-                "share": np.stack([share[same], share[same + 1]], axis=1),
-                "shift": np.zeros((len(coedge), 2)),
-            }
-        )
+        self._columns = {
+            "face": loops.face[coedge],
+            "ends": np.stack([points[same], points[same + 1]], axis=1),
+            "seam": seams[coedge],
+            "error": error[coedge],
+            "coedge": coedge,
+            "share": np.stack([share[same], share[same + 1]], axis=1),
+            "shift": np.zeros((len(coedge), 2)),
+        }
+
+    def some(self, start: int, stop: int, surfaces: Surfaces) -> "Trimming":
+        """That of the faces from `start` to before `stop`, whose surfaces these are."""
+        other = copy.copy(self)
+        other.__dict__.pop("_groups", None)
+        other._faces, other._surfaces, other._classifiers = self._faces[start:stop], surfaces, {}
+        for name in ("low", "extent", "flipped", "sound", "on_left", "_origin", "_sides"):
+            setattr(other, name, getattr(self, name)[start:stop])
+        a, b = np.searchsorted(self._columns["face"], (start, stop))
+        other._columns = {name: column[a:b] for name, column in self._columns.items()}
+        other._columns["face"] = other._columns["face"] - start
+        return other
 
     def _boxes(self, loops: Loops, coedge: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The corners of a polygon are exact; for the rest OCCT knows the extremes of its curves."""
@@ -90,16 +103,18 @@ class Trimming:
         return low, extent
 
     def _seams(self, topology: Topology, coedge: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """(C,) True where a coedge is a seam in a direction in which its surface repeats."""
-        found = np.zeros(len(topology.coedges), bool)
-        repeats = (self._surfaces.period[topology.coedge_face] > 0).any(axis=1)
-        if repeats.any():
+        """(C,) True where a coedge is a seam in a direction in which its surface repeats.
+
+        A seam is an edge that one face uses twice. The kernel's own `IsClosed` is no help: it also holds for an edge
+        between two faces that share one surface.
+        """
+        used = topology.coedge_face * len(topology.edges) + topology.coedge_edge
+        _, edge_of_face, uses = np.unique(used, return_inverse=True, return_counts=True)
+        found = (uses[edge_of_face] > 1) & (self._surfaces.period[topology.coedge_face] > 0).any(axis=1)
+        if found.any():
             low, high = span(points, coedge, len(found))
             across = np.where(np.isfinite(low), high - low, 0.0).argmin(axis=1)  # a seam runs along the other axis
-            for i in np.flatnonzero(repeats).tolist():
-                number = int(topology.coedge_face[i])
-                if BRep_Tool.IsClosed_s(topology.edges[topology.coedge_edge[i]], self._faces[number]):
-                    found[i] = self._surfaces.period[number, across[i]] > 0
+            found &= self._surfaces.period[topology.coedge_face, across] > 0
         return found
 
     def parameters(self, index: np.ndarray, unit: np.ndarray) -> np.ndarray:
@@ -122,8 +137,10 @@ class Trimming:
         uv = self.parameters(np.full(len(unit), number), unit)
         return np.array([perform(gp_Pnt2d(u, v)) != TopAbs_OUT for u, v in uv.tolist()], dtype=bool)
 
-    def _grouped(self, columns: dict[str, np.ndarray]) -> list[Chords]:
-        """Sorts the faces into groups of like numbers of chords. Columns: see Chords, one row per chord."""
+    @cached_property
+    def _groups(self) -> list[Chords]:
+        """The faces in groups of like numbers of chords. Columns: see Chords, one row per chord."""
+        columns = self._columns
         copies = [columns]
         for number in np.flatnonzero((self._surfaces.period > 0).any(axis=1)).tolist():
             mine = {name: column[columns["face"] == number] for name, column in columns.items()}

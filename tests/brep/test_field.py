@@ -9,7 +9,7 @@ from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf
 from brep_mae.brep.chords import CHORD_ERROR
 from brep_mae.brep.uvgrid import unit_grid
 from brep_mae.schema import FIELD_DISTANCE, FIELD_POINT, FIELD_UV, POINT, SURFACE_TYPES
-from tests.brep.solids import SHAPES, drilled_torus, graph_of, parts_of, placed, plate, slotted_cylinder
+from tests.brep.solids import SHAPES, drilled_torus, first_solid, graph_of, parts_of, placed, plate, slotted_cylinder
 
 POOL, KEEP = 1000, 200
 
@@ -165,3 +165,12 @@ def test_the_polygon_answers_as_the_kernel_does(name):
     inside, _ = parts.trimming.locate(np.broadcast_to(points, (faces, *points.shape)))
     for face in range(faces):
         assert (inside[face] == parts.trimming.classify(face, points)).all()
+
+
+def test_an_edge_between_two_faces_of_one_surface_bounds_both_of_them():
+    """The slot cuts the mantle in two faces that share one surface, on which the kernel calls their edge closed too."""
+    shared = first_solid(slotted_cylinder(False))
+    apart = BRepBuilderAPI_Transform(shared, gp_Trsf(), True).Shape()
+    here, there = (graph_of(shape, pool=POOL, keep=KEEP) for shape in (shared, apart))
+    assert np.abs(here.field_samples - there.field_samples).max() < 1e-6
+    assert here.field_bounded.tolist() == there.field_bounded.tolist()

@@ -10,6 +10,7 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert
 from OCP.BRepGProp import BRepGProp
 from OCP.GProp import GProp_GProps
 
+from brep_mae.brep.measure import moments
 from brep_mae.brep.step import ReadSolid, read_solids
 from brep_mae.schema import INSIDE, POINT
 from tests.brep.solids import CUT, PLACEMENTS, SHAPES, graph_of, parts_of, placed
@@ -85,3 +86,15 @@ def test_areas_of_real_parts_are_the_kernels(shared_data):
                 props = GProp_GProps()
                 BRepGProp.SurfaceProperties_s(face, props, 1e-7, False)
                 assert area == pytest.approx(props.Mass(), rel=within)
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("name", MADE)
+def test_faces_add_up_to_the_enclosed_volume(name, how):
+    for free_form, within in ((False, 1e-6), (True, 3e-4)):
+        shape = shape_of(name, how, free_form)
+        props = GProp_GProps()
+        BRepGProp.VolumeProperties_s(shape, props, 1e-8, False)
+        apart = parts_of(shape)
+        volume = moments(apart.topology, apart.surfaces, apart.trimming, apart.loops)[2]
+        assert volume.sum() == pytest.approx(abs(props.Mass()), rel=within)

@@ -49,7 +49,7 @@ def pure(**changed) -> Pretext:
     return small("hybrid_pure", **{"head_width": 96, "queries": 64} | changed)
 
 
-@pytest.mark.parametrize("name", ["plate", "drilled torus", "cone across its seam"])
+@pytest.mark.parametrize("name", ["plate", "slotted cylinder", "drilled torus", "cone across its seam"])
 def test_check_2_a_part_moved_and_scaled_by_seven_gives_the_same_features_targets_and_loss(name):
     here, there = batch_of(CUT[name]), batch_of(seven_times(CUT[name]))
     for part in ("face", "edge", "vertex"):
