@@ -152,8 +152,11 @@ def fine_tune(
     whole = data.batch(uids) if len(uids) <= params.batch else None
     for _ in range(params.steps):
         batch = whole or data.batch([uids[i] for i in rng.choice(len(uids), params.batch, replace=False)])
+        labels = task.labels(batch)
+        if bool((labels == UNLABELLED).all()):  # the mean over no row is not a number
+            continue
         logits = head(task.rows(backbone(batch)))
-        loss = F.cross_entropy(logits, task.labels(batch), ignore_index=UNLABELLED, label_smoothing=0.1)
+        loss = F.cross_entropy(logits, labels, ignore_index=UNLABELLED, label_smoothing=0.1)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(backbone.parameters(), 1.0)
@@ -195,7 +198,7 @@ def compare(
                 if mode == "frozen":
                     head = probe(task, labelled)
                     table = _Table(task, test_batches, frozen_test)
-                else:
+                elif len(np.unique(labelled.y)) > 1:  # else there is nothing to tell apart, and the head says so
                     tuned, head = fine_tune(task, backbone, head, data, order[:shots], params, seed)
                     table = _Table(task, test_batches, _features(tuned, test_batches))
                 with torch.no_grad():

@@ -7,6 +7,7 @@ import torch
 from brep_mae import settings
 from brep_mae.datasets.loader import Solids
 from brep_mae.pretext.pretext import build
+from brep_mae.schema import UNLABELLED
 from brep_mae.settings import FewshotParams
 from brep_mae.training.checkpoint import save_backbone
 from brep_mae.transfer import fewshot
@@ -112,3 +113,12 @@ def test_scores_by_hand():
     assert got["covered"] == pytest.approx(3 / 5)
     assert got["ceiling"] == pytest.approx(5 / 6)
     assert confusion(truth, predicted, 4).sum() == 6
+
+
+def test_solids_without_a_label_cost_a_step_and_not_the_network(setup):
+    folder, uids = setup
+    backbone = EncoderSource("mae_faces", "faces", folder / "mae_faces", True).backbone(0)
+    data = solids(folder, uids, "faces")
+    data.faces(uids[0]).label.fill_(UNLABELLED)
+    tuned, _ = fewshot.fine_tune(tasks(3, 0)[0], backbone, torch.nn.Linear(32, 3), data, uids[:1], PARAMS, 0)
+    assert all(bool(p.isfinite().all()) for p in tuned.parameters())
