@@ -89,14 +89,30 @@ def test_an_archive_is_unpacked_once(folder, tmp_path):
     assert not list(work.glob("*.unpacking"))
 
 
-def test_an_archive_that_reaches_outside_is_refused(tmp_path):
+@pytest.mark.parametrize("name", ["../../outside.step", "{}/outside.step"])
+def test_an_archive_that_reaches_outside_is_refused(tmp_path, name):
     archive = tmp_path / "bad.tar"
     (tmp_path / "x.step").write_text("x")
     with tarfile.open(archive, "w") as tar:
-        tar.add(tmp_path / "x.step", "../outside.step")
-    with pytest.raises(tarfile.FilterError):
+        member = tar.gettarinfo(tmp_path / "x.step")
+        member.name = name.format(tmp_path)
+        with (tmp_path / "x.step").open("rb") as file:
+            tar.addfile(member, file)
+    with pytest.raises(SourceError, match="outside"):
         open_source("mfcad", str(archive), 0, tmp_path / "work")
     assert not (tmp_path / "outside.step").exists()
+
+
+def test_links_of_an_archive_are_left_out(tmp_path):
+    archive, secret = tmp_path / "links.tar", tmp_path / "secret"
+    secret.write_text("secret")
+    (tmp_path / "a.step").write_text("a")
+    with tarfile.open(archive, "w") as tar:
+        tar.add(tmp_path / "a.step", "mfcad/a.step")
+        link = tarfile.TarInfo("mfcad/b.step")
+        link.type, link.linkname = tarfile.SYMTYPE, str(secret)
+        tar.addfile(link)
+    assert [p.name for p in open_source("mfcad", str(archive), 0, tmp_path / "work").files] == ["a.step"]
 
 
 def test_a_limit_is_a_sample_that_stays_the_same_and_grows(folder):
