@@ -9,10 +9,11 @@ box are cut off there, where its first version leaves such parts out. Curves are
 
 import torch
 from pydantic import PositiveInt
-from torch import Tensor, nn
+from torch import Tensor
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
+from brep_mae.masking.nothing import HideNothing
 from brep_mae.models.encoder import Encoder, Latent
 from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
 from brep_mae.settings import SizeParams
@@ -31,13 +32,6 @@ class Params(MethodParams):
     head_depth: PositiveInt
     queries: PositiveInt
     weights: dict[str, float]
-
-
-class HideNothing(nn.Module):
-    """Shapes: Tokens (B, N) -> Mask.hidden (B, N), all False"""
-
-    def forward(self, tokens: Tokens, rng: torch.Generator) -> Mask:
-        return Mask(torch.zeros_like(tokens.valid))
 
 
 class LocalEncoder(Encoder):

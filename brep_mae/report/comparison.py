@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -10,8 +11,8 @@ from brep_mae.report.figures import PALETTE
 from brep_mae.report.methods import PROBES, SCORE, ends, of_tasks
 from brep_mae.report.tables import Row, shots_title, summarise
 
-KIND_COLORS = {"faces": PALETTE[0], "images": PALETTE[1]}
 OTHER = (0.35, 0.35, 0.35)
+"""Colour of what belongs to no network that is met from scratch."""
 SHOTS = 10
 """Labelled solids at which methods are compared, or what was run nearest to that."""
 
@@ -53,10 +54,11 @@ def comparison(probes: Sequence[Row], fewshot: Sequence[Row]) -> Figure:
     """All methods: a line of panels per task, a row per method, best at the top.
 
     Linear probe and kNN run from step 0 (hollow) to the last step (full), the gain beside them; few-shot accuracy is
-    fine-tuned (full) and frozen (hollow), mean ± sd over seeds, with the networks from scratch as dashed lines.
+    fine-tuned (full) and frozen (hollow), mean ± sd over seeds. A colour is a network, whose score from scratch is the
+    dashed line.
     """
     tasks = of_tasks(probes, fewshot)
-    kinds = {row["encoder"]: row["kind"] for row in fewshot}
+    colors = network_colors(fewshot)
     methods = {task: _ranked(task, probes, fewshot) for task in tasks}
     height = sum(0.27 * len(found) + 1.1 for found in methods.values())
     figure = Figure(figsize=(12.5, max(2.5, height)), layout="constrained", dpi=110)
@@ -66,9 +68,9 @@ def comparison(probes: Sequence[Row], fewshot: Sequence[Row]) -> Figure:
     ):
         names = methods[task]
         for axes, (probe, title) in zip(line, PROBES.items(), strict=False):
-            _probe_panel(axes, names, {name: ends(probes, name, task, probe) for name in names}, kinds)
+            _probe_panel(axes, names, {name: ends(probes, name, task, probe) for name in names}, colors)
             axes.set_title(f"{task}: {title}, step 0 → last, %", fontsize=10)
-        _fewshot_panel(line[2], task, names, fewshot, kinds)
+        _fewshot_panel(line[2], task, names, fewshot, colors)
         line[0].set_yticks(range(len(names)), names, fontsize=9)
         line[0].set_ylim(-0.7, len(names) - 0.3)
         for axes in line:
@@ -77,6 +79,13 @@ def comparison(probes: Sequence[Row], fewshot: Sequence[Row]) -> Figure:
     baselines, labels = line[2].get_legend_handles_labels()
     figure.legend(baselines, labels, fontsize=8, loc="outside lower right", ncols=max(1, len(labels)))
     return figure
+
+
+def network_colors(fewshot: Sequence[Row]) -> dict[str, tuple[float, ...]]:
+    """Encoder -> colour of its network."""
+    kinds = {row["encoder"]: row["kind"] for row in fewshot if row["kind"] != "none"}
+    color = dict(zip(dict.fromkeys(kinds.values()), cycle(PALETTE), strict=False))
+    return {encoder: color[kind] for encoder, kind in kinds.items()}
 
 
 def _nearest(shots: Sequence[int]) -> int:
@@ -96,13 +105,16 @@ def _ranked(task: str, probes: Sequence[Row], fewshot: Sequence[Row]) -> list[st
 
 
 def _probe_panel(
-    axes: Any, names: Sequence[str], scores: dict[str, tuple[float, float] | None], kinds: dict[str, str]
+    axes: Any,
+    names: Sequence[str],
+    scores: dict[str, tuple[float, float] | None],
+    colors: dict[str, tuple[float, ...]],
 ) -> None:
     for place, name in enumerate(names):
         if (found := scores[name]) is None:
             continue
         first, last = (100 * score for score in found)
-        color = KIND_COLORS.get(kinds.get(name, ""), OTHER)
+        color = colors.get(name, OTHER)
         axes.plot([first, last], [place, place], color=color, linewidth=1.5, alpha=0.6)
         axes.plot(first, place, "o", color=color, markerfacecolor="white", ms=5)
         axes.plot(last, place, "o", color=color, ms=5)
@@ -110,14 +122,16 @@ def _probe_panel(
         axes.annotate(f"{last - first:+.1f}", beside, (6, 0), textcoords="offset points", fontsize=7, va="center")
 
 
-def _fewshot_panel(axes: Any, task: str, names: Sequence[str], fewshot: Sequence[Row], kinds: dict[str, str]) -> None:
+def _fewshot_panel(
+    axes: Any, task: str, names: Sequence[str], fewshot: Sequence[Row], colors: dict[str, tuple[float, ...]]
+) -> None:
     count = _nearest([row["shots"] for row in fewshot if row["task"] == task])
     chosen = [row for row in fewshot if row["task"] == task and row["shots"] == count]
     for row in summarise(chosen, ("encoder", "mode"), (SCORE,)):
         if not row[f"{SCORE}_n"]:
             continue
         name, mean, sd = row["encoder"], 100 * row[f"{SCORE}_mean"], 100 * row[f"{SCORE}_sd"]
-        color = KIND_COLORS.get(kinds.get(name, ""), OTHER)
+        color = colors.get(name, OTHER)
         if name in names:
             tuned = row["mode"] == "finetuned"
             axes.errorbar(

@@ -87,8 +87,9 @@ def labelled_order(uids: list[str], seed: int) -> list[str]:
     return [uids[i] for i in np.random.default_rng(seed).permutation(len(uids))]
 
 
-class _Table:
-    """Rows of features and labels of many solids."""
+class LabelledRows:
+    """Features x (R, D), classes y (R,) and a number `part` (R,) of the solid of all rows of many solids that have a
+    label."""
 
     def __init__(self, task: FewshotTask, batches: list[Batch], features: list[Features]) -> None:
         label = [task.labels(b) for b in batches]
@@ -100,7 +101,8 @@ class _Table:
 
 
 @torch.no_grad()
-def _features(backbone: Backbone, batches: list[Batch]) -> list[Features]:
+def features_of(backbone: Backbone, batches: list[Batch]) -> list[Features]:
+    """What the frozen backbone makes of every batch."""
     backbone.eval()
     return [backbone(b) for b in batches]
 
@@ -109,7 +111,7 @@ NEVER = -20.0
 """Logit of a class that no labelled row shows."""
 
 
-def probe(task: FewshotTask, train: _Table) -> nn.Linear:
+def probe(task: FewshotTask, train: LabelledRows) -> nn.Linear:
     """Logistic regression on standardised frozen features, as one linear layer on the features as they are."""
     head = nn.Linear(train.x.shape[1], task.n_classes)
     classes = np.unique(train.y)
@@ -185,22 +187,22 @@ def compare(
     order = labelled_order(train, seed)[: max(params.shots)]
     test_batches = [data.batch(test[i : i + 64]) for i in range(0, len(test), 64)]
     train_batches = [data.batch([uid]) for uid in order]
-    frozen_test, frozen_train = _features(backbone, test_batches), _features(backbone, train_batches)
+    frozen_test, frozen_train = features_of(backbone, test_batches), features_of(backbone, train_batches)
     for task in todo:
         for shots in params.shots:
             if shots > len(order):
                 continue
-            labelled = _Table(task, train_batches[:shots], frozen_train[:shots])
+            labelled = LabelledRows(task, train_batches[:shots], frozen_train[:shots])
             if not len(labelled.y):
                 continue
             for mode in ("frozen", "finetuned"):
                 began = time.perf_counter()
                 if mode == "frozen":
                     head = probe(task, labelled)
-                    table = _Table(task, test_batches, frozen_test)
+                    table = LabelledRows(task, test_batches, frozen_test)
                 elif len(np.unique(labelled.y)) > 1:  # else there is nothing to tell apart, and the head says so
                     tuned, head = fine_tune(task, backbone, head, data, order[:shots], params, seed)
-                    table = _Table(task, test_batches, _features(tuned, test_batches))
+                    table = LabelledRows(task, test_batches, features_of(tuned, test_batches))
                 with torch.no_grad():
                     predicted = head(torch.from_numpy(table.x)).argmax(1).numpy()
                 yield {
@@ -223,10 +225,10 @@ def majority(
     test_batches = [data.batch(test[i : i + 64]) for i in range(0, len(test), 64)]
     nothing = [_no_features(b) for b in test_batches]
     for task in todo:
-        table = _Table(task, test_batches, nothing)
+        table = LabelledRows(task, test_batches, nothing)
         for shots in (n for n in params.shots if n <= len(order)):
             batch = data.batch(order[:shots])
-            labelled = _Table(task, [batch], [_no_features(batch)])
+            labelled = LabelledRows(task, [batch], [_no_features(batch)])
             if not len(labelled.y):
                 continue
             guess = np.full(len(table.y), np.bincount(labelled.y).argmax())

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -16,18 +15,14 @@ from sklearn.preprocessing import StandardScaler
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Solids
 from brep_mae.models.backbone import Backbone
-from brep_mae.schema import UNLABELLED
 from brep_mae.settings import ProbeParams
-from brep_mae.transfer.fewshot import FewshotTask, labelled_order
+from brep_mae.transfer.fewshot import FewshotTask, LabelledRows, features_of, labelled_order
 
 SIZE = 32
 """Solids per batch."""
 
 ITERATIONS = 1000
 """At most; a few hundred converge on a hundred solids."""
-
-Table = tuple[np.ndarray, np.ndarray]
-"""Features (R, D) and classes (R,) of labelled rows."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +43,6 @@ def _batches(data: Solids, uids: Sequence[str]) -> list[Batch]:
     return [data.batch(uids[i : i + SIZE]) for i in range(0, len(uids), SIZE)]
 
 
-@torch.no_grad()
-def _tables(backbone: Backbone, todo: Sequence[FewshotTask], batches: Sequence[Batch]) -> dict[str, Table]:
-    """By task, the rows that have a label."""
-    backbone.eval()
-    features = [backbone(batch) for batch in batches]
-    tables = {}
-    for task in todo:
-        label = torch.cat([task.labels(batch) for batch in batches])
-        rows = torch.cat([task.rows(found) for found in features])
-        tables[task.name] = (rows[label != UNLABELLED].numpy(), label[label != UNLABELLED].numpy())
-    return tables
-
-
 def probes(params: ProbeParams, rows: int) -> dict[str, Pipeline | KNeighborsClassifier]:
     """The classifiers, by name, for `rows` labelled rows."""
     return {
@@ -74,13 +56,13 @@ def probe(
 ) -> list[dict[str, str | float]]:
     """Rows {"task", "probe", "score"}: the share of right answers among labelled faces, or solids, of the validation
     side. A task of which the training solids show fewer than two classes, or the others none, gives no row."""
-    train, validation = (_tables(backbone, todo, batches) for batches in (sides.train, sides.validation))
+    gathered = [(batches, features_of(backbone, batches)) for batches in (sides.train, sides.validation)]
     found: list[dict[str, str | float]] = []
     for task in todo:
-        (x, y), (x_new, y_new) = train[task.name], validation[task.name]
-        if len(np.unique(y)) < 2 or not len(y_new):
+        train, validation = (LabelledRows(task, *side) for side in gathered)
+        if len(np.unique(train.y)) < 2 or not len(validation.y):
             continue
-        for name, classifier in probes(params, len(y)).items():
-            score = float(classifier.fit(x, y).score(x_new, y_new))
+        for name, classifier in probes(params, len(train.y)).items():
+            score = float(classifier.fit(train.x, train.y).score(validation.x, validation.y))
             found.append({"task": task.name, "probe": name, "score": score})
     return found

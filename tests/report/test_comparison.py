@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brep_mae.report.comparison import comparison, method_curves
+from brep_mae.report.comparison import comparison, method_curves, network_colors
 from brep_mae.report.figures import PALETTE, fewshot_curves
 from brep_mae.report.methods import cost_table, quality_tables
 
@@ -104,3 +104,14 @@ def test_twelve_methods_have_colours_of_their_own_and_are_listed_best_first() ->
     for axes in figure.axes:
         assert len({line.get_color() for line in axes.lines}) == 14
         assert [text.get_text() for text in axes.get_legend().get_texts()] == [f"e{i}" for i in range(13, -1, -1)]
+
+
+def test_a_network_from_scratch_has_the_colour_of_the_methods_that_share_it():
+    colors = network_colors(
+        [
+            {"encoder": encoder, "kind": kind}
+            for encoder, kind in (("scratch_a", "a"), ("a", "a"), ("b", "a"), ("c", "c"), ("majority", "none"))
+        ]
+    )
+    assert colors["scratch_a"] == colors["a"] == colors["b"] != colors["c"]
+    assert "majority" not in colors
