@@ -22,20 +22,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from brep_mae import settings
-from brep_mae.datasets.batch import Batch
 from brep_mae.models.backbone import Backbone
-from brep_mae.pretext.pretext import MethodParams, Pretext, build
+from brep_mae.pretext.pretext import Pretext, build
 from brep_mae.pretext.rounds import Rounds
+from brep_mae.pretext.supervised import Supervised
 from brep_mae.report.tables import Table, percent, summarise
 from brep_mae.schema import UNLABELLED
 from brep_mae.training.checkpoint import save_backbone
 from brep_mae.training.loop import train
-from brep_mae.transfer.fewshot import labelled_order, probe, tasks
+from brep_mae.transfer.heads.frozen import answer, probe
 from brep_mae.transfer.metrics import scores
+from brep_mae.transfer.problem import labelled_order, tasks
 from pipelines.jobs import Rows, run_jobs
 from pipelines.stored import Stored, stored
 
@@ -44,24 +43,6 @@ SHOTS = (10, 50)
 SCORES = {"micro": "share of right faces", "miou": "mean intersection over union"}
 FACES = frozenset({"faces"})
 RESAMPLES = 10_000
-
-
-class Supervised(Pretext):
-    """No pretext at all but the class of every face, in the training loop of the others."""
-
-    reads = FACES
-
-    def __init__(self, params: MethodParams, network: Backbone, classes: int) -> None:
-        super().__init__()
-        self.params, self.network, self.head = params, network, nn.Linear(network.dim, classes)
-
-    def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        assert batch.faces is not None
-        logits = self.head(self.network(batch).face)
-        return {"loss": F.cross_entropy(logits, batch.faces.label, ignore_index=UNLABELLED)}
-
-    def backbone(self) -> Backbone:
-        return self.network
 
 
 def fit(pretext: Pretext, data: Stored, seed: int) -> None:
@@ -83,7 +64,7 @@ def first_teacher(name: str, seed: int, steps: int, data: Stored, folder: Path) 
     torch.manual_seed(seed)
     pretext = build("mae_faces", block, data.facts)
     if name == "supervised":
-        pretext = Supervised(pretext.params, pretext.backbone(), len(data.face_classes))
+        pretext = Supervised(pretext.params, pretext.backbone(), len(data.face_classes), 0)
     fit(pretext, data, seed)
     # The description says mae_faces for both: the networks are the same, and it is all that opening one needs.
     save_backbone(folder, pretext.backbone(), "mae_faces", block, data.facts, data.digest)
@@ -150,8 +131,7 @@ def one(name: str, seed: int, steps: int, rounds: int, draws: int) -> Rows:
             order = [number[uid] for uid in labelled_order(uids, draw)]
             for shots in SHOTS:
                 few = support.of(order[:shots])
-                with torch.no_grad():
-                    predicted = probe(task, few)(torch.from_numpy(test.x)).argmax(1).numpy()  # type: ignore[arg-type]
+                predicted = answer(probe(task.n_classes, few.x, few.y), test.x)
                 score = scores(test.y, predicted, test.part, few.y, task.n_classes)
                 found.append(
                     {"teacher": name, "seed": seed, "round": round_, "draw": draw, "shots": shots}

@@ -244,7 +244,7 @@ def _publish(
             shutil.copyfile(shard, out / shard.name)
     shards = open_shards(out)
     files = dict(zip(shards.uids, shards.files, strict=True))
-    write_split(out / "split.json", make_split(files, split.validation, split.test))
+    write_split(out / "split.json", make_split(files, split.validation, split.test, source.name))
     about = {
         "name": source.name,
         "licence": source.licence,

@@ -42,10 +42,17 @@ class GenerateParams(Section):
 
 
 class SplitParams(Section):
-    """Shares of the solids; the rest trains. A solid's side follows from a hash of its file, so it never moves."""
+    """Shares of the files, or for `test` their number; the rest trains. A solid's side follows from a hash of its file,
+    so it never moves."""
 
     validation: float = Share
-    test: float = Share
+    test: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _share_or_number(self) -> "SplitParams":
+        if self.test >= 1 and not self.test.is_integer():
+            raise ValueError(f"split.test {self.test} is neither less than 1 nor a number of files")
+        return self
 
 
 class ParseParams(Section):
@@ -114,7 +121,9 @@ class ProbeParams(Section):
 
 
 class FewshotParams(Section):
-    """Label budget study. `shots` counts labelled solids."""
+    """Label budget study. `shots` counts labelled solids; `noise` is added to standardised scalars in fine-tuning;
+    `unlabelled` more solids may be read without their labels; `holdout` is the share of the labelled solids that only
+    choose among states of a training, 0 = all train and nothing is chosen."""
 
     shots: list[PositiveInt]
     seeds: PositiveInt
@@ -122,6 +131,9 @@ class FewshotParams(Section):
     batch: PositiveInt
     lr: float = Field(gt=0)
     head_lr: float = Field(gt=0)
+    noise: float = Field(ge=0)
+    unlabelled: int = Field(ge=0)
+    holdout: float = Field(ge=0, lt=1, default=0.0)
     workers: int = Field(ge=0)
 
 

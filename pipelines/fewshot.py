@@ -3,14 +3,18 @@
 import json
 import shutil
 from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from brep_mae import settings
+from brep_mae.datasets.loader import Solids
 from brep_mae.models.backbone import Backbone
 from brep_mae.report.tables import SCORES, summarise
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, new_backbone, sha256
-from brep_mae.transfer.fewshot import EncoderSource, compare, majority, reads, tasks
+from brep_mae.transfer.fewshot import MAJORITY, MODES, EncoderSource, compare, reads
+from brep_mae.transfer.problem import labelled_order, tasks
 from pipelines.jobs import Rows, run_jobs
 from pipelines.stored import MODELS, RESULTS, stored, work_folder
 
@@ -33,20 +37,23 @@ def sources(methods: list[str]) -> list[EncoderSource]:
         kind = next((known for known, other in networks.items() if other == own), method)
         if kind == method:
             networks[method] = own
-            found.append(EncoderSource(f"scratch_{method}", kind, folder, pretrained=False))
-        found.append(EncoderSource(method, kind, folder, pretrained=True))
+            found.append(EncoderSource.stored(f"scratch_{method}", kind, folder, pretrained=False))
+        found.append(EncoderSource.stored(method, kind, folder, pretrained=True))
     return found
 
 
-def one(source: EncoderSource | None, seed: int) -> Rows:
-    """Rows of one encoder (None = majority) and seed."""
+@cache
+def solids(reads: frozenset[str]) -> Solids:
+    """All solids that any encoder meets, held by every process once."""
+    return stored().solids(reads, "train", "test")
+
+
+def one(source: EncoderSource, modes: Sequence[str], seed: int) -> Rows:
+    """Rows of one encoder and seed."""
     params, data = settings.load(), stored()
     todo = tasks(len(data.face_classes), len(data.part_classes))
-    train, test = data.split["train"], data.split["test"]
-    both = data.solids(reads(source) if source else frozenset({"faces"}), "train", "test")
-    if source:
-        return list(compare(source, seed, todo, both, train, test, params.fewshot))
-    return list(majority(seed, todo, both, train, test, params.fewshot))
+    order = labelled_order(data.split["train"], seed)
+    return list(compare(source, modes, seed, todo, solids(reads(source)), order, data.split["test"], params.fewshot))
 
 
 def nested(rows: Rows) -> dict[str, Any]:
@@ -61,16 +68,16 @@ def nested(rows: Rows) -> dict[str, Any]:
 def main() -> None:
     params, data = settings.load(), stored()
     encoders = sources([method for method in params.methods if (MODELS / method).is_dir()])
-    hashes = {s.name: sha256(s.folder / WEIGHTS) for s in encoders}
+    hashes = {s.name: sha256(MODELS / s.name / WEIGHTS) for s in encoders if (MODELS / s.name).is_dir()}
     work = work_folder("fewshot", params.fewshot.model_dump(), data.digest, hashes)
     flat = settings.flat({"fewshot": params.fewshot}) | {"data.digest": data.digest}
     with tracking.run("fewshot", "fewshot", flat) as tracker:
         if not data.face_classes and not data.part_classes:
             print("few-shot: this data set has no labels, so there is nothing to score")
         jobs: dict[str, tuple[Any, ...]] = {
-            f"{s.name if s else 'majority'}-{seed}": (s, seed)
+            f"{source.name}-{seed}": (source, modes, seed)
             for seed in range(params.fewshot.seeds)
-            for s in (*encoders, None)
+            for source, modes in (*((encoder, MODES) for encoder in encoders), MAJORITY)
         }
         found = run_jobs(one, jobs, work, params.fewshot.workers, "few-shot")
         rows = [row for rows in found.values() for row in rows]

@@ -10,8 +10,8 @@ from brep_mae.pretext.stored import STEPS, snapshots
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import new_backbone, sha256
 from brep_mae.training.embed import readable
-from brep_mae.transfer.fewshot import tasks
 from brep_mae.transfer.probe import Sides, probe
+from brep_mae.transfer.problem import tasks
 from pipelines.jobs import Rows, run_jobs
 from pipelines.stored import MODELS, RESULTS, stored, work_folder
 

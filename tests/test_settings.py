@@ -29,7 +29,7 @@ def test_the_shipped_file_is_right():
         (lambda v: v["parse"].update(gird=10), "unknown key parse.gird; did you mean grid"),
         (lambda v: v.update(fewshoot={}), "unknown key fewshoot; did you mean fewshot"),
         (lambda v: v["parse"].update(grid="ten"), "parse.grid: .*integer"),
-        (lambda v: v["split"].update(test=1.5), "split.test: .*less than 1"),
+        (lambda v: v["split"].update(test=1.5), "split: .*neither less than 1 nor a number"),
         (lambda v: v["generate"].pop("solids"), "generate.solids: Field required"),
         (lambda v: v["dataset"].update(name="mfcad"), "dataset.path is needed for dataset.name=mfcad"),
         (lambda v: v["pretrain"].update(checkpoint_every=7), "checkpoint_every must be a multiple of log_every"),

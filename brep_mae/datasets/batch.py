@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brep_mae import schema
+from brep_mae.datasets.invariants import invariants
+from brep_mae.datasets.typical import standardised
 
 WALK_STEPS = 8
 """Length of the random walks whose return probabilities tell where in the graph a face sits."""
@@ -53,7 +55,8 @@ class Faces:
     the graph, free of geometry; arc_index (2, A) into the F faces; arc_grid (A, U, 6) point (unit), tangent;
     arc_kind (A, ARC_KIND_DIM) one-hot convexity and curve type; arc_scalars (A, 3) cos and sin of the signed dihedral
     angle, log length (unit); field (F, S, 6) uv, point (unit), signed distance; bounded (F,) True = the face has a
-    trimming distance; label (F,) and part (B,) long, UNLABELLED where unknown; analytic of the same solids.
+    trimming distance; label (F,) and part (B,) long, UNLABELLED where unknown; analytic of the same solids;
+    invariant (F, FACE_DIM) and arc_invariant (A, ARC_DIM) as datasets/invariants.py has them, standardised.
     """
 
     grid: Tensor
@@ -70,6 +73,8 @@ class Faces:
     label: Tensor
     part: Tensor
     analytic: Analytic
+    invariant: Tensor
+    arc_invariant: Tensor
 
     @property
     def n_solids(self) -> int:
@@ -140,7 +145,8 @@ def from_graph(graph: schema.FaceGraph) -> Faces:
     """One stored solid as a batch of one. Seam arcs are left out: a face is not its own neighbour."""
     scale, center = float(graph.scale_mm), graph.center_mm.astype(np.float32)
     between = ~graph.arc_seam & (graph.arc_index[0] != graph.arc_index[1])
-    arc_index = graph.arc_index[:, between].astype(np.int64)
+    scalars = standardised(invariants(graph))
+    arc_index = scalars.arc_index
 
     def rescale(array: np.ndarray, points: slice) -> Tensor:
         array = array.copy()
@@ -169,6 +175,8 @@ def from_graph(graph: schema.FaceGraph) -> Faces:
         label=torch.from_numpy(graph.face_label.astype(np.int64)),
         part=torch.tensor([graph.part_label]),
         analytic=analytic_of(graph),
+        invariant=torch.from_numpy(scalars.face),
+        arc_invariant=torch.from_numpy(scalars.arc),
     )
 
 

@@ -13,8 +13,8 @@ recognition of machined features from a 3D solid model".
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
+from brep_mae.datasets.cavities import CAVITY_SCALARS, TOLERANCE, cavity_scalars
 from brep_mae.schema import CONVEXITY, CURVE_TYPES, INSIDE, NORMAL, POINT, SURFACE_TYPES, FaceGraph
 
 FACE_SCALARS = (
@@ -36,17 +36,7 @@ FACE_SCALARS = (
     "concave",  # shares of the perimeter
     "smooth",
     "convex",
-    # Of the cavity: the faces joined to this one through concave arcs. What was cut from one plane counts once.
-    "log_inner",  # 1 + walls of the cavity that this face meets
-    "log_walls",  # of the cavity, this one among them
-    "log_cycles",  # 1 + independent cycles of its graph: a ring of walls has one, with a floor many
-    "log_border",  # 1 + walls around it
-    "log_ways",  # 1 + different normals of those
-    "log_exits",  # 1 + different normals of those on the hull: one for a pocket, two for a passage
-    "opposite",  # share of the exits with an opposite one: 1 for a passage, 0 for a slot that ends in the solid
-    "open",  # share of the cavity's faces that touch the hull
-    "square_inner",  # share of right angles among the cavity's concave arcs, 1 where there are none
-    "square_border",  # and among the arcs around it
+    *CAVITY_SCALARS,
 )
 ARC_SCALARS = (
     "cos_angle",
@@ -62,8 +52,6 @@ ARC_SCALARS = (
 FACE_DIM = len(FACE_SCALARS) + len(SURFACE_TYPES)
 ARC_DIM = len(ARC_SCALARS) + len(CONVEXITY) + len(CURVE_TYPES)
 
-TOLERANCE = 1e-3
-"""Part of the size within which a point lies on a tangent plane."""
 LEAST_NORMAL = 0.05
 """A mean normal shorter than this says nothing: the axis takes its place, and of what is signed the magnitude."""
 HULL_SAMPLES = 3
@@ -124,7 +112,7 @@ def invariants(graph: FaceGraph) -> Invariants:
     joined = (kind == CONVEXITY.index("concave")) | (hollow & (kind == CONVEXITY.index("smooth")))
     square = np.abs(np.cos(angle)) < TOLERANCE
     level = np.where(plane, np.einsum("fc,fc->f", center, normal), 10.0 + np.arange(n_faces))  # curved: none alike
-    cavities = _cavities(source, target, joined, square, on_hull > 0, normal, level)
+    cavities = cavity_scalars(source, target, joined, square, on_hull > 0, normal, level)
 
     face = [
         np.log(area),
@@ -164,62 +152,6 @@ def invariants(graph: FaceGraph) -> Invariants:
         arc=np.column_stack([*arc, bends[kind], curves[graph.arc_type[between]]]).astype(np.float32),
         arc_index=arc_index,
     )
-
-
-def _cavities(
-    source: np.ndarray,
-    target: np.ndarray,
-    joined: np.ndarray,
-    square: np.ndarray,
-    on_hull: np.ndarray,
-    normal: np.ndarray,
-    level: np.ndarray,
-) -> list[np.ndarray]:
-    """The last ten FACE_SCALARS. A cavity is a connected component of the faces under the arcs `joined`."""
-    n_faces = len(on_hull)
-
-    def different(group: np.ndarray, item: np.ndarray) -> np.ndarray:
-        return np.bincount(np.unique(group * n_faces + item) // n_faces, minlength=n_faces)
-
-    cosine = normal @ normal.T
-    alike = cosine > 1 - TOLERANCE
-    way = alike.argmax(1)  # the first face with this normal stands for all, and so does the first in this plane
-    wall = (alike & (np.abs(level[:, None] - level) < TOLERANCE)).argmax(1)
-    linked = np.zeros((n_faces, n_faces), bool)
-    linked[source[joined], target[joined]] = True
-    cavity = connected_components(linked, directed=False)[1].astype(np.int64)
-    faces = np.bincount(cavity, minlength=n_faces)
-    walls = different(cavity, wall)
-    s, t = source[joined & (wall[source] != wall[target])], target[joined & (wall[source] != wall[target])]
-    pairs = np.unique((cavity[s] * n_faces + wall[s]) * n_faces + wall[t]) // n_faces**2
-    pairs = np.bincount(pairs, minlength=n_faces) / 2
-    outward = cavity[source] != cavity[target]
-    around, outside = cavity[source[outward]], target[outward]
-    hull = on_hull[outside]
-    exits = np.zeros((n_faces, n_faces), bool)
-    exits[around[hull], way[outside[hull]]] = True
-    opposed = exits & (exits @ (cosine < TOLERANCE - 1))
-    arcs = np.bincount(cavity[source], minlength=n_faces)
-    inner = np.bincount(cavity[source[joined]], minlength=n_faces)
-    right = np.bincount(cavity[source], square, n_faces)
-    right_inner = np.bincount(cavity[source[joined]], square[joined], n_faces)
-    return [
-        np.log1p(different(source[joined], wall[target[joined]])),
-        *(
-            column[cavity]
-            for column in (
-                np.log(np.maximum(walls, 1)),
-                np.log1p(np.maximum(pairs - walls + 1, 0)),
-                np.log1p(different(around, wall[outside])),
-                np.log1p(different(around, way[outside])),
-                np.log1p(exits.sum(1)),
-                opposed.sum(1) / np.maximum(exits.sum(1), 1),
-                np.bincount(cavity, on_hull, n_faces) / np.maximum(faces, 1),
-                np.where(inner > 0, right_inner / np.maximum(inner, 1), 1.0),
-                np.where(arcs > inner, (right - right_inner) / np.maximum(arcs - inner, 1), 1.0),
-            )
-        ),
-    ]
 
 
 def _cells(points: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

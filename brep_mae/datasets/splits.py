@@ -8,21 +8,29 @@ from pathlib import Path
 SIDES = ("train", "validation", "test")
 
 
-def make_split(graph_files: Mapping[str, str], validation: float, test: float) -> dict[str, list[str]]:
+def make_split(
+    graph_files: Mapping[str, str], validation: float, test: float, dataset: str = ""
+) -> dict[str, list[str]]:
     """Splits by a hash of the file's name: all solids of a file stay together, and new files move no old one.
 
     Args:
         graph_files: uid -> name of its file.
-        validation, test: shares of the files, together below 1; the rest trains.
+        validation: share of the files; what is on no other side trains.
+        test: share of the files; from 1 on their number. That is for a data set that will not grow: those files
+            whose content hashes lowest, so that it does not matter what an edition of the data set calls them.
+        dataset: its name, part of that hash.
 
     The shares hold on average. Of three files or more no side stays empty: the file whose hash is nearest moves over,
     the one exception to "never moves", met only by tiny sets.
     """
-    if validation + test >= 1:
-        raise ValueError(f"split.validation {validation} and split.test {test} leave nothing to train on")
     place = {file: _place(file) for file in set(graph_files.values())}
+    fixed = _lowest(graph_files, int(test), dataset) if test >= 1 else set[str]()
+    share = 0.0 if test >= 1 else test
+    if validation + share >= 1 or len(fixed) >= len(place):
+        raise ValueError(f"split.validation {validation} and split.test {test} leave nothing to train on")
     side = {
-        file: "test" if at < test else "validation" if at < test + validation else "train" for file, at in place.items()
+        file: "test" if file in fixed or at < share else "validation" if at < share + validation else "train"
+        for file, at in place.items()
     }
     order = sorted(place, key=lambda file: (place[file], file))
     if len(order) >= len(SIDES):
@@ -32,8 +40,16 @@ def make_split(graph_files: Mapping[str, str], validation: float, test: float) -
     return {name: sorted(uid for uid, file in graph_files.items() if side[file] == name) for name in SIDES}
 
 
-def _place(file: str) -> float:
-    return int.from_bytes(hashlib.sha256(file.encode()).digest()[:8], "big") / 2**64
+def _place(name: str) -> float:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+
+
+def _lowest(graph_files: Mapping[str, str], count: int, dataset: str) -> set[str]:
+    """The `count` files whose first uid, which is made of their bytes, has the lowest hash."""
+    uid_of: dict[str, str] = {}
+    for uid, file in graph_files.items():
+        uid_of[file] = min(uid, uid_of.get(file, uid))
+    return set(sorted(uid_of, key=lambda file: _place(f"{dataset} test {uid_of[file]}"))[:count])
 
 
 def write_split(path: Path, split: Mapping[str, list[str]]) -> None:

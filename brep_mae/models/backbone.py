@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.models.encoder import Encoder
+from brep_mae.models.message_encoder import MessageEncoder
 from brep_mae.tokens.tokens import FACE
 
 
@@ -55,7 +56,7 @@ class Backbone(nn.Module):
     alone, such as natural images, has no faces to answer for.
     """
 
-    def __init__(self, tokens: nn.Module, encoder: Encoder) -> None:
+    def __init__(self, tokens: nn.Module, encoder: Encoder | MessageEncoder) -> None:
         super().__init__()
         self.tokens, self.encoder = tokens, encoder
 
@@ -67,7 +68,11 @@ class Backbone(nn.Module):
 
     @property
     def dim(self) -> int:
-        return self.encoder.class_token.shape[-1]
+        return self.encoder.dim
+
+    def top(self) -> list[nn.Module]:
+        """The last layer: what partial fine-tuning trains."""
+        return self.encoder.top()
 
     def forward(self, batch: Batch) -> Features:
         tokens = self.tokens(batch)

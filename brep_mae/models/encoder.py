@@ -74,9 +74,13 @@ class Encoder(nn.Module):
         super().__init__()
         self.class_token = nn.Parameter(torch.zeros(1, 1, size.dim))
         nn.init.normal_(self.class_token, std=0.02)
-        self.fill = fill
+        self.fill, self.dim = fill, size.dim
         self.stack = Stack(size, size.dim if arcs else 0)
         self.stack.apply(init_weights)
+
+    def top(self) -> list[nn.Module]:
+        """The last layer, and the norm after it."""
+        return [*self.stack.blocks[-1:], *self.stack.messages[-1:], self.stack.norm]
 
     def forward(self, tokens: Tokens, mask: Mask | None = None, final_norm: bool = True) -> Latent:
         """`mask` None = everything is seen; `final_norm` False = the latent is the residual stream before the norm."""

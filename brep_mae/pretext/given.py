@@ -124,9 +124,11 @@ def given(
                 tokens, encoder = network(p.size or student)
             else:
                 backbone = load_backbone(Path(p.path))
-                tokens, encoder = backbone.tokens, backbone.encoder
                 if backbone.reads != {p.reads}:
                     raise ValueError(f"{p.path}: a backbone of {', '.join(sorted(backbone.reads))}, not of {p.reads}")
+                if not isinstance(backbone.encoder, Encoder):
+                    raise ValueError(f"{p.path}: not a transformer, whose features a student could predict")
+                tokens, encoder = backbone.tokens, backbone.encoder
             teacher = Network(tokens, encoder, full, final_norm)
         return Pooled(teacher) if pooled else teacher
 

@@ -14,6 +14,7 @@ from brep_mae.masking.mask import Mask
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.decoder import Undecoded
 from brep_mae.models.encoder import Encoder, Latent
+from brep_mae.models.message_encoder import MessageEncoder
 from brep_mae.pretext.teachers import Teacher
 from brep_mae.settings import Section, SettingsError, check
 from brep_mae.targets.target import Target, ask, mean_error
@@ -100,7 +101,7 @@ class MaskedPretext(Pretext):
         params: MethodParams,
         tokens: nn.Module,
         mask: nn.Module,
-        encoder: Encoder,
+        encoder: Encoder | MessageEncoder,
         decoder: nn.Module | None,
         targets: Mapping[str, Target],
         weights: Mapping[str, float],

@@ -80,6 +80,7 @@ def in_rounds(
     if rounds > 1 and teacher.width(size) != size.dim:
         raise ValueError("a first teacher of another width than the student's teaches one round only: set rounds to 1")
     pretext = student()
+    assert isinstance(pretext.encoder, Encoder)
     own = Network(copy.deepcopy(pretext.tokens), copy.deepcopy(pretext.encoder), full=True, final_norm=False)
     plain = teacher.source == "random" and teacher.size is None
     first = None if plain else given(teacher, size, network, reads, side, full=True, final_norm=False)

@@ -138,14 +138,23 @@ def gains(rows: Sequence[Row], task: str, score: str) -> list[dict[str, Any]]:
             pairs.setdefault((encoder, mode, f"{base} {base_mode}", shots), []).append(value - reference)
     result = []
     for (encoder, mode, against, shots), differences in pairs.items():
-        mean, half = fmean(differences), math.nan
-        if (n := len(differences)) > 1:
-            half = float(student.ppf(0.975, n - 1)) * stdev(differences) / math.sqrt(n)
-        result.append(
-            {"encoder": encoder, "mode": mode, "against": against, "shots": shots, "n": n}
-            | {"mean": mean, "low": mean - half, "high": mean + half}
-        )
+        found = {"encoder": encoder, "mode": mode, "against": against, "shots": shots, "n": len(differences)}
+        result.append(found | interval(differences))
     return result
+
+
+def interval(differences: Sequence[float]) -> dict[str, float]:
+    """mean, and low and high of its 95 % t-interval (NaN for one difference)."""
+    mean, half = fmean(differences), math.nan
+    if (n := len(differences)) > 1:
+        half = float(student.ppf(0.975, n - 1)) * stdev(differences) / math.sqrt(n)
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def points(gain: Row) -> str:
+    """An interval in percentage points: `+1.2 [+0.3, +2.1]`."""
+    text = f"{100 * gain['mean']:+.1f}"
+    return text + (f" [{100 * gain['low']:+.1f}, {100 * gain['high']:+.1f}]" if math.isfinite(gain["low"]) else "")
 
 
 def gain_tables(rows: Sequence[Row]) -> list[Table]:
@@ -157,10 +166,7 @@ def gain_tables(rows: Sequence[Row]) -> list[Table]:
             shots = sorted({row["shots"] for row in found})
             cells: dict[tuple[str, str, str], dict[int, str]] = {}
             for row in found:
-                text = f"{100 * row['mean']:+.1f}"
-                if math.isfinite(row["low"]):
-                    text += f" [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
-                cells.setdefault((row["encoder"], row["mode"], row["against"]), {})[row["shots"]] = text
+                cells.setdefault((row["encoder"], row["mode"], row["against"]), {})[row["shots"]] = points(row)
             body = [[*key, *(by_shots.get(count, "–") for count in shots)] for key, by_shots in cells.items()]
             if body:
                 header = ["encoder", "mode", "against", *map(shots_title, shots)]

@@ -16,7 +16,7 @@ from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Solids
 from brep_mae.models.backbone import Backbone
 from brep_mae.settings import ProbeParams
-from brep_mae.transfer.fewshot import FewshotTask, LabelledRows, features_of, labelled_order
+from brep_mae.transfer.problem import FewshotTask, Rows, features_of, labelled_order
 
 SIZE = 32
 """Solids per batch."""
@@ -59,7 +59,7 @@ def probe(
     gathered = [(batches, features_of(backbone, batches)) for batches in (sides.train, sides.validation)]
     found: list[dict[str, str | float]] = []
     for task in todo:
-        train, validation = (LabelledRows(task, *side) for side in gathered)
+        train, validation = (Rows(task, *side) for side in gathered)
         if len(np.unique(train.y)) < 2 or not len(validation.y):
             continue
         for name, classifier in probes(params, len(train.y)).items():

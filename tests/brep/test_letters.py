@@ -1,6 +1,8 @@
 """Letters: outlines become exact solids, labels say how each face was made, and the seed settles everything."""
 
 import json
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -227,6 +229,19 @@ def test_a_sharp_notch_is_not_bevelled_since_the_kernel_may_crash(character, fon
     monkeypatch.setattr(draw, "chamfer", lambda *_: pytest.fail("the kernel was asked"))
     with pytest.raises(Rejected, match="notch too sharp"):
         build(np.random.default_rng(0), glyph(character, font), "chamfer")
+
+
+def test_a_chamfer_that_ends_the_process_is_drawn_again(monkeypatch):
+    parent = os.getpid()
+
+    def deadly(*_):
+        if os.getpid() == parent:
+            pytest.fail("not tried in a child first")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(draw, "chamfer", deadly)
+    with pytest.raises(Rejected, match="crashes the kernel"):
+        build(np.random.default_rng(0), glyph("l"), "chamfer")
 
 
 def test_a_fillet_held_together_by_tolerance_is_drawn_again():

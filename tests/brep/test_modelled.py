@@ -34,8 +34,8 @@ from brep_mae.brep.generators.modelled.operations import extrude, free_form, mer
 from brep_mae.brep.generators.modelled.outlines import OUTLINES, circle, rectangle
 from brep_mae.brep.generators.modelled.places import Probe
 from brep_mae.brep.generators.modelled.sketch import Frame, Profile
-from brep_mae.brep.generators.modelled.trial import survives
 from brep_mae.brep.generators.modelled.turning import dome
+from brep_mae.brep.generators.trial import survives
 from brep_mae.datasets.source import open_source
 from brep_mae.ingest import parse_dataset
 from brep_mae.settings import ParseParams, SplitParams

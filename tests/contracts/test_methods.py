@@ -138,6 +138,8 @@ def scramble_faces(batch, hidden: torch.Tensor, noise: torch.Generator):
             surface=surface,
             arc_grid=noisy(faces.arc_grid, arcs),
             arc_scalars=noisy(faces.arc_scalars, arcs),
+            invariant=noisy(faces.invariant, rows),
+            arc_invariant=noisy(faces.arc_invariant, arcs),
         ),
     )
 

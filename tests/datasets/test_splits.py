@@ -56,3 +56,13 @@ def test_a_limited_sample_lies_on_all_sides_of_the_split(tmp_path):
     sides = make_split({name: name for name in names}, validation=0.1, test=0.25)
     assert {side: len(found) for side, found in sides.items()}["train"] > 25
     assert 1 <= len(sides["validation"]) < 20 and 5 <= len(sides["test"]) < 30
+
+
+def test_a_number_of_test_files_is_met_exactly_whatever_the_files_are_called():
+    named = {f"{i:04x}#{k}": f"{i}.step" for i in range(200) for k in range(2)}
+    renamed = {uid: f"other/{hash(file)}.stp" for uid, file in named.items()}
+    split, other = make_split(named, 0.1, 40, "mfcad"), make_split(renamed, 0.1, 40, "mfcad")
+    assert len(split["test"]) == 80 and split["test"] == other["test"]
+    assert make_split(named, 0.1, 40, "another")["test"] != split["test"]
+    with pytest.raises(ValueError, match="nothing to train on"):
+        make_split(named, 0.1, 200)

@@ -1,5 +1,8 @@
 """The few-shot protocol: same labelled solids for all, honest scores, no test label in any choice."""
 
+import pkgutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,13 +13,20 @@ from brep_mae.pretext.pretext import build
 from brep_mae.schema import UNLABELLED
 from brep_mae.settings import FewshotParams
 from brep_mae.training.checkpoint import save_backbone
-from brep_mae.transfer import fewshot
-from brep_mae.transfer.fewshot import EncoderSource, compare, labelled_order, majority, tasks
+from brep_mae.transfer import fewshot, heads
+from brep_mae.transfer.fewshot import MAJORITY, MODES, EncoderSource, compare
+from brep_mae.transfer.heads import finetuned, forest, self_trained
 from brep_mae.transfer.metrics import confusion, scores
+from brep_mae.transfer.problem import Problem, Rows, every_row, features_of, in_batches, labelled_order, tasks
 from tests.contracts.test_methods import FACTS
 from tests.stored import solids, store
 
-PARAMS = FewshotParams(shots=[1, 4], seeds=2, steps=3, batch=2, lr=1e-3, head_lr=1e-2, workers=1)
+PARAMS = FewshotParams(
+    shots=[1, 4], seeds=2, steps=3, batch=2, lr=1e-3, head_lr=1e-2, noise=0.1, unlabelled=6, workers=1
+)
+
+
+ALL_MODES = sorted(m.name for m in pkgutil.iter_modules(heads.__path__))
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +40,23 @@ def setup(tmp_path_factory):
     return folder, uids
 
 
-def rows_of(setup, name, data: Solids | None = None):
+def rows_of(setup, name, data: Solids | None = None, modes=MODES):
     folder, uids = setup
-    source = EncoderSource(name, "faces", folder / name, pretrained=True)
+    source = EncoderSource.stored(name, "faces", folder / name, pretrained=True)
     data = data or solids(folder, uids, "faces", "frames")
-    return list(compare(source, 0, tasks(3, 2), data, uids[:10], uids[10:], PARAMS))
+    return list(compare(source, modes, 0, tasks(3, 2), data, labelled_order(uids[:10], 0), uids[10:], PARAMS))
+
+
+def problem_of(setup) -> Problem:
+    folder, uids = setup
+    backbone = EncoderSource.stored("mae_faces", "faces", folder / "mae_faces", True).backbone(0)
+    task, data = tasks(3, 0)[0], solids(folder, uids, "faces")
+    return Problem(task, backbone, data, lambda: every_row(task, backbone, in_batches(data, uids[4:10])), PARAMS)
+
+
+def rows_for(problem: Problem, uids) -> Rows:
+    batches = in_batches(problem.data, uids)
+    return Rows(problem.task, batches, features_of(problem.backbone, batches))
 
 
 @pytest.mark.parametrize("name", ["mae_faces", "mae_images"])
@@ -59,6 +81,15 @@ def test_labelled_solids_are_nested_the_same_for_all_encoders_and_differ_between
     assert labelled_order(uids, 0)[:5] != labelled_order(uids, 1)[:5]
 
 
+def test_classes_take_turns_where_a_solid_is_what_is_classified():
+    uids, classes = [f"u{i}" for i in range(40)], [0] * 25 + [1] * 10 + [2] * 5
+    order = labelled_order(uids, 3, classes)
+    of = dict(zip(uids, classes, strict=True))
+    assert sorted(order) == sorted(uids)
+    assert all(sorted(of[u] for u in order[3 * k : 3 * k + 3]) == [0, 1, 2] for k in range(5))
+    assert order != labelled_order(uids, 4, classes)
+
+
 def test_noise_in_place_of_test_labels_changes_no_prediction(setup, monkeypatch):
     """Test labels are read by the scores alone: every prediction is the same when they are noise."""
     folder, uids = setup
@@ -69,7 +100,7 @@ def test_noise_in_place_of_test_labels_changes_no_prediction(setup, monkeypatch)
         return scores(truth, predicted, *rest)
 
     monkeypatch.setattr(fewshot, "scores", record)
-    rows_of(setup, "mae_faces")
+    rows_of(setup, "mae_faces", modes=ALL_MODES)
     clean, predictions[:] = predictions[:], []
 
     data = solids(folder, uids, "faces", "frames")
@@ -77,29 +108,49 @@ def test_noise_in_place_of_test_labels_changes_no_prediction(setup, monkeypatch)
         faces = data.faces(uid)
         faces.label.copy_(torch.randint(0, 3, faces.label.shape))
         faces.part.copy_(torch.randint(0, 2, faces.part.shape))
-    rows_of(setup, "mae_faces", data)
-    assert all(np.array_equal(a, b) for a, b in zip(clean, predictions, strict=True))
+    rows_of(setup, "mae_faces", data, ALL_MODES)
+    assert len(clean) == 2 * 2 * len(ALL_MODES) and all(
+        np.array_equal(a, b) for a, b in zip(clean, predictions, strict=True)
+    )
 
 
 def test_fine_tuning_leaves_the_given_backbone_alone(setup):
-    folder, uids = setup
-    backbone = EncoderSource("mae_faces", "faces", folder / "mae_faces", True).backbone(0)
-    before = {k: v.clone() for k, v in backbone.state_dict().items()}
-    data = solids(folder, uids, "faces")
-    tuned, _ = fewshot.fine_tune(tasks(3, 0)[0], backbone, torch.nn.Linear(32, 3), data, uids[:2], PARAMS, 0)
-    assert all(torch.equal(v, backbone.state_dict()[k]) for k, v in before.items())
-    assert not torch.equal(tuned.encoder.stack.norm.weight, backbone.encoder.stack.norm.weight)
+    problem = problem_of(setup)
+    before = {k: v.clone() for k, v in problem.backbone.state_dict().items()}
+    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), setup[1][:2], 0)
+    assert all(torch.equal(v, problem.backbone.state_dict()[k]) for k, v in before.items())
+    assert not torch.equal(tuned.encoder.stack.norm.weight, problem.backbone.encoder.stack.norm.weight)
+
+
+def test_partial_fine_tuning_moves_the_last_layer_and_nothing_before_it(setup):
+    problem = problem_of(setup)
+    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), setup[1][:2], 0, top_only=True)
+    moved = {k for k, v in problem.backbone.state_dict().items() if not torch.equal(v, tuned.state_dict()[k])}
+    assert moved and all("stack." in name for name in moved) and not any("tokens." in name for name in moved)
 
 
 def test_majority_says_the_most_frequent_labelled_class(setup):
     folder, uids = setup
     data = solids(folder, uids, "faces")
-    rows = list(majority(0, tasks(3, 0), data, uids[:10], uids[10:], PARAMS))
+    source, modes = MAJORITY
+    rows = list(compare(source, modes, 0, tasks(3, 0), data, labelled_order(uids[:10], 0), uids[10:], PARAMS))
     assert [r["shots"] for r in rows] == [1, 4]
     labels = torch.cat([data.faces(u).label for u in labelled_order(uids[:10], 0)[:4]])
     guess = labels.bincount().argmax()
     truth = torch.cat([data.faces(u).label for u in uids[10:]])
     assert rows[1]["micro"] == pytest.approx(float((truth == guess).float().mean()))
+
+
+def test_self_training_reads_unlabelled_solids_but_not_their_labels(setup):
+    problem = problem_of(setup)
+    data, uids = problem.data, setup[1]
+    labelled, asked = rows_for(problem, uids[:4]), rows_for(problem, uids[10:])
+    first = self_trained.fit(problem, labelled, 0)(asked)
+    for uid in uids[4:10]:
+        data.faces(uid).label.copy_((data.faces(uid).label + 1) % 3)
+    assert np.array_equal(self_trained.fit(problem, labelled, 0)(asked), first)
+    alone = replace(problem, unlabelled=lambda: labelled.x[:0])
+    assert np.array_equal(self_trained.fit(alone, labelled, 0)(asked), forest.fit(alone, labelled, 0)(asked))
 
 
 def test_scores_by_hand():
@@ -116,9 +167,7 @@ def test_scores_by_hand():
 
 
 def test_solids_without_a_label_cost_a_step_and_not_the_network(setup):
-    folder, uids = setup
-    backbone = EncoderSource("mae_faces", "faces", folder / "mae_faces", True).backbone(0)
-    data = solids(folder, uids, "faces")
-    data.faces(uids[0]).label.fill_(UNLABELLED)
-    tuned, _ = fewshot.fine_tune(tasks(3, 0)[0], backbone, torch.nn.Linear(32, 3), data, uids[:1], PARAMS, 0)
+    problem = problem_of(setup)
+    problem.data.faces(setup[1][0]).label.fill_(UNLABELLED)
+    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), setup[1][:1], 0)
     assert all(bool(p.isfinite().all()) for p in tuned.parameters())

@@ -81,6 +81,9 @@ class UVNet(Backbone):
     def dim(self) -> int:
         return GRID_DIM + GRAPH_DIM
 
+    def top(self) -> list[nn.Module]:
+        return [self.layers[-1], self.summaries[-1]]
+
     def forward(self, batch: Batch) -> Features:
         content = batch.faces
         if content is None:

@@ -1,6 +1,8 @@
 """Draws one random letter: its proportions, depth and place, and whether it tapers or has rounded or bevelled rims."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf, pi
 
 import numpy as np
@@ -19,13 +21,14 @@ from brep_mae.brep.generators.labelled import LabelledSolid, Rejected, chamfer, 
 from brep_mae.brep.generators.letters.glyphs import Glyph, base, glyph_of
 from brep_mae.brep.generators.letters.solids import extruded, placed, tapered
 from brep_mae.brep.generators.part import Part, first_accepted
+from brep_mae.brep.generators.trial import survives
 
 FORMS: dict[str, float] = {"plain": 0.3, "tapered": 0.2, "fillet": 0.25, "chamfer": 0.25}
 """How an attempt is finished, and how often."""
 
 NOTCH_RAD = pi / 3
 """The sharpest inner corner where a curve ends that is bevelled: from 1.65 rad on, OCCT's chamfers have crashed the
-process, which no code can catch. Between straight edges, and rounding, they never were."""
+process often enough not to be tried at all. Rounding has never."""
 
 CUSP_RAD = 0.99 * pi  # what turns all the way back has no side to turn to
 FINE = 0.7  # of the shortest edge: nor does OCCT take larger sizes well
@@ -67,12 +70,20 @@ def build(rng: np.random.Generator, glyph: Glyph, form: str | None = None) -> La
             if size_mm < LEAST * em_mm:
                 raise Rejected("outline too fine for a rim")
             rims = [edge for end in ends[: rng.integers(1, 3)] for edge in edges(end)]
-            part = (fillet if form == "fillet" else chamfer)(part, rims, size_mm)
+            part = (fillet if form == "fillet" else _bevelled)(part, rims, size_mm)
     part = placed(part, _pose(rng))
     check(part)
     if ShapeAnalysis_ShapeTolerance().Tolerance(part.solid, LARGEST) > LOOSE_MM:
         raise Rejected("edge far from its faces")
     return part
+
+
+def _bevelled(part: LabelledSolid, rims: Sequence[TopoDS_Edge], size_mm: float) -> LabelledSolid:
+    """Chamfered; Rejected where that ends the process, as it does at rare corners that are not sharp."""
+    bevel = partial(chamfer, part, rims, size_mm)
+    if not survives(bevel):
+        raise Rejected("chamfer crashes the kernel")
+    return bevel()
 
 
 def _finest(outline: TopoDS_Face) -> tuple[float, float]:

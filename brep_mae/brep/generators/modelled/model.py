@@ -26,7 +26,7 @@ from brep_mae.brep.generators.labelled import (
 )
 from brep_mae.brep.generators.modelled.operations import extrude, free_form, merged, revolve
 from brep_mae.brep.generators.modelled.sketch import Frame, Profile
-from brep_mae.brep.generators.modelled.trial import survives
+from brep_mae.brep.generators.trial import survives
 
 THINNEST = 2e-3  # least length of an edge and width of a face as shares of the part's size; less is an accident
 MAX_FACES = 400

@@ -7,8 +7,8 @@ from collections.abc import Callable
 def survives(work: Callable[[], object]) -> bool:
     """Whether `work` comes to an end, by an exception or without; False = the process it ran in was killed.
 
-    OCCT's fillets end the process on some shapes, at the same place each time. Where there are no forks (Windows)
-    nothing is tried, and the answer is True.
+    OCCT's fillets and chamfers end the process on some shapes, at the same place each time. Where there are no forks
+    (Windows) nothing is tried, and the answer is True.
     """
     if not hasattr(os, "fork"):
         return True

@@ -1,0 +1,71 @@
+"""Stored solids as they would have been read had they lain another way: what a network that reads coordinates sees."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from brep_mae.datasets.batch import Faces, from_graph
+from brep_mae.datasets.loader import Solids
+from brep_mae.schema import FIELD_POINT, NORMAL, POINT, TANGENT, FaceGraph
+
+
+def turned(graph: FaceGraph, matrix: np.ndarray) -> FaceGraph:
+    """The solid turned about its centre, and mirrored where the determinant is negative.
+
+    The box is that of the stored samples. Analytic parameters stay as they were: this is not for networks that read
+    them.
+
+    Args:
+        matrix: (3, 3), orthogonal.
+    """
+    center = graph.center_mm
+
+    def moved(array: np.ndarray, points: slice, directions: slice | None) -> np.ndarray:
+        array = array.astype(np.float64)
+        array[..., points] = (array[..., points] - center) @ matrix.T + center
+        if directions is not None:
+            array[..., directions] = array[..., directions] @ matrix.T
+        return array.astype(np.float32)
+
+    grid, arcs = moved(graph.face_grid, POINT, NORMAL), moved(graph.arc_grid, POINT, TANGENT)
+    if np.linalg.det(matrix) < 0:  # the face on the left of a coedge would lie on its right: it runs the other way
+        arcs = arcs[:, ::-1].copy()
+        arcs[..., TANGENT] *= -1
+    every = np.concatenate([grid[..., POINT].reshape(-1, 3), arcs[..., POINT].reshape(-1, 3)]).astype(np.float64)
+    low, high = every.min(0), every.max(0)
+    boxes = grid[..., POINT].min((1, 2)), grid[..., POINT].max((1, 2))
+    return replace(
+        graph,
+        face_grid=grid,
+        arc_grid=arcs,
+        field_samples=moved(graph.field_samples, FIELD_POINT, None),
+        face_centroid_mm=moved(graph.face_centroid_mm, slice(0, 3), None),
+        face_axes=(graph.face_axes @ matrix.T).astype(np.float32),
+        face_box_mm=np.concatenate(boxes, 1),
+        center_mm=(low + high) / 2,
+        scale_mm=np.array((high - low).max() / 2),
+    )
+
+
+class TurnedSolids(Solids):
+    """Solids of which some lie another way, each its own, drawn uniformly from SO(3).
+
+    Args:
+        turn: those that do.
+        mirror: True = they are mirrored besides.
+    """
+
+    def __init__(self, shards: Path, uids: Sequence[str], turn: Sequence[str], mirror: bool) -> None:
+        super().__init__(shards, None, uids, frozenset({"faces"}))
+        drawn = Rotation.random(len(turn), rng=np.random.default_rng(0)).as_matrix()
+        self.matrices = dict(zip(turn, -drawn if mirror else drawn, strict=True))
+
+    def faces(self, uid: str) -> Faces:
+        if uid not in self.matrices:
+            return super().faces(uid)
+        if uid not in self._kept:
+            self._kept[uid] = from_graph(turned(self._shards[self._at[uid]], self.matrices[uid]))
+        return self._kept[uid]

@@ -1,0 +1,50 @@
+"""A backbone that is not shown some of the scalars, to see what they are worth."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.invariants import ARC_SCALARS, FACE_SCALARS
+from brep_mae.models.backbone import Backbone, Features
+
+
+class Blind(Backbone):
+    """Shapes: as of the backbone inside, which reads zeros in the place of the scalars.
+
+    Args:
+        scalars: names in FACE_SCALARS or ARC_SCALARS; a name that is in both is hidden in both.
+    """
+
+    face: Tensor
+    arc: Tensor
+
+    def __init__(self, backbone: Backbone, scalars: Sequence[str]) -> None:
+        nn.Module.__init__(self)
+        self.inside = backbone
+        if unknown := set(scalars) - {*FACE_SCALARS, *ARC_SCALARS}:
+            raise ValueError(f"no scalars {', '.join(sorted(unknown))}")
+        for kind, names in (("face", FACE_SCALARS), ("arc", ARC_SCALARS)):
+            columns = torch.tensor([i for i, name in enumerate(names) if name in scalars], dtype=torch.long)
+            self.register_buffer(kind, columns, persistent=False)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return self.inside.reads
+
+    @property
+    def dim(self) -> int:
+        return self.inside.dim
+
+    def top(self) -> list[nn.Module]:
+        return self.inside.top()
+
+    def forward(self, batch: Batch) -> Features:
+        if batch.faces is None:
+            raise ValueError("there are no scalars to hide in a batch without faces")
+        face = batch.faces.invariant.index_fill(1, self.face, 0.0)
+        arc = batch.faces.arc_invariant.index_fill(1, self.arc, 0.0)
+        features: Features = self.inside(replace(batch, faces=replace(batch.faces, invariant=face, arc_invariant=arc)))
+        return features

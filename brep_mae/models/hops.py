@@ -1,0 +1,68 @@
+"""Plain good features: the invariants of a face, and what its arcs and neighbours say of themselves. No weights.
+
+What a message-passing network of two layers could gather, spelled out: a forest or a linear layer on these is the
+strongest baseline from scratch. Machining features grow along concave arcs (Joshi and Chang 1988), so neighbours
+across those are gathered apart.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.utils import scatter
+
+from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.invariants import ARC_DIM, ARC_SCALARS, FACE_DIM
+from brep_mae.models.backbone import Backbone, Features
+from brep_mae.schema import CONVEXITY
+
+CONCAVE = len(ARC_SCALARS) + CONVEXITY.index("concave")
+SPREADS = ("mean", "min", "max")
+HOPS_DIM = 2 * FACE_DIM + 4 * ARC_DIM + 3 * (FACE_DIM + ARC_DIM)
+
+
+def gather(rows: Tensor, to: Tensor, n: int, reduce: str) -> Tensor:
+    """Mean, min or max of the rows that go to each of n; zero where none goes. (R, D), (R,) -> (n, D)"""
+    return scatter(rows, to, dim_size=n, reduce=reduce)
+
+
+class Hops(Backbone):
+    """Shapes: Batch with F faces of B solids -> Features, face (F, HOPS_DIM), solid (B, 3 * HOPS_DIM + 1).
+
+    A face: its own invariants; mean, least and greatest of its arcs'; the mean of its neighbours'; mean, least and
+    greatest of neighbours' and arcs' across concave arcs; the mean of all other arcs. A solid: the mean, least and
+    greatest of its faces', and the logarithm of their number.
+    """
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({"faces"})
+
+    @property
+    def dim(self) -> int:
+        return HOPS_DIM
+
+    def top(self) -> list[nn.Module]:
+        return []
+
+    def forward(self, batch: Batch) -> Features:
+        faces = batch.faces
+        if faces is None:
+            raise ValueError("hop features need a batch with faces")
+        own, arcs, (i, j), n = faces.invariant, faces.arc_invariant, faces.arc_index, len(faces.invariant)
+        concave = arcs[:, CONCAVE] > 0
+        across = torch.cat([own[j[concave]], arcs[concave]], 1)
+        face = torch.cat(
+            [
+                own,
+                *(gather(arcs, i, n, how) for how in SPREADS),
+                gather(own[j], i, n, "mean"),
+                *(gather(across, i[concave], n, how) for how in SPREADS),
+                gather(arcs[~concave], i[~concave], n, "mean"),
+            ],
+            1,
+        )
+        count = torch.bincount(faces.solid, minlength=faces.n_solids)[:, None]
+        solid = [gather(face, faces.solid, faces.n_solids, how) for how in SPREADS]
+        return Features(face, torch.cat([*solid, count.log()], 1))

@@ -1,0 +1,44 @@
+"""No pretext but the labels themselves, in the training loop of the others: for labels that cost nobody anything,
+because a generator wrote them, and for comparison."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from brep_mae.datasets.batch import Batch
+from brep_mae.models.backbone import Backbone
+from brep_mae.pretext.pretext import MethodParams, Pretext
+from brep_mae.schema import UNLABELLED
+
+
+class Supervised(Pretext):
+    """forward -> {"loss", "labels.face", "labels.part"}: cross-entropy of the faces, and of the parts, with a label.
+
+    Args:
+        network: what is trained, and kept.
+        face_classes, part_classes: number of classes; 0 = such labels are not read.
+    """
+
+    reads = frozenset({"faces"})
+
+    def __init__(self, params: MethodParams, network: Backbone, face_classes: int, part_classes: int) -> None:
+        super().__init__()
+        self.params, self.network = params, network
+        self.face, self.part = nn.Linear(network.dim, face_classes), nn.Linear(network.dim, part_classes)
+
+    def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        faces = batch.faces
+        if faces is None:
+            raise ValueError("this method needs a batch with faces")
+        features, parts = self.network(batch), dict[str, Tensor]()
+        for name, head, rows, label in (
+            ("face", self.face, features.face, faces.label),
+            ("part", self.part, features.solid, faces.part),
+        ):
+            known = label != UNLABELLED
+            if head.out_features and bool(known.any()):
+                parts[f"labels.{name}"] = F.cross_entropy(head(rows[known]), label[known])
+        return {"loss": sum(parts.values(), torch.zeros(()))} | {k: v.detach() for k, v in parts.items()}
+
+    def backbone(self) -> Backbone:
+        return self.network

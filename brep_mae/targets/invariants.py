@@ -1,0 +1,37 @@
+"""The scalars of hidden faces, in units of their typical spread, and the type of their surface."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.invariants import FACE_DIM, FACE_SCALARS
+from brep_mae.models.blocks import init_weights
+from brep_mae.targets.target import Target, Term
+from brep_mae.tokens.tokens import FACE
+
+
+class Scalars(Target):
+    """Two terms: `scalars` smooth L1 error, mean over the scalars; `surface` cross-entropy of the surface's type.
+
+    Args:
+        code_dim: width of a code.
+    """
+
+    kind = FACE
+
+    def __init__(self, code_dim: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(code_dim, FACE_DIM)
+        self.head.apply(init_weights)
+
+    def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
+        faces = batch.faces
+        assert faces is not None
+        n = len(FACE_SCALARS)
+        scalars, surface = self.head(codes).split([n, FACE_DIM - n], 1)
+        truth = faces.invariant[rows, :n]
+        return {
+            "scalars": Term(F.smooth_l1_loss(scalars, truth, reduction="none").mean(1)),
+            "surface": Term(F.cross_entropy(surface, faces.surface[rows], reduction="none")),
+        }

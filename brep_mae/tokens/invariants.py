@@ -1,0 +1,40 @@
+"""Faces as tokens of scalars alone, which do not change when the solid is turned, moved, scaled or mirrored."""
+
+import torch
+from torch import nn
+from torch_geometric.utils import to_dense_batch
+
+from brep_mae.datasets.batch import WHERE_DIM, Batch
+from brep_mae.datasets.invariants import ARC_DIM, FACE_DIM
+from brep_mae.tokens.tokens import FACE, Arcs, Tokens
+
+
+class InvariantTokens(nn.Module):
+    """One token a face, one embedded arc a coedge, both from the scalars of datasets/invariants.py.
+
+    Args:
+        dim: width of a token.
+
+    Shapes:
+        Batch.faces with F faces of B solids -> Tokens (B, N, dim), N = most faces of a solid
+    """
+
+    reads = frozenset({"faces"})
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.embed = nn.Sequential(nn.Linear(FACE_DIM, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.embed_arc = nn.Sequential(nn.Linear(ARC_DIM, dim), nn.GELU(), nn.Linear(dim, dim))
+        self.where_dim = WHERE_DIM
+
+    def forward(self, batch: Batch) -> Tokens:
+        faces = batch.faces
+        if faces is None:
+            raise ValueError("face tokens need a batch with faces")
+        embedded = self.embed(faces.invariant)
+        x, valid = to_dense_batch(embedded, faces.solid, batch_size=faces.n_solids)
+        where, _ = to_dense_batch(faces.where, faces.solid, batch_size=faces.n_solids)
+        position = valid.flatten().nonzero().squeeze(1)
+        arc_x = self.embed_arc(faces.arc_invariant)
+        kind = torch.full((x.shape[1],), FACE, device=x.device)
+        return Tokens(x, where, valid, kind, Arcs(position[faces.arc_index], arc_x, faces.arc_kind))

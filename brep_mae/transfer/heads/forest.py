@@ -1,0 +1,22 @@
+"""Extremely randomised trees on frozen features (Geurts et al. 2006, "Extremely randomized trees").
+
+On a few dozen rows of good features they beat logistic regression and small networks: no scale has to be chosen, and
+thresholds at random places average to smooth borders.
+"""
+
+import numpy as np
+from sklearn.ensemble import ExtraTreesClassifier
+
+from brep_mae.transfer.problem import Predictor, Problem, Rows
+
+TREES, FEATURES = 200, 0.1
+
+
+def grow(x: np.ndarray, y: np.ndarray, seed: int, weight: np.ndarray | None = None) -> ExtraTreesClassifier:
+    """A forest on features x (R, D), classes y (R,) and weights (R,)."""
+    return ExtraTreesClassifier(TREES, max_features=FEATURES, random_state=seed).fit(x, y, weight)
+
+
+def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:
+    forest = grow(labelled.x, labelled.y, seed)
+    return lambda rows: forest.predict(rows.x)

@@ -1,0 +1,21 @@
+"""A forest that learns from its own confident answers on unlabelled solids (Scudder 1965; Yarowsky 1995)."""
+
+import numpy as np
+
+from brep_mae.transfer.heads.forest import grow
+from brep_mae.transfer.problem import Predictor, Problem, Rows
+
+ROUNDS, CONFIDENCE, WEIGHT = 3, 0.6, 0.3
+"""Rounds; the least confidence of an answer that is learned from; its weight, which its confidence scales."""
+
+
+def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:
+    forest = grow(labelled.x, labelled.y, seed)
+    others = problem.unlabelled()
+    for _ in range(ROUNDS if len(others) else 0):
+        share = forest.predict_proba(others)
+        sure = share.max(1) > CONFIDENCE
+        weight = np.concatenate([np.ones(len(labelled.y)), WEIGHT * share.max(1)[sure]])
+        classes = np.concatenate([labelled.y, forest.classes_[share.argmax(1)[sure]]])
+        forest = grow(np.concatenate([labelled.x, others[sure]]), classes, seed, weight)
+    return lambda rows: forest.predict(rows.x)

@@ -1,0 +1,1 @@
+"""The transfer study: stages of `studies/transfer/dvc.yaml`."""

@@ -1,0 +1,120 @@
+"""`studies/transfer/params.yaml` as frozen models, and where the study's stages put things."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, PositiveInt
+
+from brep_mae.settings import (
+    DatasetParams,
+    FewshotParams,
+    GenerateParams,
+    ParseParams,
+    PretrainParams,
+    Section,
+    SplitParams,
+    check,
+)
+from pipelines.stored import Stored, stored
+
+STUDY = Path("studies/transfer")
+PLAN, SETS, SOURCES, ROWS = STUDY / "params.yaml", STUDY / "data", STUDY / "models", STUDY / "rows"
+
+
+class SetParams(Section):
+    """A data set: where it comes from, and its split."""
+
+    dataset: DatasetParams
+    generate: GenerateParams | None = None
+    split: SplitParams
+
+
+class SourceParams(Section):
+    """A pretraining by `method` on the training side of all `sets` together; `labels` True = the method's network is
+    trained on their labels instead."""
+
+    method: str
+    sets: list[str]
+    labels: bool = False
+
+
+class ArmParams(Section):
+    """One row of a table.
+
+    Args:
+        encoders: "hops", "uvnet", the name of a source, or "scratch_" and that name (fresh weights); of
+            several, the features stand side by side.
+        mode: a module of transfer/heads.
+        blind: scalars that the encoders are not shown.
+        shots: "few", "many" or both.
+        labels: "none" = pretraining read no label, "generated" = it read labels that a generator wrote.
+        tune: what differs from the study's `fewshot`, and `tune_many` with many labels.
+    """
+
+    encoders: list[str]
+    mode: str
+    shots: list[Literal["few", "many"]] = ["few"]
+    labels: Literal["none", "generated"] = "none"
+    blind: list[str] = []
+    tune: dict[str, Any] = {}
+    tune_many: dict[str, Any] = {}
+
+
+class TargetParams(Section):
+    """What is learned with few labels.
+
+    Args:
+        set: whose test side is scored.
+        labels_from: set whose training side is labelled; with another one than `set` no label of the target is read.
+        turn: how the test solids lie: as they are, turned at random, or turned and mirrored.
+        few, many: numbers of labelled solids (of each class, where solids are classified), with so many seeds.
+    """
+
+    set: str
+    labels_from: str
+    task: Literal["segmentation", "classification"] = "segmentation"
+    turn: Literal["none", "rotation", "reflection"] = "none"
+    few: list[PositiveInt]
+    few_seeds: PositiveInt
+    many: list[PositiveInt] = []
+    many_seeds: int = Field(default=0, ge=0)
+    arms: list[str]
+
+
+class TableParams(Section):
+    """One table: arms down, targets and numbers of labels across.
+
+    `against` names an arm: the cells are then gains over it, paired by seed.
+    """
+
+    title: str
+    targets: list[str]
+    arms: list[str]
+    against: str | None = None
+    published: dict[str, dict[int, float]] = {}
+    note: str = ""
+
+
+class Plan(Section):
+    """All of the file."""
+
+    sets: dict[str, SetParams]
+    parse: ParseParams
+    pretrain: PretrainParams
+    methods: dict[str, dict[str, Any]]
+    sources: dict[str, SourceParams]
+    fewshot: FewshotParams
+    arms: dict[str, ArmParams]
+    targets: dict[str, TargetParams]
+    tables: dict[str, TableParams]
+
+
+def plan() -> Plan:
+    """Reads and checks the whole file. SettingsError names a wrong key."""
+    return check(Plan, yaml.safe_load(PLAN.read_text()), PLAN.as_posix())
+
+
+def stored_set(name: str) -> Stored:
+    """What the stage `set` left of one data set."""
+    return stored(SETS / name, frames=None)

@@ -1,0 +1,64 @@
+"""Stage `source`: one pretraining of the study -> models/NAME of the study."""
+
+import json
+import shutil
+import sys
+
+import torch
+
+from brep_mae import settings
+from brep_mae.datasets.together import Together
+from brep_mae.pretext.pretext import Facts, build
+from brep_mae.pretext.supervised import Supervised
+from brep_mae.progress import progress
+from brep_mae.training import tracking
+from brep_mae.training.checkpoint import WEIGHTS, save_backbone, sha256
+from brep_mae.training.loop import train
+from pipelines.cost import Costs
+from pipelines.stored import work_folder
+from pipelines.transfer.plan import SOURCES, plan, stored_set
+
+FACES = frozenset({"faces"})
+
+
+def main(name: str) -> None:
+    todo = plan()
+    source = todo.sources[name]
+    values, sets = todo.methods[source.method], [stored_set(each) for each in source.sets]
+    digest = "+".join(each.digest for each in sets)
+
+    def side(which: str) -> Together:
+        return Together([(s.solids(FACES, which), len(s.face_classes), len(s.part_classes)) for s in sets])
+
+    data, heldout = side("train"), side("validation")
+    facts = Facts(grid=todo.parse.grid, frame=0)
+    torch.manual_seed(todo.pretrain.seed)
+    pretext = build(source.method, values, facts)
+    if source.labels:
+        pretext = Supervised(pretext.params, pretext.backbone(), data.face_classes, data.part_classes)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    work = work_folder("transfer", name, source.model_dump(), values, todo.pretrain.model_dump(), digest)
+    flat = settings.flat({"source": source, "method": values, "pretrain": todo.pretrain})
+    with tracking.run("transfer", name, flat) as tracker, progress(pretext.params.steps, name) as bar:
+        costs = Costs(work / "costs.json")
+
+        def report(row: dict[str, float | str]) -> None:
+            step, terms = int(row["step"]), {k: float(v) for k, v in row.items() if k not in ("step", "split")}
+            if row["split"] == "train":
+                costs.add(step, row)
+            tracker.log_metrics({f"{row['split']}/{k}": v for k, v in terms.items()}, step=step)
+            bar(step, f"{row['split']} loss {row['loss']:.3f}")
+
+        history = train(pretext, data, heldout, todo.pretrain, work / "state.pt", report, device)
+        out = SOURCES / name
+        save_backbone(out, pretext.cpu().eval().backbone(), source.method, values, facts, digest)
+        cost = costs.total(pretext) | {"weights_mb": (out / WEIGHTS).stat().st_size / 1e6}
+        (out / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
+        (out / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
+        tracker.log_metrics({f"cost/{k}": v for k, v in cost.items()}, step=pretext.params.steps)
+        tracker.set_tags({"ckpt_sha256": sha256(out / WEIGHTS)})
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
