@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup repro test ui mfcad
+.PHONY: setup repro test ui mfcad transfer
 
 setup: $(VENV)/.ready
 
@@ -27,6 +27,10 @@ test: setup
 
 ui: setup
 	brep-mae ui
+
+# The transfer study: data sets, encoders, every table; its results are studies/transfer/tables.md and metrics.json.
+transfer: setup
+	dvc repro studies/transfer/dvc.yaml
 
 # The same graph on MFCAD, as an experiment on top of params.yaml; the results replace those in data/, models/ and
 # results/ until `git checkout params.yaml dvc.lock && dvc checkout`.

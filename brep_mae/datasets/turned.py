@@ -9,14 +9,14 @@ from scipy.spatial.transform import Rotation
 
 from brep_mae.datasets.batch import Faces, from_graph
 from brep_mae.datasets.loader import Solids
-from brep_mae.schema import FIELD_POINT, NORMAL, POINT, TANGENT, FaceGraph
+from brep_mae.schema import FIELD_POINT, INSIDE, NORMAL, POINT, TANGENT, FaceGraph
 
 
 def turned(graph: FaceGraph, matrix: np.ndarray) -> FaceGraph:
     """The solid turned about its centre, and mirrored where the determinant is negative.
 
-    The box is that of the stored samples. Analytic parameters stay as they were: this is not for networks that read
-    them.
+    The solid's box is that of the stored samples. Boxes of single faces and analytic parameters stay as they were: this
+    is not for networks that read them.
 
     Args:
         matrix: (3, 3), orthogonal.
@@ -34,17 +34,18 @@ def turned(graph: FaceGraph, matrix: np.ndarray) -> FaceGraph:
     if np.linalg.det(matrix) < 0:  # the face on the left of a coedge would lie on its right: it runs the other way
         arcs = arcs[:, ::-1].copy()
         arcs[..., TANGENT] *= -1
-    every = np.concatenate([grid[..., POINT].reshape(-1, 3), arcs[..., POINT].reshape(-1, 3)]).astype(np.float64)
+    inside = grid[..., INSIDE] > 0.5
+    every = np.concatenate([grid[..., POINT][inside], arcs[..., POINT].reshape(-1, 3)]).astype(np.float64)
     low, high = every.min(0), every.max(0)
-    boxes = grid[..., POINT].min((1, 2)), grid[..., POINT].max((1, 2))
+    axes = graph.face_axes @ matrix.T
+    axes[:, 1] *= np.sign(np.linalg.det(matrix))  # the second is the third across the first
     return replace(
         graph,
         face_grid=grid,
         arc_grid=arcs,
         field_samples=moved(graph.field_samples, FIELD_POINT, None),
         face_centroid_mm=moved(graph.face_centroid_mm, slice(0, 3), None),
-        face_axes=(graph.face_axes @ matrix.T).astype(np.float32),
-        face_box_mm=np.concatenate(boxes, 1),
+        face_axes=axes.astype(np.float32),
         center_mm=(low + high) / 2,
         scale_mm=np.array((high - low).max() / 2),
     )

@@ -133,22 +133,27 @@ def faces(stored: Arrays) -> Figure:
         between = np.isin(stored["edge_face"][0], rows)
         edge, edge_face = stored["edge"][between], stored["edge_face"][:, between] - rows[0]
         view, panels = scenes(grid, predicted, hidden, edge, edge_face)
-        samples = grid[..., POINT][grid[..., INSIDE] > 0.5]
-        low = samples.min(0)
-        high = np.maximum(samples.max(0), low + 1e-3)
         for column, (title, shown) in enumerate(panels.items()):
-            axes: Any = figure.add_subplot(len(solids), 3, 3 * line + column + 1, projection="3d", proj_type="ortho")
-            # One collection, since only within one are things sorted by depth.
-            axes.add_collection3d(
-                Poly3DCollection(shown.cells, facecolors=shown.paint, edgecolors=shown.paint, linewidths=0.5)
-            )
-            axes.scatter(*shown.points.T, c=shown.dots, s=3)
-            axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
-            axes.set_title(title, fontsize=9)
-            axes.view_init(*view)
-            axes.set_box_aspect(high - low, zoom=ZOOM)
-            axes.set_axis_off()
+            panel(figure, (len(solids), 3, 3 * line + column + 1), shown, grid, view, title)
     return figure
+
+
+def panel(
+    figure: Figure, place: tuple[int, int, int], shown: Scene, grid: np.ndarray, view: tuple[int, int], title: str
+) -> None:
+    """One scene of the solid `grid` (F, U, V, 7), at a place (rows, columns, number) of the figure."""
+    samples = grid[..., POINT][grid[..., INSIDE] > 0.5]
+    low = samples.min(0)
+    high = np.maximum(samples.max(0), low + 1e-3)
+    axes: Any = figure.add_subplot(*place, projection="3d", proj_type="ortho")
+    # One collection, since only within one are things sorted by depth.
+    axes.add_collection3d(Poly3DCollection(shown.cells, facecolors=shown.paint, edgecolors=shown.paint, linewidths=0.5))
+    axes.scatter(*shown.points.T, c=shown.dots, s=3)
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
+    axes.set_title(title, fontsize=9)
+    axes.view_init(*view)
+    axes.set_box_aspect(high - low, zoom=ZOOM)
+    axes.set_axis_off()
 
 
 def images(stored: Arrays) -> Figure:

@@ -1,5 +1,6 @@
 """Stage `target`: every arm of one target, all numbers of labels and seeds -> rows/TARGET.jsonl of the study."""
 
+import hashlib
 import json
 import shutil
 import sys
@@ -22,7 +23,7 @@ from brep_mae.transfer.fewshot import EncoderSource, compare
 from brep_mae.transfer.problem import labelled_order, tasks
 from pipelines.jobs import Rows, run_jobs
 from pipelines.stored import work_folder
-from pipelines.transfer.plan import ROWS, SOURCES, ArmParams, plan, stored_set
+from pipelines.transfer.plan import ROWS, SOURCES, ArmParams, Plan, TargetParams, plan, stored_set
 
 FACES = frozenset({"faces"})
 WITHOUT_A_CHECKPOINT = {"hops": Hops, "uvnet": UVNet}
@@ -62,8 +63,9 @@ def material(target: str) -> Material:
     """Held by every process once."""
     study = plan().targets[target]
     own, other = stored_set(study.set), stored_set(study.labels_from)
-    if own.face_classes != other.face_classes:
-        raise ValueError(f"target {target}: {study.labels_from} has other classes than {study.set}")
+    names = [s.face_classes if study.task == "segmentation" else s.part_classes for s in (own, other)]
+    if not names[0] or names[0] != names[1]:
+        raise ValueError(f"target {target}: {study.labels_from} has other classes than {study.set}, or none")
     sides = "train", "validation", "test"
     if study.turn == "none":
         scored = own.solids(FACES, *sides)
@@ -78,6 +80,11 @@ def material(target: str) -> Material:
     return Material(Together(parts), labelled, sorted(pool) if here else [], test)
 
 
+def tuned(todo: Plan, study: TargetParams, arm: ArmParams) -> FewshotParams:
+    """The settings of an arm on a target."""
+    return FewshotParams(**todo.fewshot.model_dump() | study.tune | arm.tune)
+
+
 def one(target: str, name: str, budget: str, seed: int) -> Rows:
     """Rows of one arm, one budget and one seed."""
     todo, given = plan(), material(target)
@@ -87,14 +94,23 @@ def one(target: str, name: str, budget: str, seed: int) -> Rows:
     if study.task == "classification":
         classes = [int(given.data.faces(uid).part) for uid in given.labelled]
         shots = [count * task.n_classes for count in shots]
-    tune = arm.tune | (arm.tune_many if budget == "many" else {}) | {"shots": shots}
-    params = FewshotParams(**todo.fewshot.model_dump() | tune)
+    if given.unlabelled and max(shots) > len(given.labelled):
+        # Solids of the target would be labelled in their place.
+        raise ValueError(
+            f"target {target}: {study.labels_from} has {len(given.labelled)} solids to label; ask for fewer"
+        )
+    params = tuned(todo, study, arm).model_copy(update={"shots": shots})
     source = EncoderSource(name, "+".join(arm.encoders), partial(encoder, arm))
     order = labelled_order(given.labelled, seed, classes)
     if given.unlabelled:
         order = order[: max(shots)] + labelled_order(given.unlabelled, seed)
     found = compare(source, [arm.mode], seed, [task], given.data, order, given.test, params)
     return [{**row, "target": target, "labels": arm.labels} for row in found]
+
+
+def _key(arm: ArmParams) -> str:
+    """Names what an arm is, so that rows of an edited one are not taken for its own."""
+    return hashlib.sha256(arm.model_dump_json().encode()).hexdigest()[:8]
 
 
 def main(target: str) -> None:
@@ -104,11 +120,10 @@ def main(target: str) -> None:
     arms = {name: todo.arms[name] for name in study.arms}
     names = {encoder.removeprefix(SCRATCH) for arm in arms.values() for encoder in arm.encoders}
     hashes = {n: sha256(SOURCES / n / WEIGHTS) for n in sorted(names - {*WITHOUT_A_CHECKPOINT})}
-    described = {name: arm.model_dump() for name, arm in arms.items()}
     fewshot = todo.fewshot.model_dump()
     work = work_folder("target", target, study.model_dump(exclude={"arms"}), fewshot, sets, hashes)
     jobs: dict[str, tuple[Any, ...]] = {
-        f"{name}-{budget}-{seed}": (target, name, budget, seed)
+        f"{name}-{_key(arm)}-{budget}-{seed}": (target, name, budget, seed)
         for budget, seeds in (("few", study.few_seeds), ("many", study.many_seeds))
         for seed in range(seeds)
         for name, arm in arms.items()
@@ -119,9 +134,9 @@ def main(target: str) -> None:
         rows = [row for rows in found.values() for row in rows]
         ROWS.mkdir(parents=True, exist_ok=True)
         (ROWS / f"{target}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        for name in arms:
+        for name, arm in arms.items():
             with tracker.child(name, {"encoder": name}) as child:
-                child.log_params(flat(described[name]))
+                child.log_params(flat(arm))
                 for row in (row for row in rows if row["encoder"] == name):
                     child.log_metrics({s: float(row[s]) for s in SCORES if s in row}, step=int(row["shots"]))
     shutil.rmtree(work)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from brep_mae.settings import (
     DatasetParams,
@@ -49,7 +49,7 @@ class ArmParams(Section):
         blind: scalars that the encoders are not shown.
         shots: "few", "many" or both.
         labels: "none" = pretraining read no label, "generated" = it read labels that a generator wrote.
-        tune: what differs from the study's `fewshot`, and `tune_many` with many labels.
+        tune: what differs from the study's `fewshot`.
     """
 
     encoders: list[str]
@@ -58,7 +58,6 @@ class ArmParams(Section):
     labels: Literal["none", "generated"] = "none"
     blind: list[str] = []
     tune: dict[str, Any] = {}
-    tune_many: dict[str, Any] = {}
 
 
 class TargetParams(Section):
@@ -68,6 +67,7 @@ class TargetParams(Section):
         set: whose test side is scored.
         labels_from: set whose training side is labelled; with another one than `set` no label of the target is read.
         turn: how the test solids lie: as they are, turned at random, or turned and mirrored.
+        tune: what differs from `fewshot` for all arms.
         few, many: numbers of labelled solids (of each class, where solids are classified), with so many seeds.
     """
 
@@ -75,6 +75,7 @@ class TargetParams(Section):
     labels_from: str
     task: Literal["segmentation", "classification"] = "segmentation"
     turn: Literal["none", "rotation", "reflection"] = "none"
+    tune: dict[str, Any] = {}
     few: list[PositiveInt]
     few_seeds: PositiveInt
     many: list[PositiveInt] = []
@@ -108,6 +109,13 @@ class Plan(Section):
     arms: dict[str, ArmParams]
     targets: dict[str, TargetParams]
     tables: dict[str, TableParams]
+
+    @model_validator(mode="after")
+    def _published_of_one_target(self) -> "Plan":
+        for name, table in self.tables.items():
+            if table.published and len(table.targets) > 1:
+                raise ValueError(f"tables.{name}: published numbers are of one target, and it has several")
+        return self
 
 
 def plan() -> Plan:

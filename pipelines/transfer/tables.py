@@ -19,8 +19,8 @@ def table(about: TableParams, rows: Sequence[Row]) -> Table:
     cells = means(kept) if about.against is None else gains(kept, [r for r in rows if r["encoder"] == about.against])
     body = [[arm, *(cells.get((arm, *column), "–") for column in columns)] for arm in about.arms]
     if about.against is None:
-        draws = [{**row, "encoder": "ceiling"} for row in kept if row["encoder"] == about.arms[0]]
-        best = means(draws, "ceiling")
+        draws = {(r["target"], r["shots"], r["seed"]): {**r, "encoder": "ceiling"} for r in kept}
+        best = means(list(draws.values()), "ceiling")
         body.append(["ceiling", *(best.get(("ceiling", *column), "–") for column in columns)])
     for name, known in about.published.items():
         body.append([name, *(f"{100 * known[n]:.1f}" if n in known else "–" for _, n in columns)])

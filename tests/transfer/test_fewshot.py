@@ -114,6 +114,33 @@ def test_noise_in_place_of_test_labels_changes_no_prediction(setup, monkeypatch)
     )
 
 
+def test_solids_set_aside_choose_among_states_and_do_not_train(setup, monkeypatch):
+    folder, uids = setup
+    asked, params = [], PARAMS.model_copy(update={"holdout": 0.5, "shots": [1, 4], "steps": 10})
+
+    def record(problem, labelled, seed):
+        asked.append((len(labelled.batches), len(problem.validation.batches)))
+        return forest.fit(problem, labelled, seed)
+
+    monkeypatch.setattr(fewshot, "head", lambda mode: record)
+    source = EncoderSource.stored("mae_faces", "faces", folder / "mae_faces", pretrained=True)
+    data = solids(folder, uids, "faces")
+    list(compare(source, ["any"], 0, tasks(3, 0), data, labelled_order(uids[:10], 0), uids[10:], params))
+    assert asked == [(2, 2)], "one solid leaves nothing to train on"
+
+    problem = problem_of(setup)
+    states, start = [], torch.nn.Linear(32, 3)
+    monkeypatch.setattr(finetuned, "predict", lambda backbone, head, rows: states.append(head.weight.clone()) or rows.y)
+    aside = rows_for(problem, uids[4:6])
+    chosen = replace(problem, validation=aside, params=params)
+    _, head = finetuned.fine_tune(chosen, start, uids[:2], 0)
+    assert len(states) == finetuned.CHECKS and torch.equal(head.weight, states[-1]), "of equals the last"
+    answers = iter([aside.y, *[1 - aside.y] * 9])
+    monkeypatch.setattr(finetuned, "predict", lambda backbone, head, rows: next(answers))
+    _, head = finetuned.fine_tune(chosen, start, uids[:2], 0)
+    assert torch.equal(head.weight, states[0]), "the first told most rows right"
+
+
 def test_fine_tuning_leaves_the_given_backbone_alone(setup):
     problem = problem_of(setup)
     before = {k: v.clone() for k, v in problem.backbone.state_dict().items()}

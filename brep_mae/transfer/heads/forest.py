@@ -10,11 +10,14 @@ from sklearn.ensemble import ExtraTreesClassifier
 from brep_mae.transfer.problem import Predictor, Problem, Rows
 
 TREES, FEATURES = 200, 0.1
+"""Trees, and the share of features that each of their splits looks at."""
 
 
-def grow(x: np.ndarray, y: np.ndarray, seed: int, weight: np.ndarray | None = None) -> ExtraTreesClassifier:
+def grow(
+    x: np.ndarray, y: np.ndarray, seed: int, weight: np.ndarray | None = None, trees: int = TREES
+) -> ExtraTreesClassifier:
     """A forest on features x (R, D), classes y (R,) and weights (R,)."""
-    return ExtraTreesClassifier(TREES, max_features=FEATURES, random_state=seed).fit(x, y, weight)
+    return ExtraTreesClassifier(trees, max_features=FEATURES, random_state=seed).fit(x, y, weight)
 
 
 def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:

@@ -5,8 +5,9 @@ import numpy as np
 from brep_mae.transfer.heads.forest import grow
 from brep_mae.transfer.problem import Predictor, Problem, Rows
 
-ROUNDS, CONFIDENCE, WEIGHT = 3, 0.6, 0.3
-"""Rounds; the least confidence of an answer that is learned from; its weight, which its confidence scales."""
+ROUNDS, CONFIDENCE, WEIGHT, TREES = 3, 0.6, 0.3, 100
+"""Rounds; the least confidence of an answer that is learned from; its weight, which its confidence scales; trees of a
+forest that has that much to learn from."""
 
 
 def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:
@@ -17,5 +18,5 @@ def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:
         sure = share.max(1) > CONFIDENCE
         weight = np.concatenate([np.ones(len(labelled.y)), WEIGHT * share.max(1)[sure]])
         classes = np.concatenate([labelled.y, forest.classes_[share.argmax(1)[sure]]])
-        forest = grow(np.concatenate([labelled.x, others[sure]]), classes, seed, weight)
+        forest = grow(np.concatenate([labelled.x, others[sure]]), classes, seed, weight, TREES)
     return lambda rows: forest.predict(rows.x)

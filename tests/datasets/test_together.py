@@ -1,0 +1,90 @@
+"""Several stored data sets drawn from as one."""
+
+from dataclasses import fields
+
+import pytest
+import torch
+
+from brep_mae.datasets.batch import Faces, collate
+from brep_mae.datasets.together import Together
+from brep_mae.schema import UNLABELLED
+from tests.stored import solids, store
+
+FACE_CLASSES, PART_CLASSES = 3, 2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("together")
+    return folder, store(folder, 6)
+
+
+@pytest.fixture
+def parts(folder):
+    """Two data sets that hold a solid in common, the second with labels of its own left out here and there."""
+    path, uids = folder
+    first, second = solids(path, uids[:4], "faces"), solids(path, uids[3:], "faces")
+    second.faces(uids[5]).label[::2] = UNLABELLED
+    second.faces(uids[4]).part.fill_(UNLABELLED)
+    return first, second, uids
+
+
+def together(first, second) -> Together:
+    return Together([(first, FACE_CLASSES, PART_CLASSES), (second, 5, 4), (first, 2, 0)])
+
+
+def test_classes_are_counted_on_from_set_to_set(parts):
+    first, second, uids = parts
+    data = together(first, second)
+    assert (data.face_classes, data.part_classes) == (3 + 5 + 2, 2 + 4 + 0)
+    for set_, solids_, face, part in ((0, first, 0, 0), (1, second, 3, 2), (2, first, 8, 6)):
+        own, got = solids_.faces(uids[3]), data.faces(f"{set_}/{uids[3]}")
+        assert torch.equal(got.label, own.label + face) and torch.equal(got.part, own.part + part)
+
+
+def test_what_has_no_label_has_none_in_whatever_set(parts):
+    first, second, uids = parts
+    data = together(first, second)
+    own, got = second.faces(uids[5]).label, data.faces(f"1/{uids[5]}").label
+    assert (own == UNLABELLED).any() and torch.equal(got == UNLABELLED, own == UNLABELLED)
+    assert torch.equal(got[1::2], own[1::2] + 3)
+    assert data.faces(f"1/{uids[4]}").part.tolist() == [UNLABELLED]
+
+
+def test_labels_of_the_sets_themselves_stay_as_they_are(parts):
+    first, second, uids = parts
+    before = second.faces(uids[3]).label.clone()
+    together(first, second).batch([f"1/{uids[3]}", f"1/{uids[4]}"])
+    assert torch.equal(second.faces(uids[3]).label, before)
+
+
+def test_a_batch_holds_what_its_parts_hold(parts):
+    first, second, uids = parts
+    names = [f"1/{uids[4]}", f"0/{uids[0]}"]
+    batch = together(first, second).batch(names)
+    expected = collate([second.faces(uids[4]), first.faces(uids[0])])
+    assert batch.uid == tuple(names) and batch.frames is None
+    for field in fields(Faces):
+        got, own = getattr(batch.faces, field.name), getattr(expected, field.name)
+        if field.name == "analytic":
+            assert all(torch.equal(getattr(got, k), v) for k, v in vars(own).items())
+        elif field.name not in ("label", "part"):
+            assert torch.equal(got, own), field.name
+
+
+def test_a_solid_that_is_in_two_sets_is_two(parts):
+    first, second, uids = parts
+    data = Together([(first, 3, 2), (second, 5, 4)])
+    assert data.uids == tuple([f"0/{u}" for u in uids[:4]] + [f"1/{u}" for u in uids[3:]])
+    assert len(data) == len(first) + len(second)
+    twice = data.batch([f"0/{uids[3]}", f"1/{uids[3]}"]).faces
+    n = len(first.faces(uids[3]).label)
+    assert torch.equal(twice.label[n:], twice.label[:n] + FACE_CLASSES)
+    assert torch.equal(twice.grid[n:], twice.grid[:n])
+
+
+def test_an_epoch_draws_every_solid_of_every_set_once(parts):
+    first, second, _ = parts
+    data = Together([(first, 3, 2), (second, 5, 4)])
+    drawn = [uid for step in range(7) for uid in data.at_step(0, step, 1).uid]
+    assert sorted(drawn) == sorted(data.uids)

@@ -1,0 +1,69 @@
+"""Two backbones side by side."""
+
+import pytest
+import torch
+from torch import nn
+
+from brep_mae.datasets.batch import Batch
+from brep_mae.models.backbone import Backbone, Features
+from brep_mae.models.hops import Hops
+from brep_mae.models.joined import Joined
+from tests.synthetic import make_batch
+
+
+class Constant(Backbone):
+    """Says `value` in `dim` columns of every face, and twice that of every solid."""
+
+    def __init__(self, value: float, dim: int, *reads: str) -> None:
+        nn.Module.__init__(self)
+        self.last, self._dim, self._reads = nn.Linear(dim, dim), dim, frozenset(reads)
+        self.value = nn.Parameter(torch.tensor(value))
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return self._reads
+
+    @property
+    def dim(self) -> int:
+        return self._dim
+
+    def top(self) -> list[nn.Module]:
+        return [self.last]
+
+    def forward(self, batch: Batch) -> Features:
+        faces = batch.faces
+        return Features(
+            self.value * torch.ones(len(faces.label), self._dim), self.value * 2 * torch.ones(faces.n_solids, self._dim)
+        )
+
+
+@pytest.fixture
+def pair() -> tuple[Constant, Constant]:
+    return Constant(1.0, 2, "faces"), Constant(5.0, 3, "faces", "frames")
+
+
+def test_features_stand_in_the_order_of_the_backbones(pair):
+    features = Joined(*pair)(make_batch([4, 2]))
+    assert features.face.tolist() == [[1.0, 1.0, 5.0, 5.0, 5.0]] * 6
+    assert features.solid.tolist() == [[2.0, 2.0, 10.0, 10.0, 10.0]] * 2
+
+
+def test_content_width_and_last_layers_are_those_of_both(pair):
+    first, second = pair
+    joined = Joined(first, second)
+    assert joined.dim == 5 and joined.reads == {"faces", "frames"}
+    assert joined.top() == [first.last, second.last]
+    assert Joined(Hops(), first).top() == [first.last]
+
+
+def test_three_are_joined_two_by_two_and_keep_their_order(pair):
+    joined, batch = Joined(Joined(*pair), Constant(7.0, 1, "faces")), make_batch([3])
+    assert joined(batch).face[0].tolist() == [1.0, 1.0, 5.0, 5.0, 5.0, 7.0]
+    assert joined.dim == 6 and len(joined.top()) == 3
+
+
+def test_the_weights_of_both_are_trained_and_saved(pair):
+    joined = Joined(*pair)
+    joined(make_batch([3])).face.sum().backward()
+    assert pair[0].value.grad is not None and pair[1].value.grad is not None
+    assert len(joined.state_dict()) == len(pair[0].state_dict()) + len(pair[1].state_dict())

@@ -1,0 +1,307 @@
+"""The transfer study, on a tiny one: which labels are read, by whom, and what the tables make of the scores."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from brep_mae import settings
+from brep_mae.datasets.shards import write_shard
+from brep_mae.pretext.pretext import build
+from brep_mae.schema import FaceGraph
+from brep_mae.settings import SettingsError
+from brep_mae.training.checkpoint import save_backbone
+from brep_mae.transfer import fewshot as compared
+from brep_mae.transfer.heads import forest
+from brep_mae.transfer.metrics import scores
+from pipelines import stored
+from pipelines.transfer import fewshot, plan, tables
+from tests.contracts.test_methods import FACTS, block
+from tests.stored import N_FACES
+from tests.synthetic import GRID, make_graph
+
+SIZES = {"train": 12, "validation": 2, "test": 6}
+ARMS = {
+    "forest": {"encoders": ["hops"], "mode": "forest", "shots": ["few", "many"]},
+    "self_trained": {"encoders": ["hops"], "mode": "self_trained"},
+    "tuned": {"encoders": ["source"], "mode": "finetuned", "tune": {"steps": 2}, "labels": "generated"},
+    "fresh": {"encoders": ["scratch_source"], "mode": "frozen"},
+    "both": {"encoders": ["hops", "source"], "mode": "frozen"},
+}
+TARGETS = {
+    "here": {"set": "ours", "labels_from": "ours"},
+    "from_afar": {"set": "ours", "labels_from": "theirs"},
+    "mirrored": {"set": "ours", "labels_from": "ours", "turn": "reflection"},
+    "families": {"set": "ours", "labels_from": "ours", "task": "classification"},
+    "strangers": {"set": "ours", "labels_from": "strange"},
+}
+PLACES = {"PLAN": "params.yaml", "SETS": "data", "SOURCES": "models", "ROWS": "rows", "STUDY": ".", "WORK": "work"}
+
+
+def wrong(graph: FaceGraph, rng: np.random.Generator) -> FaceGraph:
+    """The solid with random labels, none of them right."""
+    label = (graph.face_label + rng.integers(1, 3, graph.n_faces, np.int16)) % np.int16(3)
+    return replace(graph, face_label=label, part_label=1 - graph.part_label)
+
+
+class Study:
+    """A study in a folder of its own. `noise` names sides of a set whose labels are wrong."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        values = settings.load().model_dump(include={"parse", "pretrain", "fewshot"})
+        values["fewshot"] |= {"steps": 2, "unlabelled": 4, "workers": 1}
+        budgets = {"few": [1, 3], "few_seeds": 2, "many": [6], "many_seeds": 1, "arms": list(ARMS)}
+        targets = {name: target | budgets for name, target in TARGETS.items()}
+        empty = {"sets": {}, "methods": {}, "sources": {}, "tables": {}}
+        self.values = values | empty | {"arms": ARMS, "targets": targets}
+        method = block("attribute_masking") | {"dim": 8, "depth": 1}
+        source = build("attribute_masking", method, FACTS).backbone()
+        save_backbone(folder / "models" / "source", source, "attribute_masking", method, FACTS, "digest")
+        self.set("ours", 0)
+        self.set("theirs", 100)
+        self.set("strange", 200, classes=["a", "b", "zzz"])
+
+    def set(self, name: str, seed: int, noise: tuple[str, ...] = (), classes: list[str] | None = None) -> None:
+        folder, rng = self.folder / "data" / name, np.random.default_rng(99)
+        split, graphs = {}, []
+        for side, count in SIZES.items():
+            of_side = [make_graph(N_FACES[i % len(N_FACES)], seed + len(graphs) + i) for i in range(count)]
+            if side in noise:
+                of_side = [wrong(g, rng) for g in of_side]
+            split[side] = [g.uid for g in of_side]
+            graphs += of_side
+        folder.mkdir(parents=True, exist_ok=True)
+        write_shard(folder / "00000.arrow", graphs)
+        facts = {"face_classes": classes or ["a", "b", "c"], "part_classes": ["p", "q"], "parse": {"grid": GRID}}
+        (folder / "dataset.json").write_text(json.dumps(facts | {"digest": name}))
+        (folder / "split.json").write_text(json.dumps(split))
+        self.write()
+
+    def write(self) -> None:
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(self.values))
+        fewshot.material.cache_clear()
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    for module in (plan, fewshot, tables, stored):
+        for name in PLACES.keys() & vars(module).keys():
+            monkeypatch.setattr(module, name, tmp_path / PLACES[name])
+    whole = forest.ExtraTreesClassifier
+    monkeypatch.setattr(forest, "ExtraTreesClassifier", lambda trees, **rest: whole(10, **rest))
+    yield Study(tmp_path)
+    fewshot.material.cache_clear()
+
+
+def predictions(monkeypatch, target: str, arms=ARMS) -> list[np.ndarray]:
+    """What every arm says of the test rows."""
+    found = []
+
+    def record(truth, predicted, *rest):
+        found.append(predicted.copy())
+        return scores(truth, predicted, *rest)
+
+    monkeypatch.setattr(compared, "scores", record)
+    for arm in arms:
+        fewshot.one(target, arm, "few", 0)
+    assert len(found) == 2 * len(arms)
+    return found
+
+
+def same(a: list[np.ndarray], b: list[np.ndarray]) -> list[bool]:
+    return [np.array_equal(x, y) for x, y in zip(a, b, strict=True)]
+
+
+@pytest.mark.parametrize("target, arms", [("here", [*ARMS]), ("families", [*ARMS]), ("mirrored", ["forest", "tuned"])])
+def test_noise_in_place_of_test_labels_changes_no_prediction(study, monkeypatch, target, arms):
+    clean = predictions(monkeypatch, target, arms)
+    study.set("ours", 0, noise=("test",))
+    assert all(same(clean, predictions(monkeypatch, target, arms)))
+    study.set("ours", 0, noise=("train", "validation"))
+    assert not any(same(clean, predictions(monkeypatch, target, arms))[1::2]), "control: labels to learn from do"
+
+
+def test_with_labels_from_afar_no_label_of_the_target_is_read(study, monkeypatch):
+    arms = ["self_trained", "tuned", "both"]
+    clean = predictions(monkeypatch, "from_afar", arms)
+    study.set("ours", 0, noise=tuple(SIZES))
+    study.set("theirs", 100, noise=("validation", "test"))
+    assert all(same(clean, predictions(monkeypatch, "from_afar", arms)))
+    study.set("theirs", 100, noise=("train",))
+    assert not any(same(clean, predictions(monkeypatch, "from_afar", arms))[1::2]), "control"
+
+
+def test_more_labels_than_there_are_afar_are_not_taken_from_the_target(study):
+    study.values["targets"]["from_afar"]["many"] = [13]
+    study.write()
+    with pytest.raises(ValueError, match="theirs has 12 solids to label"):
+        fewshot.one("from_afar", "forest", "many", 0)
+
+
+def test_sets_of_other_classes_are_refused_by_name(study):
+    with pytest.raises(ValueError, match=r"strangers.*strange.*ours"):
+        fewshot.one("strangers", "forest", "few", 0)
+
+
+def watched(monkeypatch, visit) -> None:
+    """In place of every head: `visit` is called with its problem and its labelled rows, and all is of class 0."""
+
+    def fit(problem, rows, seed):
+        visit(problem, rows)
+        return lambda rows: np.zeros(len(rows.x), int)
+
+    monkeypatch.setattr(compared, "head", lambda mode: fit)
+
+
+def labelled(monkeypatch, target: str, arm: str, seed: int, budget: str = "few"):
+    """By number of labels: the labelled solids in order, their parts, and the solids read without labels."""
+    found, others = {}, []
+    every = compared.every_row
+
+    def read(task, backbone, batches):
+        others[:] = [uid for batch in batches for uid in batch.uid]
+        return every(task, backbone, batches)
+
+    def visit(problem, rows):
+        problem.unlabelled()
+        uids = [uid for batch in rows.batches for uid in batch.uid]
+        found[len(uids)] = uids, [int(part) for b in rows.batches for part in b.faces.part], list(others)
+
+    monkeypatch.setattr(compared, "every_row", read)
+    watched(monkeypatch, visit)
+    fewshot.one(target, arm, budget, seed)
+    return found
+
+
+@pytest.mark.parametrize("target", ["here", "from_afar"])
+def test_labelled_solids_are_nested_and_the_same_for_all_arms_of_a_seed(study, monkeypatch, target):
+    first = labelled(monkeypatch, target, "forest", 0)
+    assert set(first) == {1, 3} and first[1][0] == first[3][0][:1]
+    assert all(labelled(monkeypatch, target, arm, 0) == first for arm in ARMS)
+    assert labelled(monkeypatch, target, "forest", 0, "many")[6][0][:3] == first[3][0]
+    assert labelled(monkeypatch, target, "forest", 1)[3][0] != first[3][0]
+
+
+def test_labelled_unlabelled_and_test_solids_are_others_and_of_the_sides_they_should_be(study, monkeypatch):
+    ours, theirs = (plan.stored_set(name).split for name in ("ours", "theirs"))
+    pool, test = {f"0/{u}" for u in ours["train"] + ours["validation"]}, {f"0/{u}" for u in ours["test"]}
+    for seed in range(3):
+        uids, _, others = labelled(monkeypatch, "here", "forest", seed)[3]
+        assert len(others) == 4 and {*uids, *others} <= pool and not {*uids} & {*others}
+        uids, _, others = labelled(monkeypatch, "from_afar", "forest", seed)[3]
+        assert {*uids} <= {f"1/{u}" for u in theirs["train"]} and {*others} <= pool and len(others) == 4
+    for target in ("here", "from_afar", "mirrored"):
+        given = fewshot.material(target)
+        assert set(given.test) == test and not test & {*given.labelled, *given.unlabelled}
+
+
+def test_where_solids_are_classified_shots_count_each_class(study, monkeypatch):
+    for seed in range(4):
+        found = labelled(monkeypatch, "families", "forest", seed)
+        assert {n: Counter(parts) for n, (_, parts, _) in found.items()} == {2: {0: 1, 1: 1}, 6: {0: 3, 1: 3}}
+
+
+def test_only_test_solids_lie_another_way(study):
+    turned, straight = fewshot.material("mirrored"), fewshot.material("here")
+    for uid in (*straight.labelled, *straight.test):
+        equal = torch.equal(turned.data.faces(uid).grid, straight.data.faces(uid).grid)
+        assert equal == (uid not in straight.test)
+
+
+def test_rows_say_whose_they_are(study):
+    rows = fewshot.one("here", "tuned", "few", 1)
+    expected = {"target": "here", "encoder": "tuned", "kind": "source", "mode": "finetuned", "labels": "generated"}
+    assert [r["shots"] for r in rows] == [1, 3] and all(r.items() >= (expected | {"seed": 1}).items() for r in rows)
+
+
+def test_an_arm_has_its_own_encoders_and_its_numbers_go_before_those_of_the_target(study, monkeypatch):
+    study.values["arms"] = ARMS | {"blind": ARMS["forest"] | {"blind": ["log_area"], "tune": {"noise": 0.6}}}
+    study.values["targets"]["here"]["tune"] = {"noise": 0.7}
+    study.write()
+    backbones = {name: fewshot.encoder(arm) for name, arm in plan.plan().arms.items()}
+    assert backbones["both"].dim == backbones["forest"].dim + backbones["tuned"].dim
+    assert backbones["blind"].face.tolist() == [0]
+    assert not torch.equal(*(backbones[name].tokens.embed[0].weight for name in ("fresh", "tuned")))
+    noise = []
+    watched(monkeypatch, lambda problem, rows: noise.append(problem.params.noise))
+    for target, arm in (("here", "blind"), ("here", "forest"), ("mirrored", "forest")):
+        fewshot.one(target, arm, "many", 0)
+    assert noise == [0.6, 0.7, study.values["fewshot"]["noise"]]
+
+
+def test_the_stages_write_a_row_per_arm_budget_seed_and_number_of_labels_and_the_tables(study, monkeypatch):
+    arms = ["forest", "fresh"]
+    study.values["targets"] = {"here": study.values["targets"]["here"] | {"arms": arms}}
+    study.values["tables"] = {"one": {"title": "Here", "targets": ["here"], "arms": arms}}
+    study.write()
+    monkeypatch.setenv("RANK", "1")  # nothing is tracked
+    monkeypatch.setattr(fewshot, "run_jobs", lambda run, jobs, *rest: {name: run(*it) for name, it in jobs.items()})
+    fewshot.main("here")
+    rows = [json.loads(line) for line in (study.folder / "rows" / "here.jsonl").read_text().splitlines()]
+    few = {(arm, shots): 2 for arm in arms for shots in (1, 3)}
+    assert Counter((r["encoder"], r["shots"]) for r in rows) == few | {("forest", 6): 1}
+    tables.main()
+    assert "### Here\n\n|  | 1 shot | 3 shots | 6 shots |" in (study.folder / "tables.md").read_text()
+    assert json.loads((study.folder / "metrics.json").read_text())["here"]["forest"]["3"]["n"] == 2
+
+
+def test_an_unknown_key_is_refused_by_name(study):
+    study.values["arms"] = {"forest": ARMS["forest"] | {"modes": 1}}
+    study.write()
+    with pytest.raises(SettingsError, match=r"params.yaml: unknown key arms.forest.modes$"):
+        plan.plan()
+
+
+def row(arm: str, seed: int, micro: float, target: str = "here", shots: int = 3) -> dict:
+    values = {"encoder": arm, "target": target, "shots": shots, "seed": seed, "task": "segmentation"}
+    return values | {"micro": micro, "ceiling": 0.9 + 0.01 * seed, "miou": micro / 2, "per_part": micro}
+
+
+ROWS = [
+    *(row("base", seed, value) for seed, value in enumerate((0.5, 0.5, 0.6))),
+    *(row("better", seed, value) for seed, value in enumerate((0.6, 0.7, 0.9))),
+    row("base", 0, 0.55, shots=10),
+    row("better", 7, 0.99, shots=10),
+    row("base", 0, 0.2, target="there"),
+    row("elsewhere", 0, 0.1, target="nowhere"),
+]
+
+
+def about(**changed) -> plan.TableParams:
+    return plan.TableParams(**{"title": "T", "targets": ["here"], "arms": ["base", "better", "absent"]} | changed)
+
+
+def test_a_table_holds_means_spreads_and_what_the_labels_allow():
+    """Mean 16/30, sd 0.0577 and mean 22/30, sd 0.1528; the ceiling is that of all draws, whoever met them."""
+    table = tables.table(about(published={"They": {3: 0.812}}, note="N"), ROWS)
+    assert table.header == ["", "3 shots", "10 shots"] and (table.title, table.note) == ("T", "N")
+    names, three, ten = zip(*table.rows, strict=True)
+    assert names == ("base", "better", "absent", "ceiling", "They")
+    assert three == ("53.3 ± 5.8", "73.3 ± 15.3", "–", "91.0 ± 1.0", "81.2")
+    assert ten == ("55.0", "99.0", "–", "93.5 ± 4.9", "–")
+
+
+def test_several_targets_stand_side_by_side_in_the_order_asked_for():
+    table = tables.table(about(targets=["there", "here"], arms=["base"]), ROWS)
+    assert table.header == ["", "there, 3 shots", "here, 3 shots", "here, 10 shots"]
+    assert table.rows[0] == ["base", "20.0", "53.3 ± 5.8", "55.0"]
+
+
+def test_gains_are_paired_by_seed_with_an_interval():
+    """Differences 0.1, 0.2, 0.3: half is 4.3027 * 0.1 / sqrt(3); at 10 shots no seed is shared."""
+    for rows in (ROWS, ROWS[::-1]):
+        table = tables.table(about(arms=["better", "absent"], against="base"), rows)
+        assert table.rows == [["better", "+20.0 [-4.8, +44.8]", "–"], ["absent", "–", "–"]]
+
+
+def test_metrics_leave_out_what_is_not_a_number():
+    found = tables.metrics(ROWS)["here"]["better"]
+    known = {"micro_mean": 0.7333, "micro_sd": 0.1528, "miou_mean": 0.3667, "miou_sd": 0.0764}
+    assert found["3"] == known | {"per_part_mean": 0.7333, "per_part_sd": 0.1528, "n": 3}
+    assert set(found["10"]) == {"micro_mean", "miou_mean", "per_part_mean", "n"}

@@ -1,0 +1,52 @@
+"""The study's `dvc.yaml`, its plan and the code agree."""
+
+from pathlib import Path
+
+import yaml
+
+from pipelines.transfer.fewshot import SCRATCH, WITHOUT_A_CHECKPOINT
+from pipelines.transfer.plan import STUDY, plan
+
+MADE = ("studies/transfer/data", "studies/transfer/models", "studies/transfer/rows")
+
+
+def stages() -> dict:
+    return {k: v.get("do", v) for k, v in yaml.safe_load((STUDY / "dvc.yaml").read_text())["stages"].items()}
+
+
+def test_every_stage_is_a_script_it_depends_on_and_every_dependency_exists_or_is_made():
+    for stage in stages().values():
+        script = stage["cmd"].split()[2].replace(".", "/") + ".py"
+        assert script in stage["deps"] and stage["wdir"] == "../.."
+        for dep in stage["deps"]:
+            assert "${" in dep or dep.startswith(MADE) or Path(dep).exists(), dep
+
+
+def test_what_a_plan_names_is_in_it():
+    todo = plan()
+    for source in todo.sources.values():
+        assert source.method in todo.methods and set(source.sets) <= set(todo.sets)
+    for target in todo.targets.values():
+        assert {target.set, target.labels_from} <= set(todo.sets) and set(target.arms) <= set(todo.arms)
+        encoders = {e.removeprefix(SCRATCH) for arm in target.arms for e in todo.arms[arm].encoders}
+        assert encoders <= {*todo.sources, *WITHOUT_A_CHECKPOINT}
+    for table in todo.tables.values():
+        assert set(table.targets) <= set(todo.targets)
+        scored = {arm for target in table.targets for arm in todo.targets[target].arms}
+        assert set(table.arms) | ({table.against} - {None}) <= scored
+
+
+def test_an_arm_whose_encoder_read_labels_says_so():
+    todo = plan()
+    for arm in todo.arms.values():
+        read = any(todo.sources[e].labels for e in arm.encoders if e in todo.sources)
+        assert arm.labels == ("generated" if read else "none")
+
+
+def test_no_encoder_has_read_labels_of_the_set_it_is_scored_on():
+    todo = plan()
+    for target in todo.targets.values():
+        for name in target.arms:
+            for encoder in todo.arms[name].encoders:
+                if encoder in todo.sources and todo.sources[encoder].labels:
+                    assert target.set not in todo.sources[encoder].sets
