@@ -63,11 +63,11 @@ def summarise(rows: Iterable[Row], by: Sequence[str], values: Sequence[str]) -> 
     return result
 
 
-def percent(mean: float, sd: float) -> str:
+def percent(mean: float, sd: float, digits: int = 1) -> str:
     """Shares as percent: `71.3 ± 2.1`; without a spread where there was one seed; a dash for nothing."""
     if not math.isfinite(mean):
         return "–"
-    return f"{100 * mean:.1f}" + (f" ± {100 * sd:.1f}" if math.isfinite(sd) else "")
+    return f"{100 * mean:.{digits}f}" + (f" ± {100 * sd:.{digits}f}" if math.isfinite(sd) else "")
 
 
 def _seeds(counts: Iterable[int]) -> str:

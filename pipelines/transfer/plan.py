@@ -86,11 +86,12 @@ class TargetParams(Section):
 class TableParams(Section):
     """One table: arms down, targets and numbers of labels across.
 
-    `against` names an arm: the cells are then gains over it, paired by seed.
+    `against` names an arm: the cells are then gains over it, paired by seed. `shots` = the columns, where not all.
     """
 
     title: str
     targets: list[str]
+    shots: list[int] = []
     arms: list[str]
     against: str | None = None
     published: dict[str, dict[int, float]] = {}

@@ -1,19 +1,20 @@
 """Stage `tables`: the rows of all targets -> tables.md and metrics.json of the study."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from brep_mae.report.tables import Row, Table, interval, percent, points, shots_title, summarise
 from pipelines.transfer.plan import ROWS, STUDY, TableParams, plan
 
-SCORE = "micro"
+SCORE, DIGITS = "micro", 2
 Column = tuple[str, int]
 
 
 def table(about: TableParams, rows: Sequence[Row]) -> Table:
     """Arms down, targets and numbers of labels across: mean and spread over seeds, or gains paired by seed."""
-    rows = [row for row in rows if row["target"] in about.targets]
+    rows = [r for r in rows if r["target"] in about.targets and (not about.shots or r["shots"] in about.shots)]
     kept = [row for row in rows if row["encoder"] in about.arms]
     columns = sorted({(r["target"], r["shots"]) for r in kept}, key=lambda c: (about.targets.index(c[0]), c[1]))
     cells = means(kept) if about.against is None else gains(kept, [r for r in rows if r["encoder"] == about.against])
@@ -23,7 +24,7 @@ def table(about: TableParams, rows: Sequence[Row]) -> Table:
         best = means(list(draws.values()), "ceiling")
         body.append(["ceiling", *(best.get(("ceiling", *column), "–") for column in columns)])
     for name, known in about.published.items():
-        body.append([name, *(f"{100 * known[n]:.1f}" if n in known else "–" for _, n in columns)])
+        body.append([name, *(percent(known.get(n, math.nan), math.nan, DIGITS) for _, n in columns)])
     several = len(about.targets) > 1
     header = ["", *(f"{target}, {shots_title(n)}" if several else shots_title(n) for target, n in columns)]
     return Table(about.title, header, body, about.note)
@@ -33,7 +34,7 @@ def means(rows: Sequence[Row], score: str = SCORE) -> dict[tuple[str, str, int],
     """(arm, target, shots) -> mean and spread over seeds."""
     by = ("encoder", "target", "shots")
     found = summarise(rows, by, (score,))
-    return {tuple(r[key] for key in by): percent(r[f"{score}_mean"], r[f"{score}_sd"]) for r in found}
+    return {tuple(r[key] for key in by): percent(r[f"{score}_mean"], r[f"{score}_sd"], DIGITS) for r in found}
 
 
 def gains(rows: Sequence[Row], base: Sequence[Row]) -> dict[tuple[str, str, int], str]:
@@ -57,10 +58,13 @@ def metrics(rows: Sequence[Row]) -> dict[str, Any]:
 
 def main() -> None:
     todo = plan()
-    files = [ROWS / f"{target}.jsonl" for target in todo.targets]
-    rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-    text = "\n".join(table(about, rows).markdown() for about in todo.tables.values())
-    (STUDY / "tables.md").write_text(text)
+    files = {target: ROWS / f"{target}.jsonl" for target in todo.targets}
+    there = {target: file for target, file in files.items() if file.exists()}
+    rows = [json.loads(line) for file in there.values() for line in file.read_text().splitlines()]
+    tables = [table(about, rows).markdown() for about in todo.tables.values() if there.keys() & set(about.targets)]
+    if left := sorted(files.keys() - there.keys()):
+        tables.append(f"Not run yet: {', '.join(left)}.\n")
+    (STUDY / "tables.md").write_text("\n".join(tables))
     (STUDY / "metrics.json").write_text(json.dumps(metrics(rows), indent=1) + "\n")
 
 

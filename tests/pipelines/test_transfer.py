@@ -237,8 +237,9 @@ def test_an_arm_has_its_own_encoders_and_its_numbers_go_before_those_of_the_targ
 
 def test_the_stages_write_a_row_per_arm_budget_seed_and_number_of_labels_and_the_tables(study, monkeypatch):
     arms = ["forest", "fresh"]
-    study.values["targets"] = {"here": study.values["targets"]["here"] | {"arms": arms}}
-    study.values["tables"] = {"one": {"title": "Here", "targets": ["here"], "arms": arms}}
+    own = study.values["targets"]["here"] | {"arms": arms}
+    study.values["targets"] = {"here": own, "later": own}
+    study.values["tables"] = {t: {"title": t.title(), "targets": [t], "arms": arms} for t in ("here", "later")}
     study.write()
     monkeypatch.setenv("RANK", "1")  # nothing is tracked
     monkeypatch.setattr(fewshot, "run_jobs", lambda run, jobs, *rest: {name: run(*it) for name, it in jobs.items()})
@@ -247,7 +248,9 @@ def test_the_stages_write_a_row_per_arm_budget_seed_and_number_of_labels_and_the
     few = {(arm, shots): 2 for arm in arms for shots in (1, 3)}
     assert Counter((r["encoder"], r["shots"]) for r in rows) == few | {("forest", 6): 1}
     tables.main()
-    assert "### Here\n\n|  | 1 shot | 3 shots | 6 shots |" in (study.folder / "tables.md").read_text()
+    text = (study.folder / "tables.md").read_text()
+    assert "### Here\n\n|  | 1 shot | 3 shots | 6 shots |" in text
+    assert "### Later" not in text and "Not run yet: later." in text
     assert json.loads((study.folder / "metrics.json").read_text())["here"]["forest"]["3"]["n"] == 2
 
 
@@ -256,52 +259,3 @@ def test_an_unknown_key_is_refused_by_name(study):
     study.write()
     with pytest.raises(SettingsError, match=r"params.yaml: unknown key arms.forest.modes$"):
         plan.plan()
-
-
-def row(arm: str, seed: int, micro: float, target: str = "here", shots: int = 3) -> dict:
-    values = {"encoder": arm, "target": target, "shots": shots, "seed": seed, "task": "segmentation"}
-    return values | {"micro": micro, "ceiling": 0.9 + 0.01 * seed, "miou": micro / 2, "per_part": micro}
-
-
-ROWS = [
-    *(row("base", seed, value) for seed, value in enumerate((0.5, 0.5, 0.6))),
-    *(row("better", seed, value) for seed, value in enumerate((0.6, 0.7, 0.9))),
-    row("base", 0, 0.55, shots=10),
-    row("better", 7, 0.99, shots=10),
-    row("base", 0, 0.2, target="there"),
-    row("elsewhere", 0, 0.1, target="nowhere"),
-]
-
-
-def about(**changed) -> plan.TableParams:
-    return plan.TableParams(**{"title": "T", "targets": ["here"], "arms": ["base", "better", "absent"]} | changed)
-
-
-def test_a_table_holds_means_spreads_and_what_the_labels_allow():
-    """Mean 16/30, sd 0.0577 and mean 22/30, sd 0.1528; the ceiling is that of all draws, whoever met them."""
-    table = tables.table(about(published={"They": {3: 0.812}}, note="N"), ROWS)
-    assert table.header == ["", "3 shots", "10 shots"] and (table.title, table.note) == ("T", "N")
-    names, three, ten = zip(*table.rows, strict=True)
-    assert names == ("base", "better", "absent", "ceiling", "They")
-    assert three == ("53.3 ± 5.8", "73.3 ± 15.3", "–", "91.0 ± 1.0", "81.2")
-    assert ten == ("55.0", "99.0", "–", "93.5 ± 4.9", "–")
-
-
-def test_several_targets_stand_side_by_side_in_the_order_asked_for():
-    table = tables.table(about(targets=["there", "here"], arms=["base"]), ROWS)
-    assert table.header == ["", "there, 3 shots", "here, 3 shots", "here, 10 shots"]
-    assert table.rows[0] == ["base", "20.0", "53.3 ± 5.8", "55.0"]
-
-
-def test_gains_are_paired_by_seed_with_an_interval():
-    """Differences 0.1, 0.2, 0.3: half is 4.3027 * 0.1 / sqrt(3); at 10 shots no seed is shared."""
-    for rows in (ROWS, ROWS[::-1]):
-        table = tables.table(about(arms=["better", "absent"], against="base"), rows)
-        assert table.rows == [["better", "+20.0 [-4.8, +44.8]", "–"], ["absent", "–", "–"]]
-
-
-def test_metrics_leave_out_what_is_not_a_number():
-    found = tables.metrics(ROWS)["here"]["better"]
-    known = {"micro_mean": 0.7333, "micro_sd": 0.1528, "miou_mean": 0.3667, "miou_sd": 0.0764}
-    assert found["3"] == known | {"per_part_mean": 0.7333, "per_part_sd": 0.1528, "n": 3}
-    assert set(found["10"]) == {"micro_mean", "miou_mean", "per_part_mean", "n"}
