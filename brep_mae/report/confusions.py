@@ -42,8 +42,9 @@ class Mistaken:
 
 def drawn(solids: Sequence[Mistaken], names: Sequence[str]) -> Figure:
     """Each solid with its wrong faces in colour: the title says what they are and what they were taken for."""
-    lines = -(-len(solids) // COLUMNS)
-    figure = Figure(figsize=(4.2 * COLUMNS, 4.0 * lines), layout="constrained", dpi=110)
+    columns = min(COLUMNS, len(solids))
+    lines = -(-len(solids) // columns)
+    figure = Figure(figsize=(4.2 * columns, 4.0 * lines), layout="constrained", dpi=110)
     for i, solid in enumerate(solids):
         wrong = solid.truth != solid.answer
         pairs = sorted({(int(t), int(a)) for t, a in zip(solid.truth[wrong], solid.answer[wrong], strict=True)})
@@ -54,5 +55,5 @@ def drawn(solids: Sequence[Mistaken], names: Sequence[str]) -> Figure:
         }
         view = best_view(solid.grid, wrong)
         title = "\n".join(f"{names[t]} taken for {names[a]}" for t, a in pairs)
-        panel(figure, (lines, COLUMNS, i + 1), scene(solid.grid, paint, solid.edge, view), solid.grid, view, title)
+        panel(figure, (lines, columns, i + 1), scene(solid.grid, paint, solid.edge, view), solid.grid, view, title)
     return figure
