@@ -34,6 +34,15 @@ def arc_content(faces: Faces, pose: Pose) -> Tensor:
     return torch.cat([grid.flatten(1), other, ratio, faces.arc_kind, faces.arc_scalars], 1)
 
 
+def per_solid(faces: Faces, x: Tensor, arc_x: Tensor) -> Tokens:
+    """Embedded faces x (F, D) and arcs arc_x (A, D) as the tokens of their solids."""
+    x, valid = to_dense_batch(x, faces.solid, batch_size=faces.n_solids)
+    where, _ = to_dense_batch(faces.where, faces.solid, batch_size=faces.n_solids)
+    position = valid.flatten().nonzero().squeeze(1)
+    kind = torch.full((x.shape[1],), FACE, device=x.device)
+    return Tokens(x, where, valid, kind, Arcs(position[faces.arc_index], arc_x, faces.arc_kind))
+
+
 class FaceTokens(nn.Module):
     """One token a face, one embedded arc a coedge.
 
@@ -62,9 +71,4 @@ class FaceTokens(nn.Module):
         if faces is None:
             raise ValueError("face tokens need a batch with faces")
         pose = pose_of(faces.grid)
-        x, valid = to_dense_batch(self.embed(face_content(faces, pose)), faces.solid, batch_size=faces.n_solids)
-        where, _ = to_dense_batch(faces.where, faces.solid, batch_size=faces.n_solids)
-        position = valid.flatten().nonzero().squeeze(1)
-        arcs = Arcs(position[faces.arc_index], self.embed_arc(arc_content(faces, pose)), faces.arc_kind)
-        kind = torch.full((x.shape[1],), FACE, device=x.device)
-        return Tokens(x, where, valid, kind, arcs)
+        return per_solid(faces, self.embed(face_content(faces, pose)), self.embed_arc(arc_content(faces, pose)))

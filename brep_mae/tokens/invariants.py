@@ -1,12 +1,11 @@
 """Faces as tokens of scalars alone, which do not change when the solid is turned, moved, scaled or mirrored."""
 
-import torch
 from torch import nn
-from torch_geometric.utils import to_dense_batch
 
 from brep_mae.datasets.batch import WHERE_DIM, Batch
 from brep_mae.datasets.invariants import ARC_DIM, FACE_DIM
-from brep_mae.tokens.tokens import FACE, Arcs, Tokens
+from brep_mae.tokens.faces import per_solid
+from brep_mae.tokens.tokens import Tokens
 
 
 class InvariantTokens(nn.Module):
@@ -31,10 +30,4 @@ class InvariantTokens(nn.Module):
         faces = batch.faces
         if faces is None:
             raise ValueError("face tokens need a batch with faces")
-        embedded = self.embed(faces.invariant)
-        x, valid = to_dense_batch(embedded, faces.solid, batch_size=faces.n_solids)
-        where, _ = to_dense_batch(faces.where, faces.solid, batch_size=faces.n_solids)
-        position = valid.flatten().nonzero().squeeze(1)
-        arc_x = self.embed_arc(faces.arc_invariant)
-        kind = torch.full((x.shape[1],), FACE, device=x.device)
-        return Tokens(x, where, valid, kind, Arcs(position[faces.arc_index], arc_x, faces.arc_kind))
+        return per_solid(faces, self.embed(faces.invariant), self.embed_arc(faces.arc_invariant))
