@@ -50,7 +50,7 @@ def gains(rows: Sequence[Row], base: Sequence[Row]) -> dict[tuple[str, str, int]
 def metrics(rows: Sequence[Row]) -> dict[str, Any]:
     """target -> arm -> number of labels -> mean, sd and n, the form `dvc metrics show` prints."""
     tree: dict[str, Any] = {}
-    for r in summarise(rows, ("target", "encoder", "shots"), (SCORE, "miou", "per_part")):
+    for r in summarise(rows, ("target", "encoder", "shots"), (SCORE, "miou", "per_part", "seconds")):
         numbers = {k: round(v, 4) for k, v in r.items() if k.endswith(("_mean", "_sd")) and v == v}
         tree.setdefault(r["target"], {}).setdefault(r["encoder"], {})[str(r["shots"])] = numbers | {"n": r["n"]}
     return tree
