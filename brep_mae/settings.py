@@ -137,7 +137,21 @@ class FewshotParams(Section):
     workers: int = Field(ge=0)
 
 
-class ContinualParams(Section):
+class TaskParams(Section):
+    """What learning one task may cost: steps that search its mask, then steps that train the weights it may write, of
+    `batch` solids each; `transfer` says which earlier task's mask it starts from, `margin` (standard errors, 0 = as
+    published) how far that one must be better than chance."""
+
+    mask_steps: PositiveInt = 150
+    weight_steps: PositiveInt = 150
+    batch: PositiveInt = 8
+    mask_lr: float = Field(gt=0, default=0.01)
+    weight_lr: float = Field(gt=0, default=0.001)
+    transfer: Literal["none", "best", "all", "always"] = "none"
+    margin: float = Field(ge=0, default=0.0)
+
+
+class ContinualParams(TaskParams):
     """Supermask tasks on the network of method `encoder`.
 
     `base` says whether its weights are the pretrained ones or random signed constants (the paper's); `density` is the
@@ -148,13 +162,7 @@ class ContinualParams(Section):
     base: Literal["pretrained", "random"]
     tasks: int = Field(ge=2)
     solids: PositiveInt
-    mask_steps: PositiveInt
-    weight_steps: PositiveInt
-    batch: PositiveInt
-    mask_lr: float = Field(gt=0)
-    weight_lr: float = Field(gt=0)
     density: float = Share
-    transfer: Literal["none", "best", "all", "always"]
     seeds: PositiveInt
     workers: int = Field(ge=0)
 

@@ -19,7 +19,7 @@ def totals(graphs: Iterable[FaceGraph]) -> dict[str, Any]:
 
 
 def one(graph: FaceGraph) -> dict[str, Any]:
-    """One solid: names, sizes, counts and types. `size_mm` is that of its faces' common bounding box."""
+    """One solid: names, sizes, counts, types and every face. `size_mm` is that of its faces' common bounding box."""
     low, high = graph.face_box_mm[:, :3].min(axis=0), graph.face_box_mm[:, 3:].max(axis=0)
     return {
         "solid": graph.solid,
@@ -32,7 +32,18 @@ def one(graph: FaceGraph) -> dict[str, Any]:
         "edges": graph.edge_params_unit.shape[0],
         "arcs": graph.arc_index.shape[1],
         **{kind: dict(counts.most_common()) for kind, counts in _kinds(graph).items()},
-        "face_names": graph.face_name,
+        "each_face": [_face(graph, i) for i in range(graph.n_faces)],
+    }
+
+
+def _face(graph: FaceGraph, i: int) -> dict[str, Any]:
+    """What tells one face from the others; `face` is the number that labels.csv names."""
+    return {
+        "face": int(graph.face_parent[i]),
+        "name": graph.face_name[i],
+        "surface": SURFACE_TYPES[graph.face_type[i]],
+        "area_mm2": float(f"{graph.face_area_mm2[i]:.6g}"),
+        "box_mm": [float(f"{length:.6g}") for length in graph.face_box_mm[i]],
     }
 
 
@@ -44,7 +55,7 @@ def line(solid: dict[str, Any]) -> str:
     if solid["unit_mm"] != 1:
         parts.append(f"the file's unit is {solid['unit_mm']:g} mm")
     parts += [f"{key} {solid[key]!r}" for key in ("name", "product", "assembly") if solid[key]]
-    named = sum(map(bool, solid["face_names"]))
+    named = sum(bool(face["name"]) for face in solid["each_face"])
     return ", ".join([*parts, f"{named} faces have names"] if named else parts)
 
 

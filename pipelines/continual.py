@@ -9,48 +9,30 @@ import torch
 
 from brep_mae import settings
 from brep_mae.schema import UNLABELLED
-from brep_mae.seeds import generator
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
-from brep_mae.transfer.continual import run_sequence
-from brep_mae.transfer.continual_baselines import Baseline, run_baseline
-from brep_mae.transfer.face_tasks import FaceFeatures, class_groups, face_tasks
-from brep_mae.transfer.supermask import Mode, SupermaskModel
+from brep_mae.transfer.class_tasks import TaskFeatures, class_groups, face_tasks
 from pipelines.jobs import Rows, run_jobs
+from pipelines.sequences.learn import BASELINES, SUPERMASKS, Way, learn
 from pipelines.stored import MODELS, RESULTS, stored, work_folder
 
-SUPERMASKS: dict[str, Mode] = {"exssnet": "exssnet", "supsup": "supsup", "ssnet": "ssnet"}
-BASELINES: dict[str, Baseline] = {"sequential": "finetune", "frozen": "frozen", "joint": "joint"}
 
-
-def one(mode: str, seed: int) -> Rows:
+def one(mode: Way, seed: int) -> Rows:
     """The row of one mode and seed."""
     params, data = settings.load(), stored()
     p = params.continual
     faces = frozenset({"faces"})
-    train, val, test = (data.solids(faces, side) for side in ("train", "validation", "test"))
-    train = train.first(p.solids)
+    sides = {side: data.solids(faces, side) for side in ("train", "validation", "test")}
+    sides["train"] = train = sides["train"].first(p.solids)
     labels = torch.cat([train.faces(uid).label for uid in train.uids]).numpy()
     counts = np.bincount(labels[labels != UNLABELLED], minlength=len(data.face_classes))
     stock = [i for i, name in enumerate(data.face_classes) if name == "stock"]
-    tasks = face_tasks(train, val, test, class_groups(counts, stock, p.tasks), data.face_classes, p.batch)
+    tasks = face_tasks(sides, class_groups(counts, stock, p.tasks), data.face_classes, p.batch)
 
     folder = MODELS / p.encoder
     torch.manual_seed(seed)
     backbone = load_backbone(folder) if p.base == "pretrained" else new_backbone(folder)
-    width = max(task.n_classes for task in tasks)
-    rng = generator(seed)
-    if mode in SUPERMASKS:
-        model = SupermaskModel(FaceFeatures(backbone), width, backbone.dim, density=p.density, base=p.base, seed=seed)
-        result = run_sequence(model, tasks, p, SUPERMASKS[mode], rng)
-    else:
-        result = run_baseline(lambda: FaceFeatures(backbone), backbone.dim, tasks, p, BASELINES[mode], rng)
-    row = result.to_dict() | {"mode": mode, "seed": seed, "tasks": [task.name for task in tasks]}
-    row["forgetting"] = float(np.mean(row["forgetting"])) if row["forgetting"] else 0.0
-    checks = [same for row_of in row["bit_identical"] for same in row_of]
-    row["bit_identical"] = all(checks) if checks else None
-    row["seconds"] = sum(report["seconds"] for report in row.pop("reports"))
-    return [row]
+    return [{"mode": mode, **learn(mode, TaskFeatures(backbone), tasks, p, p.base, p.density, seed)}]
 
 
 def main() -> None:

@@ -63,6 +63,12 @@ def snapshots(folder: Path) -> Iterator[tuple[int, Backbone]]:
 
 def new_backbone(folder: Path) -> Backbone:
     """The network of a checkpoint with fresh weights from torch's global generator: the from-scratch baseline."""
+    method, values, facts = described(folder)
+    return build(method, values, facts).backbone()
+
+
+def described(folder: Path) -> tuple[str, dict[str, Any], Facts]:
+    """Method, its parameters, and the facts of the data a checkpoint was made for. Raises CheckpointError."""
     try:
         config = json.loads((folder / CONFIG).read_text())
         version, facts = config["schema"], Facts(**config["facts"])
@@ -73,7 +79,7 @@ def new_backbone(folder: Path) -> Backbone:
         raise CheckpointError(
             f"{folder}: made with data schema {version}, this is {schema.VERSION}; pretrain again or use its release"
         )
-    return build(method, values, facts).backbone()
+    return method, values, facts
 
 
 def load_backbone(folder: Path) -> Backbone:

@@ -181,7 +181,8 @@ def gain_tables(rows: Sequence[Row]) -> list[Table]:
 def continual_table(rows: Sequence[Row]) -> Table:
     """One row per way of learning the tasks one after the other."""
     body = []
-    summaries = summarise(rows, ("mode",), ("average_accuracy", "forgetting", "seconds"))
+    rows = [{**row, "own_share": sum(row["own"]) if row.get("own") else None} for row in rows]
+    summaries = summarise(rows, ("mode",), ("average_accuracy", "forgetting", "own_share", "overlap", "seconds"))
     for row in summaries:
         known = [each["bit_identical"] for each in rows if each["mode"] == row["mode"] and "bit_identical" in each]
         body.append(
@@ -190,14 +191,16 @@ def continual_table(rows: Sequence[Row]) -> Table:
                 percent(row["average_accuracy_mean"], row["average_accuracy_sd"]),
                 percent(row["forgetting_mean"], row["forgetting_sd"]),
                 "–" if not known or None in known else "yes" if all(known) else "no",
+                percent(row["own_share_mean"], math.nan),
+                percent(row["overlap_mean"], math.nan),
                 f"{row['seconds_mean']:.0f}" if math.isfinite(row["seconds_mean"]) else "–",
             ]
         )
     note = (
-        "Accuracy over all tasks after the last one, and forgetting, in %; mean ± sd over seeds, "
+        "Accuracy over all tasks after the last one, forgetting, weights that some task may write, and overlap of a "
+        "mask with one earlier mask, in %; mean ± sd over seeds, "
         f"{_seeds(row['n'] for row in summaries)}. Bit-identical: the outputs on every earlier task stayed the same, "
         "bit for bit, in every run."
     )
-    return Table(
-        "Continual learning", ["mode", "average accuracy", "forgetting", "bit-identical", "seconds"], body, note
-    )
+    header = ["mode", "average accuracy", "forgetting", "bit-identical", "weights used", "overlap", "seconds"]
+    return Table("Continual learning", header, body, note)

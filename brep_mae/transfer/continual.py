@@ -51,7 +51,8 @@ def exact_logits(model: torch.nn.Module, logits: Callable[[Any, int], Tensor], b
     return out
 
 
-def _logits(model: SupermaskModel) -> Callable[[Any, int], Tensor]:
+def logits_of(model: SupermaskModel) -> Callable[[Any, int], Tensor]:
+    """(batch, task) -> the model's logits, wherever the batch lies."""
     device = model.shared_classifier.weight.device
     return lambda batch, task: model(to_device(batch, device), task)
 
@@ -78,10 +79,10 @@ def train_task(
     """
     task.check()
     began = time.perf_counter()
-    logits = _logits(model)
+    logits = logits_of(model)
     with model.protected():
         scores, transferred = transfer_scores(model, task.train, task.n_classes, budget.transfer, rng, margin)
-        number = model.begin_task(task.name, task.n_classes, scores)
+        number = model.begin_task(task.name, task.classes, task.kind, scores)
         state = model.tasks[number]
         scored = [value.requires_grad_(True) for value in state.scores.values()]
         norm = list(state.norm.values())
@@ -125,7 +126,7 @@ def _train_weights(
 
     phase = fit(
         model,
-        _logits(model),
+        logits_of(model),
         [(number, task)],
         [{"params": trained, "lr": budget.weight_lr}, shared],
         trained + list(state.norm.values()),
@@ -173,7 +174,7 @@ def run_sequence(
     result = ContinualResult.empty(mode, [task.name for task in tasks])
     result.sizes = {name: weight.numel() for name, weight in model.weights().items()}
     result.capacity = {name: [] for name in result.sizes}
-    logits = _logits(model)
+    logits = logits_of(model)
     snapshots: list[tuple[Tensor, str]] = []
     for number, task in enumerate(tasks):
         result.reports.append(train_task(model, task, settings, mode, rng, margin, on_step))

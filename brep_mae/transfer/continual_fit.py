@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brep_mae.transfer.knowledge_transfer import Transfer, Transferred
+from brep_mae.transfer.supermask import Kind
 
 Batches = Sequence[tuple[Any, Tensor]]
 OnStep = Callable[[str, int, int, dict[str, float]], None]
@@ -38,13 +39,19 @@ class Task:
 
     Each split is a sequence of (batch, labels): a batch is whatever the model takes, labels (rows,) long are in
     [0, n_classes), or -1 for rows that count neither in the loss nor in the accuracy (say, faces of other classes).
+    `kind` says what a row is, and is kept with the saved task.
     """
 
     name: str
-    n_classes: int
+    classes: tuple[str, ...]
     train: Batches
     val: Batches
     test: Batches
+    kind: Kind = "classification"
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.classes)
 
     def check(self) -> None:
         """Raises ValueError for an empty split, a label outside the classes, or a class that training never shows."""
@@ -63,7 +70,7 @@ class Task:
         unseen = sorted((seen["val"] | seen["test"]) - seen["train"])
         if unseen:
             raise ValueError(
-                f"task {self.name}: classes {unseen} are in val or test but not in train; "
+                f"task {self.name}: {', '.join(self.classes[c] for c in unseen)} in val or test but not in train; "
                 "add training rows of them or set those labels to -1"
             )
 

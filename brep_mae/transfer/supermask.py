@@ -22,6 +22,7 @@ from brep_mae.transfer.supermask_ops import StraightThrough, fingerprint, scores
 from brep_mae.transfer.supermask_roles import Base, Role, is_norm, parameter_roles, task_buffers
 
 Mode = Literal["supsup", "ssnet", "exssnet"]
+Kind = Literal["segmentation", "classification"]
 CLASSIFIER = "shared_classifier.weight"
 
 
@@ -30,6 +31,8 @@ class TaskState:
     """What belongs to one task.
 
     Attributes:
+        classes: names of what it tells apart.
+        kind: what a row is, "segmentation" = a face, "classification" = a solid or an image.
         masks: per weight, True = used by the task; empty while the scores still train.
         own: per weight, True = this task alone may write it. Disjoint between tasks in mode "exssnet".
         norm: running statistics, and scale and shift where they are per task.
@@ -37,11 +40,16 @@ class TaskState:
     """
 
     name: str
-    n_classes: int
+    classes: tuple[str, ...]
+    kind: Kind
     norm: dict[str, Tensor]
     scores: dict[str, Tensor] = field(default_factory=dict)
     masks: dict[str, Tensor] = field(default_factory=dict)
     own: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.classes)
 
 
 class SupermaskModel(nn.Module):
@@ -151,16 +159,18 @@ class SupermaskModel(nn.Module):
         fresh = self.fresh_scores(task)
         return {name: scores_for_mask(mask, fresh[name]) for name, mask in state.masks.items()}
 
-    def begin_task(self, name: str, n_classes: int, scores: Mapping[str, Tensor] | None = None) -> int:
+    def begin_task(
+        self, name: str, classes: Sequence[str], kind: Kind, scores: Mapping[str, Tensor] | None = None
+    ) -> int:
         """Adds a task that starts from `scores` (default: fresh) and the base's norm tensors; returns its number."""
-        if not 2 <= n_classes <= self.max_classes:
-            raise ValueError(f"task {name}: {n_classes} classes; this model takes 2 to {self.max_classes}")
+        if not 2 <= len(classes) <= self.max_classes:
+            raise ValueError(f"task {name}: {len(classes)} classes; this model takes 2 to {self.max_classes}")
         if name in [state.name for state in self.tasks]:
             raise ValueError(f"task {name}: the model already has a task of this name")
         device = self.shared_classifier.weight.device
         norm = {key: self.base_tensors[key].to(device, copy=True) for key in self._task_tensors}
         start = self.fresh_scores(len(self.tasks)) if scores is None else {k: v.clone() for k, v in scores.items()}
-        self.tasks.append(TaskState(name, n_classes, norm, start))
+        self.tasks.append(TaskState(name, tuple(classes), kind, norm, start))
         return len(self.tasks) - 1
 
     def fix_masks(self, task: int, mode: Mode) -> None:

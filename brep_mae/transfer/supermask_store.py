@@ -10,6 +10,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from brep_mae.transfer.supermask import SupermaskModel, TaskState, fingerprint
+from brep_mae.transfer.supermask import Kind, SupermaskModel, TaskState, fingerprint
 
 BASE_FILE = "base.safetensors"
 
@@ -32,7 +33,8 @@ class TaskHeader:
 
     name: str
     number: int
-    n_classes: int
+    classes: tuple[str, ...]
+    kind: Kind
     base: str
     previous: str
 
@@ -92,7 +94,9 @@ def save_task(model: SupermaskModel, folder: Path, number: int) -> Path:
         _require_base(base_path, model)
     else:
         _write(base_path, model.base_tensors, _config(model))
-    header = TaskHeader(state.name, number, state.n_classes, model.base_fingerprint, _previous(folder, number))
+    header = TaskHeader(
+        state.name, number, state.classes, state.kind, model.base_fingerprint, _previous(folder, number)
+    )
     weights = model.weights()
     tensors = {f"norm/{name}": value for name, value in state.norm.items()}
     for name, mask in state.masks.items():
@@ -134,6 +138,11 @@ def _require_base(path: Path, model: SupermaskModel) -> None:
         )
 
 
+def saved_settings(folder: Path) -> dict[str, Any]:
+    """The arguments of the `SupermaskModel` that the folder's tasks were cut from. Raises TaskFileError."""
+    return dict(json.loads(_read(folder / BASE_FILE)[1]))
+
+
 def restore_base(model: SupermaskModel, folder: Path) -> None:
     """Gives a model without tasks the saved base, so that a new process needs the architecture and settings only."""
     model.set_base(_fitting_base(folder / BASE_FILE, model))
@@ -141,7 +150,12 @@ def restore_base(model: SupermaskModel, folder: Path) -> None:
 
 def list_tasks(folder: Path) -> list[TaskHeader]:
     """Headers of the saved tasks in order, each file checked against its checksum."""
-    return [TaskHeader(**json.loads(_read(path)[1])) for path in _task_paths(folder)]
+    return [_header(_read(path)[1]) for path in _task_paths(folder)]
+
+
+def _header(line: str) -> TaskHeader:
+    values = json.loads(line)
+    return TaskHeader(**values | {"classes": tuple(values["classes"])})
 
 
 def _task_paths(folder: Path) -> list[Path]:
@@ -166,13 +180,13 @@ def load_tasks(model: SupermaskModel, folder: Path) -> None:
     states, previous = [], "none"
     for number, path in enumerate(_task_paths(folder)):
         tensors, line, checksum = _read(path)
-        header = TaskHeader(**json.loads(line))
+        header = _header(line)
         if header.base != model.base_fingerprint:
             raise TaskFileError(f"{path}: its mask was cut from another base network than {BASE_FILE}")
         if header.previous != previous or header.number != number:
             raise TaskFileError(f"{path}: it does not follow the task before it; a file was exchanged or is missing")
         norm = {n.removeprefix("norm/"): v.to(device) for n, v in tensors.items() if n.startswith("norm/")}
-        state = TaskState(header.name, header.n_classes, norm)
+        state = TaskState(header.name, header.classes, header.kind, norm)
         for name, value in values.items():
             mask = _unpack(tensors, name, value, model.density, path)
             owned = tensors[f"own/{name}"].to(device)

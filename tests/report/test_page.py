@@ -116,4 +116,4 @@ def test_the_stage_writes_a_page_that_needs_nothing_else(tmp_path: Path, monkeyp
     methods = (out / "methods.md").read_text()
     assert "| mae_faces | 60.0 (+20.0) | – | 56.0 ± 7.1 | 65.0 ± 7.1 |" in methods
     assert "| mae_faces | 123 | 98,765 |" in methods and "98,765</td>" in html
-    assert "| exssnet | 80.0 | 0.0 | yes | 1 |" in (out / "continual.md").read_text()
+    assert "| exssnet | 80.0 | 0.0 | yes | – | – | 1 |" in (out / "continual.md").read_text()

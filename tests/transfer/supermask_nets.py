@@ -1,4 +1,5 @@
-"""Three small networks, one per kind of encoder, and tasks for each: what the supermask tests share."""
+"""Networks and tasks for each: what the supermask tests share. Three small ones hold layer types of all sorts; the
+others are our graph encoders, our image encoder and the paper's ResNet-18."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,11 +9,19 @@ import torch
 from timm.layers import PatchEmbed
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch as Graphs
+from torch_geometric.data import Data
 from torch_geometric.nn import GINEConv
 
+from brep_mae import settings
+from brep_mae.datasets.batch import Batch, Frames
+from brep_mae.datasets.invariants import FACE_DIM
+from brep_mae.models.resnet import ResNet18
+from brep_mae.pretext.pretext import Facts, build
+from brep_mae.transfer.class_tasks import TaskBatch, TaskFeatures
 from brep_mae.transfer.continual_fit import Task
 from brep_mae.transfer.supermask import SupermaskModel
+from tests.synthetic import GRID, make_batch
 
 DIM = 16
 
@@ -96,22 +105,61 @@ def graph_batch(patterns: Tensor, rows: int, rng: torch.Generator) -> tuple[Any,
         kind, edge = torch.randint(3, (8,), generator=rng), torch.randn(16, 4, generator=rng)
         graphs.append(Data(x=x, kind=kind, edge_index=index, edge_attr=edge))
         labels.append(label.masked_fill(torch.rand(8, generator=rng) < 1 / 6, -1))
-    return Batch.from_data_list(graphs), torch.cat(labels)
+    return Graphs.from_data_list(graphs), torch.cat(labels)
+
+
+def face_batch(key: str, spread: float) -> "MakeBatch":
+    """Solids whose faces have a class each, told by the field `key`; a sixth of the faces belongs to no class."""
+
+    def made(patterns: Tensor, rows: int, rng: torch.Generator) -> tuple[TaskBatch, Tensor]:
+        batch = make_batch([6] * (rows // 6), int(torch.randint(1000, (), generator=rng)))
+        assert batch.faces is not None
+        labels = torch.randint(len(patterns), (rows // 6 * 6,), generator=rng)
+        noise = torch.randn(len(labels), *patterns.shape[1:], generator=rng)
+        faces = replace(batch.faces, **{key: 3 * patterns[labels] + spread * noise})
+        unlabelled = torch.rand(len(labels), generator=rng) < 1 / 6
+        return TaskBatch(replace(batch, faces=faces), "segmentation"), labels.masked_fill(unlabelled, -1)
+
+    return made
+
+
+def frame_batch(patterns: Tensor, rows: int, rng: torch.Generator) -> tuple[TaskBatch, Tensor]:
+    labels = torch.randint(len(patterns), (rows,), generator=rng)
+    drawn = patterns[labels][:, None]
+    image = 0.5 + 0.2 * drawn + 0.1 * torch.randn(drawn.shape, generator=rng)
+    frames = Frames(image, torch.full((rows, 1, *drawn.shape[-2:]), -1))
+    return TaskBatch(Batch(tuple(map(str, range(rows))), None, frames), "classification"), labels
+
+
+def ours(method: str) -> Callable[[], nn.Module]:
+    """A small backbone of a method."""
+    tiny = {"dim": DIM, "depth": 2, "heads": 2}
+    values = dict(settings.load().methods[method])
+    values |= {k: v for k, v in {"size": tiny, "decoder": tiny, "patch": 4, "dim": DIM}.items() if k in values}
+    return lambda: TaskFeatures(build(method, values, Facts(grid=GRID, frame=16)).backbone())
+
+
+MakeBatch = Callable[[Tensor, int, torch.Generator], tuple[Any, Tensor]]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A network, its batches, and the shape of the pattern that tells a class."""
+    """A network, its batches, the shape of the pattern that tells a class, and the width of its features."""
 
     net: Callable[[], nn.Module]
-    batch: Callable[[Tensor, int, torch.Generator], tuple[Any, Tensor]]
+    batch: MakeBatch
     pattern: tuple[int, ...]
+    dim: int = DIM
 
 
 KINDS = {
     "vit": Kind(TinyViT, image_batch, (2, 8, 8)),
     "graph": Kind(TinyGraph, graph_batch, (DIM,)),
     "conv": Kind(TinyConv, image_batch, (2, 8, 8)),
+    "mae_faces": Kind(ours("mae_faces"), face_batch("scalars", 0.9), (2,)),
+    "attribute_masking": Kind(ours("attribute_masking"), face_batch("invariant", 8.0), (FACE_DIM,), 5 * DIM),
+    "mae_images": Kind(ours("mae_images"), frame_batch, (3, 16, 16)),
+    "resnet18": Kind(lambda: TaskFeatures(ResNet18()), frame_batch, (3, 8, 8), 160),
 }
 
 
@@ -120,12 +168,14 @@ def make_task(kind: str, seed: int, n_classes: int = 2, batches: int = 4, rows: 
     rng = torch.Generator().manual_seed(seed)
     patterns = torch.randn(n_classes, *KINDS[kind].pattern, generator=rng)
     train, val, test = ([KINDS[kind].batch(patterns, rows, rng) for _ in range(n)] for n in (batches, 1, 2))
-    return Task(f"task {seed}", n_classes, train, val, test)
+    return Task(f"task {seed}", tuple("abcdefghi"[:n_classes]), train, val, test)
 
 
 def make_model(kind: str, base: str = "random", density: float = 0.3, seed: int = 0) -> SupermaskModel:
     torch.manual_seed(5)
-    return SupermaskModel(KINDS[kind].net(), max_classes=3, feature_dim=DIM, density=density, base=base, seed=seed)
+    return SupermaskModel(
+        KINDS[kind].net(), max_classes=3, feature_dim=KINDS[kind].dim, density=density, base=base, seed=seed
+    )
 
 
 def shuffled_labels(task: Task, seed: int = 0) -> Task:

@@ -18,7 +18,9 @@ from brep_mae.transfer.supermask import SupermaskModel
 from brep_mae.transfer.supermask_ops import fingerprint
 from tests.transfer.supermask_nets import DIM, KINDS, Settings, make_model, make_task, shuffled_labels
 
-CASES = [(kind, base) for kind in KINDS for base in ("random", "pretrained")]
+CASES = [
+    (kind, base) for kind in KINDS for base in ("random", "pretrained") if (kind, base) != ("resnet18", "pretrained")
+]
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -278,8 +280,8 @@ def test_full_network_still_takes_tasks_by_mask_alone():
         (lambda t: replace(t, train=[]), "no labelled row in its train"),
         (lambda t: replace(t, val=[(b, torch.full_like(y, -1)) for b, y in t.val]), "no labelled row in its val"),
         (lambda t: replace(t, test=[(b, y + 1) for b, y in t.test]), r"labels \[2\] in test"),
-        (lambda t: replace(t, n_classes=3, val=[(b, y * 2) for b, y in t.val]), r"classes \[2\] are in val or test"),
-        (lambda t: replace(t, n_classes=9), "9 classes; this model takes 2 to 3"),
+        (lambda t: replace(t, classes=("a", "b", "c"), val=[(b, y * 2) for b, y in t.val]), "c in val or test"),
+        (lambda t: replace(t, classes=tuple("abcdefghi")), "9 classes; this model takes 2 to 3"),
         (lambda t: replace(t, name="task 0"), "already has a task of this name"),
         (lambda t: replace(t, train=[(b, y[:-1]) for b, y in t.train]), "47 labels for 48 rows"),
         (lambda t: replace(t, train=[(b * float("nan"), y) for b, y in t.train]), "loss nan"),

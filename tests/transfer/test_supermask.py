@@ -65,7 +65,7 @@ def test_pretrained_base_keeps_every_tensor_and_the_original_module(kind):
     torch.manual_seed(5)
     net = KINDS[kind].net()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    model = SupermaskModel(net, 3, DIM, 0.3, base="pretrained")
+    model = SupermaskModel(net, 3, KINDS[kind].dim, 0.3, base="pretrained")
     train_task(model, make_task(kind, 0), SHORT, "exssnet", torch.Generator().manual_seed(0))
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert all(torch.equal(model.base_tensors[name], value) for name, value in before.items())
@@ -148,7 +148,9 @@ def test_a_loaded_model_goes_on_exactly_where_the_saved_one_was(tmp_path):
     model = saved(tmp_path)
     again = make_model("conv", "pretrained")
     load_tasks(again, tmp_path)
-    assert [(h.name, h.number, h.n_classes) for h in list_tasks(tmp_path)] == [("task 0", 0, 2), ("task 1", 1, 2)]
+    assert [(h.name, h.number, h.classes) for h in list_tasks(tmp_path)] == [
+        (f"task {i}", i, ("a", "b")) for i in range(2)
+    ]
     for m in (model, again):
         train_task(m, make_task("conv", 2), SHORT, "exssnet", torch.Generator().manual_seed(3))
     batch = make_task("conv", 2).test[0][0]

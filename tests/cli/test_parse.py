@@ -111,7 +111,7 @@ def test_inspect_of_a_file_tells_solid_by_solid(folder):
     first, second = values["each"]
     assert (first["solid"], first["faces"], first["edges"], first["surfaces"]) == (0, 6, 12, {"plane": 6})
     assert first["size_mm"] == [1, 1, 1] and second["size_mm"] == [1, 1, 4] and second["solid"] == 1
-    assert len(first["face_names"]) == 6
+    assert [face["face"] for face in first["each_face"]] == list(range(6))
 
 
 def test_inspect_for_a_person_names_size_unit_and_types(folder):

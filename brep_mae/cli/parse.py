@@ -1,52 +1,21 @@
-"""`brep-mae`: the same functions as the pipeline, for one's own files."""
+"""`brep-mae parse` and `brep-mae inspect`: from CAD files to shards, and what is in either."""
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from brep_mae.cli.shared import existing, found_cad_files, print_values
 
 if TYPE_CHECKING:
     from brep_mae.brep.reject import Reject
     from brep_mae.schema import FaceGraph
 
 
-@click.group()
-def main() -> None:
-    """Masked pretraining and few-shot learning on CAD boundary representations."""
-
-
-def _print(values: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(values, indent=1))
-        return
-    for key, value in values.items():
-        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        click.echo(f"{key:>16}  {text}")
-
-
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise click.ClickException(f"{path}: no such file or folder; check the path")
-    return path
-
-
-def _cad_files(path: Path) -> list[Path]:
-    """The file itself, or every file of a folder that is one by its suffix."""
-    from brep_mae.cad_files import SUFFIXES, is_cad_file
-
-    if not path.is_dir():
-        return [path]
-    files = [file for file in path.rglob("*") if is_cad_file(file)]
-    if not files:
-        raise click.ClickException(f"{path}: holds no CAD file; known suffixes are {', '.join(SUFFIXES)}")
-    return files
-
-
-@main.command()
+@click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New folder for shards.")
 @click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
@@ -71,19 +40,19 @@ def parse(
     memory: int,
     as_json: bool,
 ) -> None:
-    """CAD files or folders of them -> shards of face graphs."""
+    """CAD files or folders of them -> shards of face graphs, labelled where a labels.csv lies in the folder."""
     from dataclasses import asdict
 
-    from brep_mae.datasets.source import Source
+    from brep_mae.datasets import solids
     from brep_mae.ingest import parse_dataset
     from brep_mae.settings import ParseParams, SplitParams
 
     if out.exists() and any(out.iterdir()) and not (out / "report.json").is_file():
         raise click.ClickException(f"{out}: holds something else than parsed solids; name a new folder")
     try:
-        files = sorted({file.resolve() for path in inputs for file in _cad_files(_existing(path))})
+        files = sorted({file.resolve() for path in inputs for file in found_cad_files(existing(path))})
         root = Path(os.path.commonpath([file.parent for file in files]))
-        source = Source("solids", "unknown", root, files, (), (), label=lambda graph: graph)
+        source = solids.source(root, files)
         settings = ParseParams(
             grid=grid,
             field_pool=field_pool,
@@ -101,10 +70,10 @@ def parse(
     values = asdict(report)
     if not as_json:
         values["rejects"] = f"{len(report.rejects)}, listed in {out / 'report.json'}"
-    _print(values, as_json)
+    print_values(values, as_json)
 
 
-@main.command()
+@click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def inspect(path: Path, as_json: bool) -> None:
@@ -113,19 +82,19 @@ def inspect(path: Path, as_json: bool) -> None:
     from brep_mae.brep.reject import Reject
 
     try:
-        solids = _solids(_existing(path))
+        solids = _solids(existing(path))
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from None
     values = {"path": str(path), **summary.totals(solid for solid in solids if not isinstance(solid, Reject))}
     if path.is_dir():
-        return _print(values, as_json)
+        return print_values(values, as_json)
     each = [
         {"solid": i, "reject": solid.reason, "detail": solid.detail}
         if isinstance(solid, Reject)
         else summary.one(solid)
         for i, solid in enumerate(solids)
     ]
-    _print(values | ({"each": each} if as_json else {}), as_json)
+    print_values(values | ({"each": each} if as_json else {}), as_json)
     for about in [] if as_json else each:
         text = f"left out, {about['reject']}: {about['detail']}" if "reject" in about else summary.line(about)
         click.echo(f"{'solid ' + str(about['solid']):>16}  {text}")
@@ -149,16 +118,3 @@ def _solids(path: Path) -> "Sequence[FaceGraph | Reject]":
             f"{path}: no solid can be read ({reasons}); remedy: export it as a solid in STEP AP214 or AP242"
         )
     return solids
-
-
-@main.command()
-@click.option("--port", default=5000, show_default=True)
-def ui(port: int) -> None:
-    """MLflow's pages on the runs of this folder, on this machine only."""
-    store = Path("mlflow.db").resolve()
-    if not store.exists():
-        raise click.ClickException(f"{store}: no runs yet; run `make repro` first")
-    # MLflow opens on its page for language models; this address opens on the runs.
-    click.echo(f"runs: http://127.0.0.1:{port}/#/experiments/1/runs?workflowType=machine_learning", err=True)
-    command = ["mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--backend-store-uri", f"sqlite:///{store}"]
-    os.execvpe("mlflow", command, os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})

@@ -1,0 +1,151 @@
+"""`brep-mae task` and `brep-mae predict`: label sets added one by one, and their answers for CAD files."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from brep_mae.cli.shared import existing, found_cad_files, print_values
+
+if TYPE_CHECKING:
+    from brep_mae.transfer.knowledge_transfer import Transfer
+    from brep_mae.transfer.supermask import Kind
+
+KINDS = ("segmentation", "classification")
+
+
+@click.group()
+def task() -> None:
+    """Label sets that one network learns one after another, without losing any (supermasks)."""
+
+
+@task.command("add")
+@click.argument("name")
+@click.option("--tasks", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the tasks.")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of labelled shards.")
+@click.option("--encoder", type=click.Path(path_type=Path), help="Pretrained encoder; the first task needs one.")
+@click.option(
+    "--kind", default="segmentation", show_default=True, type=click.Choice(["segmentation", "classification"])
+)
+@click.option("--classes", default="", help="Comma-separated; all that training solids show where left out.")
+@click.option("--steps", default=150, show_default=True, type=click.IntRange(1), help="For the mask, and for weights.")
+@click.option("--density", default=0.2, show_default=True, help="Share of the weights a task uses; first task only.")
+@click.option("--max-classes", default=64, show_default=True, help="Of any task to come; first task only.")
+@click.option(
+    "--transfer",
+    default="best",
+    show_default=True,
+    type=click.Choice(["none", "best", "all", "always"]),
+    help="Which earlier mask the search starts from.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def task_add(
+    name: str,
+    folder: Path,
+    data: Path,
+    encoder: Path | None,
+    kind: "Kind",
+    classes: str,
+    steps: int,
+    density: float,
+    max_classes: int,
+    transfer: "Transfer",
+    as_json: bool,
+) -> None:
+    """Learn the task NAME from labelled shards and keep it; earlier tasks answer as before, bit for bit."""
+    from brep_mae.settings import TaskParams
+    from brep_mae.transfer import task_folder
+    from brep_mae.transfer.class_tasks import stored_task
+
+    params = TaskParams(mask_steps=steps, weight_steps=steps, transfer=transfer, margin=2.0)
+    try:
+        if any(folder.glob("task_*")):
+            model = task_folder.open_tasks(folder)
+        elif encoder is None:
+            raise ValueError(f"{folder}: no tasks yet; name a pretrained encoder with --encoder")
+        else:
+            model = task_folder.new_tasks(existing(encoder), max_classes, density, "pretrained")
+        reads = task_folder.reads(model)
+        if reads != frozenset({"faces"}):
+            raise ValueError(f"{encoder or folder}: the encoder reads renders; name one that reads faces alone")
+        wanted = [each.strip() for each in classes.split(",") if each.strip()]
+        learned = stored_task(existing(data), kind, wanted, reads, params.batch, name)
+        added = task_folder.add_task(model, learned, params, folder, encoder or folder, _echo_step)
+    except (ValueError, RuntimeError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    own = f"{added.report.own} weights" if added.report.own else "none: the network is full, the mask alone answers"
+    values = {
+        "task": name,
+        "classes": list(learned.classes),
+        "validation": added.report.val_accuracy,
+        "test": added.test,
+        "own": own,
+        "unmoved": f"{added.unmoved} earlier tasks answer as before, bit for bit",
+        "file": f"{added.path}, {added.size / 1e3:.0f} kB",
+    }
+    print_values(values, as_json)
+
+
+def _echo_step(name: str, step: int, steps: int, metrics: dict[str, float]) -> None:
+    click.echo(f"{name} {step}/{steps}, validation {metrics['val_accuracy']:.3f}", err=True)
+
+
+@task.command("list")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def task_list(folder: Path, as_json: bool) -> None:
+    """The tasks of a folder, each file checked against its checksum."""
+    from brep_mae.transfer.supermask_store import list_tasks
+
+    try:
+        headers = list_tasks(existing(folder))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    print_values({header.name: f"{header.kind} of {', '.join(header.classes)}" for header in headers}, as_json)
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--tasks", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the tasks.")
+@click.option("--task", "name", required=True, help="Which of them answers.")
+@click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every face.")
+def predict(inputs: tuple[Path, ...], folder: Path, name: str, workers: int, as_json: bool) -> None:
+    """Classes of the faces or solids of CAD files, by a task that was learned."""
+    from collections import Counter
+
+    from brep_mae.brep.pool import ParseOptions, parse_files
+    from brep_mae.brep.reject import Reject
+    from brep_mae.datasets.batch import Batch, from_graph
+    from brep_mae.pretext.stored import described
+    from brep_mae.transfer import task_folder
+
+    try:
+        model = task_folder.open_tasks(existing(folder))
+        number = task_folder.task_number(folder, name)
+        files = sorted({file.resolve() for path in inputs for file in found_cad_files(existing(path))})
+        root = Path(os.path.commonpath([file.parent for file in files]))
+        options = ParseOptions(described(folder)[2].grid, 0, 0, False, False, root=root, deadline_s=600, memory_mb=8192)
+        each: list[dict[str, Any]] = []
+        for path, found in parse_files(files, options, workers):
+            for place, solid in enumerate([found] if isinstance(found, Reject) else found):
+                about: dict[str, Any] = {"file": path.relative_to(root).as_posix(), "solid": place}
+                if isinstance(solid, Reject):
+                    each.append(about | {"reject": solid.reason, "detail": solid.detail})
+                    continue
+                [(classes, shares)] = task_folder.predict(model, [Batch((solid.uid,), from_graph(solid))], number)
+                rows = [{"class": c, "share": round(s, 4)} for c, s in zip(classes, shares, strict=True)]
+                if model.tasks[number].kind == "segmentation":
+                    named = zip(solid.face_name, rows, strict=True)
+                    rows = [{"face": i, "name": face, **row} for i, (face, row) in enumerate(named)]
+                each.append(about | {"rows": rows})
+    except (ValueError, RuntimeError) as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        return print_values({"task": name, "each": each}, as_json)
+    for about in each:
+        counts = Counter(row["class"] for row in about.get("rows", []))
+        text = ", ".join(f"{count} {label}" for label, count in counts.most_common())
+        text = text or f"left out, {about['reject']}: {about['detail']}"
+        click.echo(f"{about['file']} solid {about['solid']}  {text}")

@@ -1,0 +1,146 @@
+"""Tasks for continual learning, cut from the classes of a data set: of its faces, its solids, or its images."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.loader import Samples, Solids
+from brep_mae.datasets.splits import read_split
+from brep_mae.models.backbone import Backbone
+from brep_mae.models.resnet import ResNet18
+from brep_mae.schema import UNLABELLED
+from brep_mae.transfer.continual_fit import Task
+from brep_mae.transfer.problem import tasks
+from brep_mae.transfer.supermask import Kind
+
+IGNORED = -1
+SIDES = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class TaskBatch:
+    """A batch, and of what in it a task asks the class."""
+
+    batch: Batch
+    kind: Kind
+
+    def to(self, device: torch.device) -> "TaskBatch":
+        return replace(self, batch=self.batch.to(device))
+
+
+class TaskFeatures(nn.Module):
+    """A backbone that answers for what the task asks: TaskBatch -> features of its faces (F, D) or solids (B, D)."""
+
+    def __init__(self, backbone: Backbone | ResNet18) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self._rows = {task.name: task.rows for task in tasks(1, 1)}
+
+    @property
+    def dim(self) -> int:
+        return self.backbone.dim
+
+    def forward(self, asked: TaskBatch) -> Tensor:
+        return self._rows[asked.kind](self.backbone(asked.batch))
+
+
+def class_groups(counts: np.ndarray, left_out: Sequence[int], tasks: int) -> list[list[int]]:
+    """The classes that occur, without `left_out`, cut into `tasks` groups of nearly equal size, in their own order."""
+    classes = [c for c in range(len(counts)) if counts[c] > 0 and c not in left_out]
+    if len(classes) < 2 * tasks:
+        raise ValueError(f"{len(classes)} classes do not make {tasks} tasks of two: lower continual.tasks")
+    return [group.tolist() for group in np.array_split(classes, tasks)]
+
+
+def face_tasks(
+    sides: Mapping[str, Samples], groups: Sequence[Sequence[int]], names: Sequence[str], size: int
+) -> list[Task]:
+    """One task per group of face classes, called after them.
+
+    Faces of other classes stay in the graph, and are ignored in loss and score.
+
+    Args:
+        sides: "train", "validation" and "test" -> solids.
+        names: of all face classes.
+        size: solids per batch.
+
+    Raises ValueError for a class that no training solid shows.
+    """
+    labels = next(task.labels for task in tasks(1, 0))
+    found = {side: [(b, labels(b)) for b in sides[side].in_order(size)] for side in SIDES}
+    return [_task(found, group, names, "segmentation") for group in groups]
+
+
+def sample_tasks(
+    sides: Mapping[str, Samples],
+    classes: Mapping[str, int],
+    groups: Sequence[Sequence[int]],
+    names: Sequence[str],
+    size: int,
+) -> list[Task]:
+    """One task per group of classes of whole solids, or images; those of other classes are left out.
+
+    Args:
+        classes: uid -> class. The others as for `face_tasks`.
+    """
+    made = []
+    for group in groups:
+        found = {}
+        for side in SIDES:
+            few = sides[side].first(len(sides[side]))
+            few.uids = tuple(uid for uid in few.uids if classes[uid] in group)
+            found[side] = [(b, torch.tensor([classes[uid] for uid in b.uid])) for b in few.in_order(size)]
+        made.append(_task(found, group, names, "classification"))
+    return made
+
+
+def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], reads: frozenset[str], size: int, name: str) -> Task:
+    """One task from a folder of shards with labels, by its split; solids without a label of the task are left out.
+
+    Args:
+        wanted: classes of the task; () = all that training solids show.
+        size: solids per batch.
+
+    Raises ValueError where the folder does not label the classes.
+    """
+    about = json.loads((parsed / "dataset.json").read_text())
+    names: list[str] = about["face_classes" if kind == "segmentation" else "part_classes"]
+    if unknown := [each for each in wanted if each not in names]:
+        known = ", ".join(names) or f"none: the solids have no labels for {kind}"
+        raise ValueError(f"{parsed}: no class {', '.join(unknown)}; it has {known}")
+    split, own = read_split(parsed / "split.json"), next(task for task in tasks(1, 1) if task.name == kind)
+    sides: dict[str, Solids] = {}
+    classes: dict[str, int] = {}
+    for side in SIDES:
+        solids = Solids(parsed, None, split[side], reads)
+        shown = {uid: set(own.labels(solids.batch([uid])).tolist()) - {UNLABELLED} for uid in solids.uids}
+        if side == "train":
+            group = [names.index(w) for w in wanted] or sorted(set().union(*shown.values()))
+        solids.uids = tuple(uid for uid in solids.uids if shown[uid] & set(group))
+        sides[side] = solids
+        classes |= {uid: min(found) for uid, found in shown.items() if found}
+    if kind == "segmentation":
+        [task] = face_tasks(sides, [group], names, size)
+    else:
+        [task] = sample_tasks(sides, classes, [group], names, size)
+    return replace(task, name=name)
+
+
+def _task(
+    found: Mapping[str, list[tuple[Batch, Tensor]]], group: Sequence[int], names: Sequence[str], kind: Kind
+) -> Task:
+    shown = {c for _, labels in found["train"] for c in labels.tolist()}
+    if unseen := [names[c] for c in group if c not in shown]:
+        raise ValueError(f"no training solid shows {', '.join(unseen)}; label some, or leave the class out")
+    lookup = torch.full((len(names) + 1,), IGNORED)  # the last place is that of UNLABELLED = -1
+    lookup[list(group)] = torch.arange(len(group))
+    pairs = {side: [(TaskBatch(batch, kind), lookup[labels]) for batch, labels in found[side]] for side in SIDES}
+    train, val, test = ([(b, y) for b, y in pairs[side] if (y != IGNORED).any()] for side in SIDES)
+    classes = tuple(names[c] for c in group)
+    return Task("+".join(classes), classes, train, val, test, kind)

@@ -1,0 +1,1 @@
+"""The continual study: stages of `studies/continual/dvc.yaml`."""

@@ -1,0 +1,97 @@
+"""Stage `hundred`: tasks in a row, kept on disk, asked again by a new process -> hundred.json of the study."""
+
+import json
+import shutil
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from brep_mae.datasets.loader import Samples
+from brep_mae.progress import progress
+from brep_mae.training import tracking
+from brep_mae.transfer.class_tasks import SIDES, face_tasks
+from brep_mae.transfer.continual import exact_logits, logits_of
+from brep_mae.transfer.continual_fit import Task
+from brep_mae.transfer.supermask_ops import fingerprint
+from brep_mae.transfer.task_folder import add_task, new_tasks, open_tasks
+from pipelines.sequences.plan import STUDY, HundredParams, plan
+from pipelines.stored import stored, work_folder
+
+FACES = frozenset({"faces"})
+SEED = 0
+
+
+def tasks(params: HundredParams) -> list[Task]:
+    """Three face classes each, no two the same; every task has training solids of its own."""
+    given = stored(params.parsed, frames=None)
+    rng = np.random.default_rng(SEED)
+    groups = list(combinations(range(len(given.face_classes)), 3))
+    order = [given.split["train"][i] for i in rng.permutation(len(given.split["train"]))]
+    heldout = {side: given.solids(FACES, side).first(params.solids) for side in SIDES[1:]}
+    found = []
+    for number, group in enumerate(rng.permutation(len(groups))[: params.tasks]):
+        train = given.solids(FACES, "train")
+        train.uids = tuple(order[number * params.solids : (number + 1) * params.solids])
+        sides: dict[str, Samples] = {"train": train, **heldout}
+        found += face_tasks(sides, [groups[group]], given.face_classes, params.batch)
+    return found
+
+
+def answers(folder: Path, todo: list[Task]) -> list[str]:
+    """Hash of the logits of every task of the folder on its own first test batch."""
+    model = open_tasks(folder)
+    logits = logits_of(model)
+    return [_hash(exact_logits(model, logits, task.test[0][0], t)) for t, task in enumerate(todo)]
+
+
+def _hash(logits: Tensor) -> str:
+    return fingerprint({"logits": logits})
+
+
+def main() -> None:
+    params = plan().hundred
+    todo = tasks(params)
+    work = work_folder("hundred", params.model_dump(), stored(params.parsed, frames=None).digest)
+    folder = work / "tasks"
+    shutil.rmtree(folder, ignore_errors=True)
+    model = new_tasks(params.encoder, 3, params.density, "pretrained", SEED)
+    rows: list[dict[str, Any]] = []
+    then: list[str] = []
+    with tracking.run("continual", "hundred", params.model_dump(mode="json")) as tracker:
+        with progress(len(todo), "tasks") as bar:
+            for number, task in enumerate(todo):
+                added = add_task(model, task, params, folder, params.encoder)
+                then.append(_hash(exact_logits(model, logits_of(model), task.test[0][0], number)))
+                row = {
+                    "test": added.test,
+                    "seconds": added.report.seconds,
+                    "bytes": added.size,
+                    "own": added.report.own,
+                }
+                rows.append(row)
+                tracker.log_metrics({k: float(v) for k, v in row.items()}, step=number + 1)
+                bar(number + 1, f"{task.name}: {added.test:.3f}")
+        command = [sys.executable, "-m", "pipelines.sequences.hundred", folder.as_posix()]
+        now = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        found = {
+            "tasks": len(todo),
+            "unmoved": sum(a == b for a, b in zip(then, now, strict=True)),
+            "base_bytes": (folder / "base.safetensors").stat().st_size,
+            "each": rows,
+        }
+        (STUDY / "hundred.json").write_text(json.dumps(found, indent=1) + "\n")
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)  # sums in another order would not be equal bit for bit
+    if len(sys.argv) > 1:
+        print(json.dumps(answers(Path(sys.argv[1]), tasks(plan().hundred))))
+    else:
+        main()

@@ -1,0 +1,67 @@
+"""One sequence of tasks, learned one way: what the stage `continual` and the continual study have in common."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from brep_mae.seeds import generator
+from brep_mae.settings import TaskParams
+from brep_mae.transfer.class_tasks import TaskFeatures
+from brep_mae.transfer.continual import run_sequence
+from brep_mae.transfer.continual_baselines import Baseline, run_baseline
+from brep_mae.transfer.continual_fit import Task
+from brep_mae.transfer.supermask import Mode, SupermaskModel
+from brep_mae.transfer.supermask_roles import Base
+
+Way = Literal["exssnet", "supsup", "ssnet", "sequential", "frozen", "joint"]
+SUPERMASKS: dict[Way, Mode] = {"exssnet": "exssnet", "supsup": "supsup", "ssnet": "ssnet"}
+BASELINES: dict[Way, Baseline] = {"sequential": "finetune", "frozen": "frozen", "joint": "joint"}
+
+
+def learn(
+    way: Way,
+    features: TaskFeatures,
+    tasks: Sequence[Task],
+    params: TaskParams,
+    base: Base,
+    density: float,
+    seed: int,
+    folder: Path | None = None,
+) -> dict[str, Any]:
+    """The row of one way and seed.
+
+    Args:
+        folder: where to keep the tasks of a supermask, None = nowhere.
+
+    Accuracies as in `ContinualResult`; per task `steps_to_95`, `seconds_each`, `own` (share of all weights that it
+    alone writes) and `chosen` (tasks whose scores it started from); per weight tensor `used`, the share that any
+    task's mask owns; `overlap`, the mean share of a mask that one earlier task's mask has too.
+    """
+    rng = generator(seed)
+    torch.manual_seed(seed)
+    if way in SUPERMASKS:
+        width = max(task.n_classes for task in tasks)
+        model = SupermaskModel(features, width, features.dim, density, base, seed)
+        result = run_sequence(model, tasks, params, SUPERMASKS[way], rng, params.margin, folder=folder)
+    else:
+        result = run_baseline(lambda: features, features.dim, tasks, params, BASELINES[way], rng)
+    checks = [same for row in result.bit_identical for same in row]
+    total, own = sum(result.sizes.values()), np.array(list(result.capacity.values())).reshape(-1, len(tasks)).sum(0)
+    found = result.to_dict()
+    forgetting = found["forgetting"]
+    return {key: found[key] for key in ("accuracy", "average_accuracy")} | {
+        "seed": seed,
+        "tasks": result.names,
+        "forgetting": float(np.mean(forgetting)) if forgetting else 0.0,
+        "bit_identical": all(checks) if checks else None,
+        "seconds": sum(report.seconds for report in result.reports),
+        "seconds_each": [report.seconds for report in result.reports],
+        "steps_to_95": [report.steps_to_95 for report in result.reports],
+        "own": [float(each) / total for each in own] if total else [],
+        "used": {name: sum(counts) / result.sizes[name] for name, counts in result.capacity.items()},
+        "overlap": None if np.isnan(result.overlap).all() else float(np.nanmean(result.overlap)),
+        "chosen": [report.transferred.chosen if report.transferred else [] for report in result.reports],
+    }

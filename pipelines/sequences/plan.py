@@ -1,0 +1,88 @@
+"""`studies/continual/params.yaml` as frozen models, and where the study's stages put things."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, PositiveInt, model_validator
+
+from brep_mae.settings import Section, Share, TaskParams, check
+from brep_mae.transfer.supermask_roles import Base
+from pipelines.sequences.learn import Way
+
+STUDY = Path("studies/continual")
+PLAN, ROWS = STUDY / "params.yaml", STUDY / "rows"
+
+
+class ArmParams(Section):
+    """One way to learn a sequence; `tune` = what differs from the sequence's budget."""
+
+    way: Way
+    base: Base = "pretrained"
+    density: float = Field(gt=0, lt=1, default=0.1)
+    tune: dict[str, Any] = {}
+
+
+class DataParams(Section):
+    """Either `parsed`, shards whose face classes make the tasks, or `images`, a folder or archive of images in folders
+    by class.
+
+    Args:
+        left_out: face classes of no task.
+        solids: of the training side, for each time; `heldout` of the validation and of the test side.
+        times: how often the sequence is gone through, each time with other training solids.
+        validation: share of the training images that chooses among states.
+    """
+
+    parsed: Path | None = None
+    left_out: list[str] = []
+    solids: PositiveInt = 1
+    heldout: PositiveInt = 1
+    times: PositiveInt = 1
+    images: Path | None = None
+    validation: float = Field(gt=0, lt=1, default=0.1)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "DataParams":
+        if (self.parsed is None) == (self.images is None):
+            raise ValueError("name either parsed or images")
+        return self
+
+
+class SequenceParams(Section):
+    """`tasks` tasks on one network: `encoder` is the folder of a checkpoint, or resnet18."""
+
+    encoder: str
+    data: DataParams
+    tasks: int = Field(ge=2)
+    seeds: PositiveInt
+    tune: dict[str, Any] = {}
+    arms: list[str]
+
+
+class HundredParams(TaskParams):
+    """Many tasks in a row: each of three face classes, from `solids` training solids."""
+
+    encoder: Path
+    parsed: Path
+    tasks: PositiveInt
+    solids: PositiveInt
+    density: float = Share
+
+
+class Plan(Section):
+    """All of the file."""
+
+    budget: TaskParams
+    arms: dict[str, ArmParams]
+    sequences: dict[str, SequenceParams]
+    hundred: HundredParams
+
+    def params(self, sequence: str, arm: str) -> TaskParams:
+        """The budget of an arm in a sequence."""
+        return TaskParams(**self.budget.model_dump() | self.sequences[sequence].tune | self.arms[arm].tune)
+
+
+def plan() -> Plan:
+    """Reads and checks the whole file. SettingsError names a wrong key."""
+    return check(Plan, yaml.safe_load(PLAN.read_text()), PLAN.as_posix())

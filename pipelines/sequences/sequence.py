@@ -1,0 +1,121 @@
+"""Stage `sequence`: every arm and seed of one sequence of tasks -> rows/SEQUENCE.jsonl of the study."""
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from brep_mae.datasets.images import Images, read_about, store_images
+from brep_mae.datasets.loader import Samples
+from brep_mae.models.backbone import Backbone
+from brep_mae.models.resnet import ResNet18
+from brep_mae.settings import flat
+from brep_mae.training import tracking
+from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
+from brep_mae.transfer.class_tasks import SIDES, TaskFeatures, class_groups, face_tasks, sample_tasks
+from brep_mae.transfer.continual_fit import Task
+from brep_mae.transfer.problem import labelled_order
+from brep_mae.transfer.supermask_roles import Base
+from pipelines.jobs import Rows, run_jobs
+from pipelines.sequences.learn import learn
+from pipelines.sequences.plan import ROWS, DataParams, plan
+from pipelines.stored import WORK, stored, work_folder
+
+FACES = frozenset({"faces"})
+SIDE = 32
+"""Pixels of an image, as the paper's network takes them."""
+
+
+def network(encoder: str, base: Base) -> Backbone | ResNet18:
+    """The encoder of a sequence, with fresh weights where the base is random."""
+    if encoder == "resnet18":
+        return ResNet18()
+    return load_backbone(Path(encoder)) if base == "pretrained" else new_backbone(Path(encoder))
+
+
+def tasks_of_faces(data: DataParams, count: int, size: int, seed: int) -> list[Task]:
+    """The face classes in `count` groups; gone through again, from the training solids that come next."""
+    assert data.parsed is not None
+    given = stored(data.parsed, frames=None)
+    out = [given.face_classes.index(name) for name in data.left_out]
+    groups = class_groups(np.ones(len(given.face_classes)), out, count)
+    order = labelled_order(given.split["train"], seed)
+    heldout = {side: given.solids(FACES, side).first(data.heldout) for side in SIDES[1:]}
+    found: list[Task] = []
+    for time in range(data.times):
+        train = given.solids(FACES, "train")
+        train.uids = tuple(order[time * data.solids : (time + 1) * data.solids])
+        sides: Mapping[str, Samples] = {"train": train, **heldout}
+        made = face_tasks(sides, groups, given.face_classes, size)
+        found += [replace(task, name=f"{task.name}, time {time + 1}" if data.times > 1 else task.name) for task in made]
+    return found
+
+
+def images(data: DataParams) -> Path:
+    assert data.images is not None
+    return store_images(data.images, SIDE, 0, data.validation, 0.1, WORK)
+
+
+def tasks_of_images(data: DataParams, count: int, size: int, seed: int) -> list[Task]:
+    """The classes of the images in `count` groups, in their order; the seed draws the validation images and batches."""
+    folder = images(data)
+    about = read_about(folder)
+    test, known = Images(folder, "test"), Images(folder, "train", "validation")
+    order = labelled_order(list(known.uids), seed)
+    cut = round(data.validation * len(order))
+    sides: dict[str, Samples] = {"test": test}
+    for side, uids in (("validation", order[:cut]), ("train", order[cut:])):
+        sides[side] = known.first(len(known))
+        sides[side].uids = tuple(uids)
+    groups = class_groups(np.ones(len(about.classes)), [], count)
+    return sample_tasks(sides, about.labels, groups, about.classes, size)
+
+
+def one(sequence: str, arm: str, seed: int) -> Rows:
+    """The row of one arm and seed."""
+    todo = plan()
+    study, how, params = todo.sequences[sequence], todo.arms[arm], todo.params(sequence, arm)
+    make = tasks_of_faces if study.data.parsed is not None else tasks_of_images
+    tasks = make(study.data, study.tasks, params.batch, seed)
+    torch.manual_seed(seed)
+    features = TaskFeatures(network(study.encoder, how.base))
+    row = learn(how.way, features, tasks, params, how.base, how.density, seed)
+    return [{"sequence": sequence, "arm": arm, "density": how.density, **row}]
+
+
+def main(sequence: str) -> None:
+    todo = plan()
+    study = todo.sequences[sequence]
+    weights = "" if study.encoder == "resnet18" else sha256(Path(study.encoder) / WEIGHTS)
+    parsed = study.data.parsed
+    digest = stored(parsed, frames=None).digest if parsed else read_about(images(study.data)).digest
+    about = flat({"sequence": study, "budget": todo.budget}) | {"data.digest": digest}
+    inputs = study.model_dump(exclude={"arms", "seeds"}), weights, digest
+    works = {
+        arm: work_folder("sequence", *inputs, todo.arms[arm].model_dump(), todo.params(sequence, arm).model_dump())
+        for arm in study.arms
+    }
+    with tracking.run("continual", sequence, about, {"ckpt_sha256": weights}) as tracker:
+        rows: Rows = []
+        for name, work in works.items():
+            jobs: dict[str, tuple[Any, ...]] = {str(seed): (sequence, name, seed) for seed in range(study.seeds)}
+            rows += [row for found in run_jobs(one, jobs, work, 0, f"{sequence} {name}").values() for row in found]
+        ROWS.mkdir(parents=True, exist_ok=True)
+        (ROWS / f"{sequence}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        for row in rows:
+            with tracker.child(f"{row['arm']}-{row['seed']}", {"arm": row["arm"]}) as child:
+                child.log_params({"arm": row["arm"], "seed": row["seed"]})
+                keys = ("average_accuracy", "forgetting", "bit_identical", "seconds", "overlap")
+                child.log_metrics({key: float(row[key]) for key in keys if row[key] is not None})
+    for work in works.values():
+        shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

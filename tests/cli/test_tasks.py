@@ -1,0 +1,143 @@
+"""`brep-mae task` and `predict` from STEP files and a labels.csv to answers, every step a command of its own."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from OCP.BRepPrimAPI import BRepPrimAPI_MakeCylinder
+from OCP.TopoDS import TopoDS_Shape
+
+from brep_mae.cli import main
+from brep_mae.pretext.pretext import Facts, build
+from brep_mae.pretext.stored import save_backbone
+from tests.brep.solids import box, write_step
+
+PARTS = 30
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def ok(*arguments: object) -> str:
+    done = run(*arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def _part(i: int) -> TopoDS_Shape:
+    return BRepPrimAPI_MakeCylinder(1 + i / 10, 2 + i / 7).Shape() if i % 2 else box(1 + i / 10, 2, 3 + i / 7)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory) -> Path:
+    """Boxes and cylinders; labels.csv names the class of each but the last part, and of its faces."""
+    root = tmp_path_factory.mktemp("parts")
+    lines = ["file,solid,face,class"]
+    for i in range(PARTS):
+        name = f"{i:02d}.step"
+        write_step(root / name, _part(i))
+        if i == PARTS - 1:
+            break
+        faces = json.loads(ok("inspect", root / name, "--json"))["each"][0]["each_face"]
+        lines.append(f"{name},,,{'shaft' if i % 2 else 'block'}")
+        lines += [f"{name},0,{f['face']},{'flat' if f['surface'] == 'plane' else 'curved'}" for f in faces]
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def shards(parts, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("parsed") / "shards"
+    ok("parse", parts, "--out", out, "--workers", 1, "--grid", 4)
+    return out
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory) -> Path:
+    """A small network of a method, as a checkpoint holds it."""
+    folder, facts = tmp_path_factory.mktemp("encoder"), Facts(grid=4, frame=0)
+    values = {"steps": 1, "batch": 1, "lr": 0.1, "dim": 16, "depth": 2, "dropout": 0.0, "mask_ratio": 0.3}
+    values["weights"] = {"invariants.scalars": 1.0}
+    torch.manual_seed(0)
+    backbone = build("attribute_masking", values, facts).backbone()
+    save_backbone(folder, backbone, "attribute_masking", values, facts, "digest")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tasks(shards, encoder, tmp_path_factory) -> Path:
+    """A folder with the task `surface`."""
+    folder = tmp_path_factory.mktemp("store") / "tasks"
+    ok("task", "add", "surface", "--tasks", folder, "--data", shards, "--encoder", encoder, "--steps", 30)
+    return folder
+
+
+def asked(parts: Path, tasks: Path, name: str) -> str:
+    return ok("predict", parts / "00.step", parts / f"{PARTS - 1:02d}.step", "--tasks", tasks, "--task", name, "--json")
+
+
+def test_a_task_learns_from_labels_and_answers_for_a_file_that_has_none(parts, tasks):
+    each = json.loads(asked(parts, tasks, "surface"))["each"]
+    assert [about["file"] for about in each] == ["00.step", f"{PARTS - 1:02d}.step"]
+    assert [row["class"] for row in each[0]["rows"]] == ["flat"] * 6
+    assert sorted(row["class"] for row in each[1]["rows"]) == ["curved", "flat", "flat"]
+    assert [row["face"] for row in each[0]["rows"]] == list(range(6))
+    text = ok("predict", parts / "00.step", "--tasks", tasks, "--task", "surface")
+    assert text == "00.step solid 0  6 flat\n"
+
+
+def test_a_later_task_of_another_kind_leaves_the_answers_of_the_first_as_they_were(parts, shards, tasks):
+    before = asked(parts, tasks, "surface")
+    added = json.loads(
+        ok("task", "add", "family", "--tasks", tasks, "--data", shards, "--kind", "classification", "--json")
+    )
+    assert added["unmoved"] == "1 earlier tasks answer as before, bit for bit"
+    assert added["classes"] == ["block", "shaft"] and added["test"] == 1.0
+    assert asked(parts, tasks, "surface") == before
+    each = json.loads(asked(parts, tasks, "family"))["each"]
+    assert [[row["class"] for row in about["rows"]] for about in each] == [["block"], ["shaft"]]
+    listed = json.loads(ok("task", "list", tasks, "--json"))
+    assert listed == {"surface": "segmentation of curved, flat", "family": "classification of block, shaft"}
+
+
+@pytest.mark.parametrize(
+    "arguments, reason",
+    [
+        (["surface"], "already has a task of this name"),
+        (["other", "--classes", "flat, hole"], "no class hole; it has curved, flat"),
+        (["other", "--classes", "flat"], "1 classes"),
+    ],
+)
+def test_a_bad_task_is_refused_and_nothing_saved_changes(shards, tasks, arguments, reason):
+    before = {path.name: path.read_bytes() for path in tasks.iterdir()}
+    done = run("task", "add", *arguments, "--tasks", tasks, "--data", shards, "--steps", 1)
+    assert done.exit_code == 1 and reason in done.output, done.output
+    assert {path.name: path.read_bytes() for path in tasks.iterdir()} == before
+
+
+def test_errors_name_the_folder_and_the_remedy(parts, shards, tasks, encoder, tmp_path):
+    done = run("task", "add", "first", "--tasks", tmp_path / "none", "--data", shards)
+    assert done.exit_code == 1 and "--encoder" in done.output
+    done = run("predict", parts / "00.step", "--tasks", tasks, "--task", "colour")
+    assert done.exit_code == 1 and "no task colour; it has surface" in done.output
+    done = run("task", "list", tmp_path)
+    assert done.exit_code == 1 and "no saved tasks" in done.output
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for path in tasks.iterdir():
+        (broken / path.name).write_bytes(path.read_bytes())
+    first = sorted(broken.glob("task_*"))[0]
+    first.write_bytes(first.read_bytes()[:-3] + b"abc")
+    for command in (["task", "list", broken], ["predict", parts / "00.step", "--tasks", broken, "--task", "surface"]):
+        done = run(*command)
+        assert done.exit_code == 1 and first.name in done.output and "restore" in done.output, done.output
+
+
+def test_predict_tells_of_a_file_that_cannot_be_read(tasks, tmp_path):
+    write_step(tmp_path / "good.step", box(1, 2, 3))
+    (tmp_path / "bad.step").write_text("no STEP")
+    text = ok("predict", tmp_path, "--tasks", tasks, "--task", "surface")
+    assert "bad.step solid 0  left out" in text and "good.step solid 0  6 flat" in text

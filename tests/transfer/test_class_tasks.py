@@ -1,0 +1,46 @@
+"""Classes of a data set as tasks: what counts in each, and what is left out."""
+
+import numpy as np
+import pytest
+import torch
+
+from brep_mae.transfer.class_tasks import class_groups, face_tasks, sample_tasks
+from tests.stored import N_FACES, solids, store
+
+NAMES = ["hole", "slot", "step"]  # a face's class is its number modulo 3, a solid's its number modulo 2
+
+
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    uids = store(folder)
+    cut = {"train": uids[:8], "validation": uids[8:12], "test": uids[12:]}
+    return {side: solids(folder, part, "faces") for side, part in cut.items()}
+
+
+def test_faces_of_other_classes_stay_in_the_graph_and_are_ignored(sides):
+    [task] = face_tasks(sides, [[2, 0]], NAMES, 3)
+    assert task.name == "step+hole" and task.classes == ("step", "hole") and task.kind == "segmentation"
+    labels = torch.cat([y for _, y in task.train])
+    expected = [{2: 0, 0: 1, 1: -1}[face % 3] for n in N_FACES for face in range(n)]
+    assert labels.tolist() == expected
+    assert sum(len(asked.batch.faces.solid) for asked, _ in task.train) == sum(N_FACES)
+
+
+def test_solids_of_other_classes_are_left_out(sides):
+    classes = {uid: i % 3 for side in sides.values() for i, uid in enumerate(side.uids)}
+    first, second = sample_tasks(sides, classes, [[0, 1], [1, 2]], NAMES, 2)
+    assert torch.cat([y for _, y in first.train]).tolist() == [0, 1, 0, 1, 0, 1]
+    asked = [uid for asked, _ in second.train for uid in asked.batch.uid]
+    assert asked == [uid for uid in sides["train"].uids if classes[uid] > 0]
+
+
+def test_a_class_that_training_never_shows_is_named(sides):
+    with pytest.raises(ValueError, match="no training solid shows chamfer; label some"):
+        face_tasks(sides, [[0, 3]], [*NAMES, "chamfer"], 3)
+
+
+def test_groups_leave_out_what_is_absent_or_unwanted():
+    assert class_groups(np.array([5, 0, 1, 2, 9, 4]), [4], 2) == [[0, 2], [3, 5]]
+    with pytest.raises(ValueError, match="lower"):
+        class_groups(np.array([5, 1, 2]), [], 2)
