@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup repro test ui mfcad transfer
+.PHONY: setup repro test ui mfcad transfer continual
 
 setup: $(VENV)/.ready
 
@@ -31,6 +31,10 @@ ui: setup
 # The transfer study: data sets, encoders, every table; its results are studies/transfer/tables.md and metrics.json.
 transfer: setup
 	dvc repro studies/transfer/dvc.yaml
+
+# The continual study; needs the data and the encoder of the transfer study.
+continual: setup
+	dvc repro studies/continual/dvc.yaml
 
 # The same graph on MFCAD, as an experiment on top of params.yaml; the results replace those in data/, models/ and
 # results/ until `git checkout params.yaml dvc.lock && dvc checkout`.

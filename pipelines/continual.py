@@ -56,7 +56,10 @@ def main() -> None:
             metrics.setdefault(row["mode"], {})[str(row["seed"])] = numbers
             with tracker.child(f"{row['mode']}-{row['seed']}", {"mode": row["mode"]}) as child:
                 child.log_params({"mode": row["mode"], "seed": row["seed"]})
-                child.log_metrics({k: float(v) for k, v in numbers.items() if v is not None})
+                logged = numbers | {"own": sum(row["own"]), "overlap": row["overlap"]}
+                child.log_metrics({k: float(v) for k, v in logged.items() if v is not None})
+                for task, (steps, seconds) in enumerate(zip(row["steps_to_95"], row["seconds_each"], strict=True)):
+                    child.log_metrics({"steps_to_95": float(steps), "seconds": seconds}, step=task + 1)
         (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     shutil.rmtree(work)
 

@@ -28,6 +28,8 @@ def draw(sources: Sources) -> dict[str, Figure]:
             drawn[f"methods/{method}"] = method_curves(rows, probes)
     if sources.continual:
         drawn["continual/accuracy after each task"] = figures.continual_matrices(sources.continual)
+        if masked := [row for row in sources.continual if any(row["used"].values())]:
+            drawn["continual/capacity"] = figures.continual_capacity(masked)
     for name, path in sources.pictures.items():
         drawn[f"reconstructions/{name}"] = reconstruction(path)
     return drawn

@@ -24,7 +24,7 @@ def task() -> None:
 @click.argument("name")
 @click.option("--tasks", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the tasks.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of labelled shards.")
-@click.option("--encoder", type=click.Path(path_type=Path), help="Pretrained encoder; the first task needs one.")
+@click.option("--encoder", type=click.Path(path_type=Path), help="Pretrained encoder; first task only.")
 @click.option(
     "--kind", default="segmentation", show_default=True, type=click.Choice(["segmentation", "classification"])
 )
@@ -54,23 +54,26 @@ def task_add(
     as_json: bool,
 ) -> None:
     """Learn the task NAME from labelled shards and keep it; earlier tasks answer as before, bit for bit."""
+    from brep_mae.pretext.stored import described
     from brep_mae.settings import TaskParams
     from brep_mae.transfer import task_folder
-    from brep_mae.transfer.class_tasks import stored_task
+    from brep_mae.transfer.class_tasks import FACES, stored_task
 
     params = TaskParams(mask_steps=steps, weight_steps=steps, transfer=transfer, margin=2.0)
     try:
         if any(folder.glob("task_*")):
+            if encoder is not None:
+                raise ValueError(f"{folder}: its tasks have their encoder; leave --encoder out, or name a new folder")
             model = task_folder.open_tasks(folder)
         elif encoder is None:
             raise ValueError(f"{folder}: no tasks yet; name a pretrained encoder with --encoder")
         else:
             model = task_folder.new_tasks(existing(encoder), max_classes, density, "pretrained")
-        reads = task_folder.reads(model)
-        if reads != frozenset({"faces"}):
+        if task_folder.reads(model) != FACES:
             raise ValueError(f"{encoder or folder}: the encoder reads renders; name one that reads faces alone")
         wanted = [each.strip() for each in classes.split(",") if each.strip()]
-        learned = stored_task(existing(data), kind, wanted, reads, params.batch, name)
+        grid = described(encoder or folder)[2].grid
+        learned = stored_task(existing(data), kind, wanted, grid, params.batch, name)
         added = task_folder.add_task(model, learned, params, folder, encoder or folder, _echo_step)
     except (ValueError, RuntimeError, OSError) as error:
         raise click.ClickException(str(error)) from None

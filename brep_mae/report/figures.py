@@ -77,3 +77,20 @@ def continual_matrices(rows: Sequence[Row]) -> Figure:
         axes.set_xticks(range(mean.shape[1]), [str(j + 1) for j in range(mean.shape[1])])
         axes.set_yticks(range(mean.shape[0]), [str(i + 1) for i in range(mean.shape[0])])
     return figure
+
+
+def continual_capacity(rows: Sequence[Row]) -> Figure:
+    """Per mode: share of each weight tensor that some task may write, averaged over seeds."""
+    modes = list(dict.fromkeys(row["mode"] for row in rows))
+    figure = _figure(1, size=(6.0, 1.0 + 0.16 * len(rows[0]["used"])))
+    axes = figure.subplots()
+    for number, mode in enumerate(modes):
+        used = [row["used"] for row in rows if row["mode"] == mode]
+        share = [100 * float(np.mean([each[name] for each in used])) for name in used[0]]
+        places = np.arange(len(share)) + (number - (len(modes) - 1) / 2) * 0.8 / len(modes)
+        axes.barh(places, share, height=0.8 / len(modes), label=mode, color=PALETTE[number])
+        axes.set_yticks(range(len(share)), list(used[0]), fontsize=5)
+    axes.invert_yaxis()
+    axes.set(xlabel="weights that some task may write, %", xlim=(0, 100))
+    axes.legend(fontsize=7)
+    return figure

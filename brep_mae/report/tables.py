@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 Row = Mapping[str, Any]
 
@@ -147,7 +147,7 @@ def interval(differences: Sequence[float]) -> dict[str, float]:
     """mean, and low and high of its 95 % t-interval (NaN for one difference)."""
     mean, half = fmean(differences), math.nan
     if (n := len(differences)) > 1:
-        half = float(student.ppf(0.975, n - 1)) * stdev(differences) / math.sqrt(n)
+        half = float(stdtrit(n - 1, 0.975)) * stdev(differences) / math.sqrt(n)
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
@@ -181,7 +181,7 @@ def gain_tables(rows: Sequence[Row]) -> list[Table]:
 def continual_table(rows: Sequence[Row]) -> Table:
     """One row per way of learning the tasks one after the other."""
     body = []
-    rows = [{**row, "own_share": sum(row["own"]) if row.get("own") else None} for row in rows]
+    rows = [{**row, "own_share": sum(row["own"]) if row["own"] else None} for row in rows]
     summaries = summarise(rows, ("mode",), ("average_accuracy", "forgetting", "own_share", "overlap", "seconds"))
     for row in summaries:
         known = [each["bit_identical"] for each in rows if each["mode"] == row["mode"] and "bit_identical" in each]

@@ -21,6 +21,7 @@ from brep_mae.transfer.supermask import Kind
 
 IGNORED = -1
 SIDES = ("train", "validation", "test")
+FACES = frozenset({"faces"})
 
 
 @dataclass(frozen=True)
@@ -100,16 +101,22 @@ def sample_tasks(
     return made
 
 
-def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], reads: frozenset[str], size: int, name: str) -> Task:
+def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], grid: int, size: int, name: str) -> Task:
     """One task from a folder of shards with labels, by its split; solids without a label of the task are left out.
 
     Args:
         wanted: classes of the task; () = all that training solids show.
+        grid: samples per side of a UV-grid that the encoder reads.
         size: solids per batch.
 
-    Raises ValueError where the folder does not label the classes.
+    Raises ValueError where the folder does not label the classes, or was parsed for another encoder.
     """
     about = json.loads((parsed / "dataset.json").read_text())
+    if about["parse"]["grid"] != grid:
+        raise ValueError(
+            f"{parsed}: grids of {about['parse']['grid']} samples a side, the encoder reads {grid}: parse again with "
+            f"--grid {grid}"
+        )
     names: list[str] = about["face_classes" if kind == "segmentation" else "part_classes"]
     if unknown := [each for each in wanted if each not in names]:
         known = ", ".join(names) or f"none: the solids have no labels for {kind}"
@@ -118,7 +125,7 @@ def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], reads: frozense
     sides: dict[str, Solids] = {}
     classes: dict[str, int] = {}
     for side in SIDES:
-        solids = Solids(parsed, None, split[side], reads)
+        solids = Solids(parsed, None, split[side], FACES)
         shown = {uid: set(own.labels(solids.batch([uid])).tolist()) - {UNLABELLED} for uid in solids.uids}
         if side == "train":
             group = [names.index(w) for w in wanted] or sorted(set().union(*shown.values()))

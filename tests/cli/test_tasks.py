@@ -121,6 +121,12 @@ def test_a_bad_task_is_refused_and_nothing_saved_changes(shards, tasks, argument
 def test_errors_name_the_folder_and_the_remedy(parts, shards, tasks, encoder, tmp_path):
     done = run("task", "add", "first", "--tasks", tmp_path / "none", "--data", shards)
     assert done.exit_code == 1 and "--encoder" in done.output
+    done = run("task", "add", "more", "--tasks", tasks, "--data", shards, "--encoder", encoder)
+    assert done.exit_code == 1 and "leave --encoder out" in done.output
+    finer = tmp_path / "finer"
+    ok("parse", parts / "00.step", "--out", finer, "--workers", 1, "--grid", 5)
+    done = run("task", "add", "more", "--tasks", tasks, "--data", finer)
+    assert done.exit_code == 1 and "parse again with --grid 4" in done.output
     done = run("predict", parts / "00.step", "--tasks", tasks, "--task", "colour")
     assert done.exit_code == 1 and "no task colour; it has surface" in done.output
     done = run("task", "list", tmp_path)

@@ -93,7 +93,8 @@ def test_the_stage_writes_a_page_that_needs_nothing_else(tmp_path: Path, monkeyp
     (tmp_path / "results/probe/curves.jsonl").write_text("\n".join(map(json.dumps, PROBES)))
     (tmp_path / "results/fewshot/runs.jsonl").write_text("\n".join(map(json.dumps, FEWSHOT)))
     run = {"mode": "exssnet", "seed": 0, "average_accuracy": 0.8, "forgetting": 0.0, "bit_identical": True}
-    run |= {"seconds": 1.0, "accuracy": [[0.9, None], [0.9, 0.7]]}
+    run |= {"seconds": 1.0, "accuracy": [[0.9, None], [0.9, 0.7]], "own": [0.2, 0.1], "overlap": 0.25}
+    run |= {"used": {"embed.weight": 0.4, "classifier.weight": 0.2}}
     (tmp_path / "results/continual/runs.jsonl").write_text(json.dumps(run) + "\n")
 
     report.main()
@@ -101,12 +102,13 @@ def test_the_stage_writes_a_page_that_needs_nothing_else(tmp_path: Path, monkeyp
     out = tmp_path / "results/report"
     html = (out / "index.html").read_text()
     tags = parse(html)
-    assert len(tags.links) == 5 and all(link.startswith("data:image/png;base64,") for link in tags.links)
+    assert len(tags.links) == 6 and all(link.startswith("data:image/png;base64,") for link in tags.links)
     assert {path.stem for path in out.glob("*.png")} == {
         "comparison_all_methods",
         "fewshot_segmentation_micro",
         "methods_mae_faces",
         "continual_accuracy_after_each_task",
+        "continual_capacity",
         "reconstructions_mae_faces_reconstruction_faces",
     }
     assert not re.search(r"https?://", html)
@@ -116,4 +118,4 @@ def test_the_stage_writes_a_page_that_needs_nothing_else(tmp_path: Path, monkeyp
     methods = (out / "methods.md").read_text()
     assert "| mae_faces | 60.0 (+20.0) | – | 56.0 ± 7.1 | 65.0 ± 7.1 |" in methods
     assert "| mae_faces | 123 | 98,765 |" in methods and "98,765</td>" in html
-    assert "| exssnet | 80.0 | 0.0 | yes | – | – | 1 |" in (out / "continual.md").read_text()
+    assert "| exssnet | 80.0 | 0.0 | yes | 30.0 | 25.0 | 1 |" in (out / "continual.md").read_text()

@@ -1,0 +1,114 @@
+"""The continual study, on a tiny one: what the tasks are made of, what an arm leaves, and what the tables say."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from brep_mae.datasets.shards import write_shard
+from brep_mae.pretext.pretext import build
+from brep_mae.settings import SettingsError
+from brep_mae.training.checkpoint import save_backbone
+from pipelines import stored
+from pipelines.sequences import hundred, plan, sequence, tables
+from tests.contracts.test_methods import FACTS, block
+from tests.stored import N_FACES
+from tests.synthetic import GRID, make_graph
+
+SIZES = {"train": 12, "validation": 3, "test": 4}
+CLASSES = ["hole", "slot", "step", "rib", "stock"]
+WAYS = {"exssnet": 0.3, "supsup": 0.3, "sequential": 0.1, "frozen": 0.1, "joint": 0.1}
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    graphs, split = [], {}
+    for side, count in SIZES.items():
+        made = [make_graph(N_FACES[i % len(N_FACES)], len(graphs) + i) for i in range(count)]
+        for graph in made:
+            graph.face_label[:] = np.arange(graph.n_faces) % len(CLASSES)
+        split[side] = [graph.uid for graph in made]
+        graphs += made
+    parsed, encoder = tmp_path / "parsed", tmp_path / "encoder"
+    parsed.mkdir()
+    write_shard(parsed / "00000.arrow", graphs)
+    about = {"face_classes": CLASSES, "part_classes": [], "parse": {"grid": GRID}, "digest": "d"}
+    (parsed / "dataset.json").write_text(json.dumps(about))
+    (parsed / "split.json").write_text(json.dumps(split))
+    method = block("attribute_masking") | {"dim": 8, "depth": 1}
+    torch.manual_seed(0)
+    save_backbone(
+        encoder, build("attribute_masking", method, FACTS).backbone(), "attribute_masking", method, FACTS, "d"
+    )
+    budget = {"mask_steps": 2, "weight_steps": 2, "batch": 4}
+    data = {"parsed": str(parsed), "left_out": ["stock"], "solids": 5, "heldout": 3}
+    faces = {"encoder": str(encoder), "data": data, "tasks": 2, "seeds": 2, "arms": [*WAYS]}
+    values = {
+        "budget": budget,
+        "arms": {way: {"way": way, "density": density} for way, density in WAYS.items()},
+        "sequences": {"faces": faces, "again": faces | {"data": data | {"times": 2}, "arms": ["exssnet"]}},
+        "hundred": budget | {"encoder": str(encoder), "parsed": str(parsed), "tasks": 3, "solids": 4, "density": 0.2},
+    }
+    for module in (plan, sequence, tables, hundred):
+        monkeypatch.setattr(module, "STUDY", tmp_path, raising=False)
+        monkeypatch.setattr(module, "ROWS", tmp_path / "rows", raising=False)
+    monkeypatch.setattr(plan, "PLAN", tmp_path / "params.yaml")
+    monkeypatch.setattr(stored, "WORK", tmp_path / "work")
+    monkeypatch.setenv("RANK", "1")  # nothing is tracked
+    monkeypatch.setattr(sequence, "run_jobs", lambda run, jobs, *rest: {name: run(*it) for name, it in jobs.items()})
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    return tmp_path
+
+
+def test_a_sequence_gone_through_again_has_other_training_solids_and_names(study):
+    data = plan.plan().sequences["again"].data
+    tasks = sequence.tasks_of_faces(data, 2, 4, 0)
+    assert [task.name for task in tasks] == [f"{name}, time {t}" for t in (1, 2) for name in ("hole+slot", "step+rib")]
+    solids = [{uid for asked, _ in task.train for uid in asked.batch.uid} for task in tasks]
+    assert len(solids[0]) == 5 and solids[0] == solids[1] and not solids[0] & solids[2]
+    held = [{uid for asked, _ in task.test for uid in asked.batch.uid} for task in tasks]
+    assert held[0] == held[2] and not held[0] & (solids[0] | solids[2])
+
+
+def test_every_arm_and_seed_leaves_a_row_and_the_tables_tell_forgetting_and_the_distance_to_joint(study):
+    sequence.main("faces")
+    rows = [json.loads(line) for line in (study / "rows" / "faces.jsonl").read_text().splitlines()]
+    assert [(row["arm"], row["seed"]) for row in rows] == [(way, seed) for way in WAYS for seed in (0, 1)]
+    for row in rows:
+        if row["arm"] in ("exssnet", "supsup"):
+            assert row["bit_identical"] is True and row["forgetting"] == 0.0
+        assert len(row["steps_to_95"]) == (1 if row["arm"] == "joint" else 2)
+    exclusive = rows[0]
+    assert all(0 < share < 0.5 for share in exclusive["own"]) and all(0 < u < 1 for u in exclusive["used"].values())
+    tables.main()
+    text = (study / "tables.md").read_text()
+    assert "Not run yet: again, hundred." in text
+    means = json.loads((study / "metrics.json").read_text())["faces"]
+    expected = np.mean([row["average_accuracy"] for row in rows if row["arm"] == "exssnet"])
+    assert means["exssnet"]["average_accuracy_mean"] == pytest.approx(expected, abs=1e-4)
+    line = next(line for line in text.splitlines() if line.startswith("| exssnet |"))
+    assert "| yes |" in line and "| 0.0 ± 0.0 |" in line
+
+
+def test_tasks_in_a_row_answer_in_a_new_process_as_when_they_were_learned(study, monkeypatch):
+    """The new process of the stage is stood in for by the function that it calls: it has no tiny study to read."""
+
+    class Done:
+        def __init__(self, command, **_):
+            self.stdout = json.dumps(hundred.answers(hundred.Path(command[-1]), hundred.tasks(plan.plan().hundred)))
+
+    monkeypatch.setattr(hundred.subprocess, "run", Done)
+    hundred.main()
+    found = json.loads((study / "hundred.json").read_text())
+    assert found["unmoved"] == found["tasks"] == len(found["each"]) == 3
+    assert all(row["bytes"] < found["base_bytes"] for row in found["each"])
+
+
+def test_images_and_faces_at_once_are_refused(study):
+    values = yaml.safe_load((study / "params.yaml").read_text())
+    values["sequences"]["faces"]["data"]["images"] = "somewhere"
+    (study / "params.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(SettingsError, match="name either parsed or images"):
+        plan.plan()
