@@ -86,7 +86,9 @@ class TargetParams(Section):
 class TableParams(Section):
     """One table: arms down, targets and numbers of labels across.
 
-    `against` names an arm: the cells are then gains over it, paired by seed. `shots` = the columns, where not all.
+    `against` names an arm: the cells are then gains over it, paired by seed. `minus` names targets instead: gains over
+    what the same arm scored there. `shots` = the columns, where not all.
+    `score` is one of `metrics.scores`, or the seconds that fitting and scoring took.
     """
 
     title: str
@@ -94,6 +96,8 @@ class TableParams(Section):
     shots: list[int] = []
     arms: list[str]
     against: str | None = None
+    minus: list[str] = []
+    score: Literal["micro", "per_part", "miou", "covered", "seconds"] = "micro"
     published: dict[str, dict[int, float]] = {}
     note: str = ""
 

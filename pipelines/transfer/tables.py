@@ -6,20 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from brep_mae.report.tables import Row, Table, interval, percent, points, shots_title, summarise
-from pipelines.transfer.plan import ROWS, STUDY, TableParams, plan
+from pipelines.transfer.plan import ROWS, SOURCES, STUDY, TableParams, plan
 
-SCORE, DIGITS = "micro", 2
+DIGITS = 2
 Column = tuple[str, int]
 
 
-def table(about: TableParams, rows: Sequence[Row]) -> Table:
+def table(about: TableParams, every: Sequence[Row]) -> Table:
     """Arms down, targets and numbers of labels across: mean and spread over seeds, or gains paired by seed."""
-    rows = [r for r in rows if r["target"] in about.targets and (not about.shots or r["shots"] in about.shots)]
+    rows = [r for r in every if r["target"] in about.targets and (not about.shots or r["shots"] in about.shots)]
     kept = [row for row in rows if row["encoder"] in about.arms]
     columns = sorted({(r["target"], r["shots"]) for r in kept}, key=lambda c: (about.targets.index(c[0]), c[1]))
-    cells = means(kept) if about.against is None else gains(kept, [r for r in rows if r["encoder"] == about.against])
+    if about.minus:
+        cells = gains(kept, [r for r in every if r["target"] in about.minus], about.score, ("encoder", "shots", "seed"))
+    elif about.against:
+        base = [r for r in rows if r["encoder"] == about.against]
+        cells = gains(kept, base, about.score, ("target", "shots", "seed"))
+    else:
+        cells = means(kept, about.score)
     body = [[arm, *(cells.get((arm, *column), "–") for column in columns)] for arm in about.arms]
-    if about.against is None:
+    if not about.minus and about.against is None and about.score == "micro":
         draws = {(r["target"], r["shots"], r["seed"]): {**r, "encoder": "ceiling"} for r in kept}
         best = means(list(draws.values()), "ceiling")
         body.append(["ceiling", *(best.get(("ceiling", *column), "–") for column in columns)])
@@ -30,27 +36,45 @@ def table(about: TableParams, rows: Sequence[Row]) -> Table:
     return Table(about.title, header, body, about.note)
 
 
-def means(rows: Sequence[Row], score: str = SCORE) -> dict[tuple[str, str, int], str]:
-    """(arm, target, shots) -> mean and spread over seeds."""
+def means(rows: Sequence[Row], score: str) -> dict[tuple[str, str, int], str]:
+    """(arm, target, shots) -> mean and spread over seeds, in % or seconds."""
     by = ("encoder", "target", "shots")
     found = summarise(rows, by, (score,))
-    return {tuple(r[key] for key in by): percent(r[f"{score}_mean"], r[f"{score}_sd"], DIGITS) for r in found}
+    write = seconds if score == "seconds" else percent
+    return {tuple(r[key] for key in by): write(r[f"{score}_mean"], r[f"{score}_sd"], DIGITS) for r in found}
 
 
-def gains(rows: Sequence[Row], base: Sequence[Row]) -> dict[tuple[str, str, int], str]:
-    """(arm, target, shots) -> mean gain over `base` at the same seed, with its 95 % interval."""
-    reference = {(r["target"], r["shots"], r["seed"]): r[SCORE] for r in base}
+def seconds(mean: float, sd: float, digits: int) -> str:
+    return f"{mean:.1f}"
+
+
+def costs() -> Table:
+    """What every pretraining of the study took."""
+    body = []
+    for source in plan().sources:
+        if (file := SOURCES / source / "cost.json").exists():
+            cost = json.loads(file.read_text())
+            numbers = (f"{cost['minutes']:.1f}", f"{cost['samples_per_s']:.0f}", f"{cost['peak_mb']:.0f}")
+            body.append([source, *numbers, f"{cost['backbone_parameters']:,}", f"{cost['weights_mb']:.2f}"])
+    header = ["", "minutes", "solids/s", "peak memory, MB", "weights", "file, MB"]
+    return Table("Pretraining: cost", header, body, "On the machine that trained them; memory includes the data.")
+
+
+def gains(rows: Sequence[Row], base: Sequence[Row], score: str, same: Sequence[str]) -> dict[tuple[str, str, int], str]:
+    """(arm, target, shots) -> mean gain over the row of `base` that agrees in the columns `same`, with its 95 %
+    interval."""
+    reference = {tuple(r[key] for key in same): r[score] for r in base}
     pairs: dict[tuple[str, str, int], list[float]] = {}
     for r in rows:
-        if (at := (r["target"], r["shots"], r["seed"])) in reference:
-            pairs.setdefault((r["encoder"], *at[:2]), []).append(r[SCORE] - reference[at])
+        if (at := tuple(r[key] for key in same)) in reference:
+            pairs.setdefault((r["encoder"], r["target"], r["shots"]), []).append(r[score] - reference[at])
     return {key: points(interval(found)) for key, found in pairs.items()}
 
 
 def metrics(rows: Sequence[Row]) -> dict[str, Any]:
     """target -> arm -> number of labels -> mean, sd and n, the form `dvc metrics show` prints."""
     tree: dict[str, Any] = {}
-    for r in summarise(rows, ("target", "encoder", "shots"), (SCORE, "miou", "per_part", "seconds")):
+    for r in summarise(rows, ("target", "encoder", "shots"), ("micro", "miou", "per_part", "covered", "seconds")):
         numbers = {k: round(v, 4) for k, v in r.items() if k.endswith(("_mean", "_sd")) and v == v}
         tree.setdefault(r["target"], {}).setdefault(r["encoder"], {})[str(r["shots"])] = numbers | {"n": r["n"]}
     return tree
@@ -62,6 +86,7 @@ def main() -> None:
     there = {target: file for target, file in files.items() if file.exists()}
     rows = [json.loads(line) for file in there.values() for line in file.read_text().splitlines()]
     tables = [table(about, rows).markdown() for about in todo.tables.values() if there.keys() & set(about.targets)]
+    tables.append(costs().markdown())
     if left := sorted(files.keys() - there.keys()):
         tables.append(f"Not run yet: {', '.join(left)}.\n")
     (STUDY / "tables.md").write_text("\n".join(tables))

@@ -47,6 +47,19 @@ def test_gains_are_paired_by_seed_with_an_interval():
         assert table.rows == [["better", "+20.0 [-4.8, +44.8]", "–"], ["absent", "–", "–"]]
 
 
+def test_gains_over_another_target_are_paired_by_arm_and_seed():
+    """Only seed 0 of `base` was scored there: 0.2 - 0.5."""
+    table = tables.table(about(targets=["there"], arms=["base", "better"], minus=["here"]), ROWS)
+    assert table.rows == [["base", "-30.0"], ["better", "–"]]
+
+
+def test_another_score_has_no_ceiling():
+    table = tables.table(about(arms=["base"], score="miou"), ROWS)
+    assert table.rows == [["base", "26.67 ± 2.89", "27.50"]]
+    took = tables.table(about(arms=["base"], score="seconds"), [r | {"seconds": 2.25} for r in ROWS])
+    assert took.rows == [["base", "2.2", "2.2"]]
+
+
 def test_metrics_leave_out_what_is_not_a_number():
     found = tables.metrics(ROWS)["here"]["better"]
     known = {"micro_mean": 0.7333, "micro_sd": 0.1528, "miou_mean": 0.3667, "miou_sd": 0.0764}
