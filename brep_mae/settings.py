@@ -137,6 +137,12 @@ class FewshotParams(Section):
     workers: int = Field(ge=0)
 
 
+class ComparedParams(FewshotParams):
+    """The study of all pretrained encoders; `heads` = modules of transfer/heads that learn from each."""
+
+    heads: list[str] = Field(min_length=1)
+
+
 class TaskParams(Section):
     """What learning one task may cost: steps that search its mask, then steps that train the weights it may write, of
     `batch` solids each; `transfer` says which earlier task's mask it starts from, `margin` (standard errors, 0 = as
@@ -178,7 +184,7 @@ class Params(Section):
     pretrain: PretrainParams
     methods: dict[str, dict[str, Any]]
     probe: ProbeParams
-    fewshot: FewshotParams
+    fewshot: ComparedParams
     continual: ContinualParams
 
 

@@ -13,7 +13,7 @@ from brep_mae.models.backbone import Backbone
 from brep_mae.report.tables import SCORES, summarise
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, new_backbone, sha256
-from brep_mae.transfer.fewshot import MAJORITY, MODES, EncoderSource, compare, reads
+from brep_mae.transfer.fewshot import MAJORITY, EncoderSource, compare, head, reads
 from brep_mae.transfer.problem import labelled_order, tasks
 from pipelines.jobs import Rows, run_jobs
 from pipelines.stored import MODELS, RESULTS, stored, work_folder
@@ -67,6 +67,9 @@ def nested(rows: Rows) -> dict[str, Any]:
 
 def main() -> None:
     params, data = settings.load(), stored()
+    heads = params.fewshot.heads
+    for name in heads:
+        head(name)  # a wrong name is an error before any work
     encoders = sources([method for method in params.methods if (MODELS / method).is_dir()])
     hashes = {s.name: sha256(MODELS / s.name / WEIGHTS) for s in encoders if (MODELS / s.name).is_dir()}
     work = work_folder("fewshot", params.fewshot.model_dump(), data.digest, hashes)
@@ -77,7 +80,7 @@ def main() -> None:
         jobs: dict[str, tuple[Any, ...]] = {
             f"{source.name}-{seed}": (source, modes, seed)
             for seed in range(params.fewshot.seeds)
-            for source, modes in (*((encoder, MODES) for encoder in encoders), MAJORITY)
+            for source, modes in (*((encoder, heads) for encoder in encoders), MAJORITY)
         }
         found = run_jobs(one, jobs, work, params.fewshot.workers, "few-shot")
         rows = [row for rows in found.values() for row in rows]

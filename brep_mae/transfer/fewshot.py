@@ -8,6 +8,7 @@ alone.
 
 import importlib
 import math
+import pkgutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,14 +20,14 @@ import torch
 from brep_mae.datasets.loader import Samples
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.hops import Hops
-from brep_mae.settings import FewshotParams
+from brep_mae.settings import FewshotParams, SettingsError
 from brep_mae.training.checkpoint import load_backbone, new_backbone
 from brep_mae.training.embed import readable
+from brep_mae.transfer import heads
 from brep_mae.transfer.metrics import scores
 from brep_mae.transfer.problem import FewshotTask, Head, Problem, Rows, every_row, features_of, in_batches
 
 Row = dict[str, str | int | float]
-MODES = ("frozen", "finetuned")
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,11 @@ MAJORITY = EncoderSource("majority", "none", Hops), ("majority",)
 
 
 def head(mode: str) -> Head:
-    """The head in `heads/<mode>.py`."""
-    found: Head = importlib.import_module(f"brep_mae.transfer.heads.{mode}").fit
+    """The head in `heads/<mode>.py`. Raises SettingsError with the names that there are."""
+    known = [module.name for module in pkgutil.iter_modules(heads.__path__)]
+    if mode not in known:
+        raise SettingsError(f"no head {mode} in transfer/heads; known are {', '.join(known)}")
+    found: Head = importlib.import_module(f"{heads.__name__}.{mode}").fit
     return found
 
 

@@ -56,6 +56,7 @@ class Study:
         self.folder = folder
         values = settings.load().model_dump(include={"parse", "pretrain", "fewshot"})
         values["fewshot"] |= {"steps": 2, "unlabelled": 4, "workers": 1}
+        del values["fewshot"]["heads"]  # every arm names its own
         budgets = {"few": [1, 3], "few_seeds": 2, "many": [6], "many_seeds": 1, "arms": list(ARMS)}
         targets = {name: target | budgets for name, target in TARGETS.items()}
         empty = {"sets": {}, "methods": {}, "sources": {}, "tables": {}}

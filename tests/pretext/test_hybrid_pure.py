@@ -20,7 +20,7 @@ from brep_mae.seeds import generator
 from brep_mae.settings import FewshotParams
 from brep_mae.training.checkpoint import load_backbone, save_backbone
 from brep_mae.training.embed import embed
-from brep_mae.transfer.fewshot import MODES, EncoderSource, compare
+from brep_mae.transfer.fewshot import EncoderSource, compare
 from brep_mae.transfer.problem import labelled_order, tasks
 from tests.brep.solids import CUT, SHAPES, first_solid, graph_of
 from tests.contracts.test_methods import FACTS, block, small
@@ -206,7 +206,9 @@ def test_check_5_few_shot_and_embedding_run_on_the_stored_backbone_and_leave_it_
     )
     source = EncoderSource.stored("hybrid_pure", "faces", tmp_path / "pure", pretrained=True)
     data = solids(tmp_path, uids, "faces")
-    rows = list(compare(source, MODES, 0, tasks(3, 2), data, labelled_order(uids[:10], 0), uids[10:], params))
+    rows = list(
+        compare(source, ("frozen", "finetuned"), 0, tasks(3, 2), data, labelled_order(uids[:10], 0), uids[10:], params)
+    )
     assert {(r["task"], r["shots"], r["mode"]) for r in rows} == {
         (t, n, m) for t in ("segmentation", "classification") for n in (1, 4) for m in ("frozen", "finetuned")
     }

@@ -11,10 +11,10 @@ from brep_mae import settings
 from brep_mae.datasets.loader import Solids
 from brep_mae.pretext.pretext import build
 from brep_mae.schema import UNLABELLED
-from brep_mae.settings import FewshotParams
+from brep_mae.settings import FewshotParams, SettingsError
 from brep_mae.training.checkpoint import save_backbone
 from brep_mae.transfer import fewshot, heads
-from brep_mae.transfer.fewshot import MAJORITY, MODES, EncoderSource, compare
+from brep_mae.transfer.fewshot import MAJORITY, EncoderSource, compare, head
 from brep_mae.transfer.heads import finetuned, forest, self_trained
 from brep_mae.transfer.metrics import confusion, scores
 from brep_mae.transfer.problem import Problem, Rows, every_row, features_of, in_batches, labelled_order, tasks
@@ -26,6 +26,7 @@ PARAMS = FewshotParams(
 )
 
 
+MODES = ("frozen", "finetuned")
 ALL_MODES = sorted(m.name for m in pkgutil.iter_modules(heads.__path__))
 
 
@@ -198,3 +199,8 @@ def test_solids_without_a_label_cost_a_step_and_not_the_network(setup):
     problem.data.faces(setup[1][0]).label.fill_(UNLABELLED)
     tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), setup[1][:1], 0)
     assert all(bool(p.isfinite().all()) for p in tuned.parameters())
+
+
+def test_a_head_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(SettingsError, match=r"no head forrest .* forest, frozen, "):
+        head("forrest")
