@@ -30,15 +30,17 @@ def pool_patches(patches: Tensor, frames: Frames, n_faces: Tensor) -> Tensor:
     side = int(length**0.5)
     patch_of = torch.arange(length, device=patches.device).view(1, 1, side, side)
     patch_of = nn.functional.interpolate(patch_of.float(), size=frames.face.shape[-2:], mode="nearest").long()[0]
-    frame = torch.arange(solids * views, device=patches.device).view(solids, views, 1, 1)
     first = (n_faces.cumsum(0) - n_faces).view(solids, 1, 1, 1)
     seen = frames.face >= 0
-    face, patch = (first + frames.face)[seen], (frame * length + patch_of)[seen]
-    pair, count = torch.stack([face, patch]).unique(dim=1, return_counts=True)
-    total = patches.new_zeros(int(n_faces.sum()), dim)
-    total = total.index_add(0, pair[0], patches.reshape(-1, dim)[pair[1]] * count[:, None])
-    pixels = patches.new_zeros(len(total)).index_add(0, pair[0], count.to(patches))
-    return total / pixels.clamp(min=1)[:, None]
+    here = torch.arange(views, device=patches.device).view(1, views, 1, 1) * length + patch_of  # within the solid
+    faces, places = int(n_faces.sum()), views * length
+    pixels = torch.bincount(((first + frames.face) * places + here)[seen], minlength=faces * places)
+    pair = pixels.nonzero()[:, 0]
+    face, place = pair // places, pair % places
+    count = pixels[pair].to(patches)[:, None]
+    patch = torch.arange(solids, device=patches.device).repeat_interleave(n_faces)[face] * places + place
+    total = patches.new_zeros(faces, dim).index_add(0, face, patches.reshape(-1, dim)[patch] * count)
+    return total / pixels.view(faces, places).sum(1).clamp(min=1).to(patches)[:, None]
 
 
 def faces_in_view(frames: Frames, n_faces: Tensor) -> Tensor:

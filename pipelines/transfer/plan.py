@@ -86,8 +86,8 @@ class TargetParams(Section):
 class TableParams(Section):
     """One table: arms down, targets and numbers of labels across.
 
-    `against` names an arm: the cells are then gains over it, paired by seed. `minus` names targets instead: gains over
-    what the same arm scored there. `shots` = the columns, where not all.
+    `against` names an arm: the cells are then gains over it, paired by seed. `minus` names other targets, on which that
+    arm is looked up, or else the same arm as in the row. `shots` = the columns, where not all.
     `score` is one of `metrics.scores`, or the seconds that fitting and scoring took.
     """
 

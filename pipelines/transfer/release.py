@@ -1,46 +1,48 @@
-"""Stage `release`: the encoder to hand on, with what it was made from and what it scores -> release/ of the study."""
+"""Stage `release`: an encoder to hand on, what it was made from and what it scores -> release/NAME of the study."""
 
 import json
 import shutil
+import sys
 
 from brep_mae.report.tables import Table, percent, summarise
 from brep_mae.training.checkpoint import CONFIG, WEIGHTS, sha256
 from pipelines.transfer.plan import ROWS, SETS, SOURCES, STUDY, plan
+from pipelines.transfer.tables import DIGITS
 
-NAME, ARMS = "all", ("nothing_less", "tuned")
 OUT = STUDY / "release"
 
 
-def main() -> None:
+def main(name: str) -> None:
     todo = plan()
-    source, folder = todo.sources[NAME], SOURCES / NAME
-    OUT.mkdir(parents=True, exist_ok=True)
+    source, out = todo.sources[name], OUT / name
+    out.mkdir(parents=True, exist_ok=True)
     for file in (CONFIG, WEIGHTS):
-        shutil.copyfile(folder / file, OUT / file)
+        shutil.copyfile(SOURCES / name / file, out / file)
     data = []
-    for name in source.sets:
-        about = json.loads((SETS / name / "dataset.json").read_text())
-        report = json.loads((SETS / name / "report.json").read_text())
-        kind = todo.sets[name].generate
+    for each in source.sets:
+        about = json.loads((SETS / each / "dataset.json").read_text())
+        report = json.loads((SETS / each / "report.json").read_text())
+        kind = todo.sets[each].generate
         origin = "github.com/hducg/MFCAD" if kind is None else f"generated, {kind.kind}, seed {kind.seed}"
-        data.append([name, origin, about["licence"], str(report["files"]), about["digest"][:16]])
-    rows = [
-        json.loads(line) for file in sorted(ROWS.glob("*_ablation.jsonl")) for line in file.read_text().splitlines()
-    ]
+        data.append([each, origin, about["licence"], str(report["files"]), about["digest"][:16]])
+    arms = [arm for arm, what in todo.arms.items() if name in what.encoders]
+    rows = [json.loads(line) for file in sorted(ROWS.glob("*.jsonl")) for line in file.read_text().splitlines()]
     scores = [
-        [r["target"].removesuffix("_ablation"), r["encoder"], str(r["shots"]), percent(r["micro_mean"], r["micro_sd"])]
-        for r in summarise([row for row in rows if row["encoder"] in ARMS], ("target", "encoder", "shots"), ("micro",))
+        [r["target"], r["encoder"], str(r["shots"]), percent(r["micro_mean"], r["micro_sd"], DIGITS)]
+        for r in summarise([r for r in rows if r["encoder"] in arms], ("target", "encoder", "shots"), ("micro",))
     ]
-    made = Table("Pretrained on", ["data set", "origin", "licence", "files", "digest"], data, "No label was read.")
-    scored = Table("Right faces of the test solids", ["target", "arm", "labelled solids", "in %"], scores)
+    read = "The labels that the generator wrote were read." if source.labels else "No label was read."
+    made = Table("Pretrained on", ["data set", "origin", "licence", "files", "digest"], data, read)
+    header = ["target", "arm of params.yaml", "labelled solids", "in %"]
+    scored = Table("Right faces, or solids, of the test side", header, scores)
     text = (
-        f"# An encoder of face graphs\n\nMethod `{source.method}`, preset `methods.{source.method}`. "
-        f"`brep_mae.training.checkpoint.load_backbone(folder)` opens it.\n\n`{WEIGHTS}`: "
-        f"{(OUT / WEIGHTS).stat().st_size / 1e6:.2f} MB, SHA-256 `{sha256(OUT / WEIGHTS)}`. Licence of the weights: "
+        f"# An encoder of face graphs\n\nSource `{name}` of the transfer study, made again by `make transfer`; preset "
+        f"`methods.{source.method}`. `brep_mae.training.checkpoint.load_backbone(folder)` opens it.\n\n`{WEIGHTS}`: "
+        f"{(out / WEIGHTS).stat().st_size / 1e6:.2f} MB, SHA-256 `{sha256(out / WEIGHTS)}`. Licence of the weights: "
         f"Apache-2.0.\n\n{made.markdown()}\n{scored.markdown()}"
     )
-    (OUT / "README.md").write_text(text)
+    (out / "README.md").write_text(text)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -17,15 +17,16 @@ def table(about: TableParams, every: Sequence[Row]) -> Table:
     rows = [r for r in every if r["target"] in about.targets and (not about.shots or r["shots"] in about.shots)]
     kept = [row for row in rows if row["encoder"] in about.arms]
     columns = sorted({(r["target"], r["shots"]) for r in kept}, key=lambda c: (about.targets.index(c[0]), c[1]))
-    if about.minus:
-        cells = gains(kept, [r for r in every if r["target"] in about.minus], about.score, ("encoder", "shots", "seed"))
-    elif about.against:
-        base = [r for r in rows if r["encoder"] == about.against]
-        cells = gains(kept, base, about.score, ("target", "shots", "seed"))
+    paired = bool(about.against or about.minus)
+    if paired:
+        base = [r for r in every if r["target"] in (about.minus or about.targets)]
+        base = [r for r in base if about.against in (None, r["encoder"])]
+        same = ["shots", "seed", *(() if about.against else ("encoder",)), *(() if about.minus else ("target",))]
+        cells = gains(kept, base, about.score, same)
     else:
         cells = means(kept, about.score)
     body = [[arm, *(cells.get((arm, *column), "–") for column in columns)] for arm in about.arms]
-    if not about.minus and about.against is None and about.score == "micro":
+    if not paired and about.score == "micro":
         draws = {(r["target"], r["shots"], r["seed"]): {**r, "encoder": "ceiling"} for r in kept}
         best = means(list(draws.values()), "ceiling")
         body.append(["ceiling", *(best.get(("ceiling", *column), "–") for column in columns)])

@@ -31,9 +31,9 @@ def test_what_a_plan_names_is_in_it():
         encoders = {e.removeprefix(SCRATCH) for arm in target.arms for e in todo.arms[arm].encoders}
         assert encoders <= {*todo.sources, *WITHOUT_A_CHECKPOINT}
     for table in todo.tables.values():
-        assert set(table.targets) <= set(todo.targets)
-        scored = {arm for target in table.targets for arm in todo.targets[target].arms}
-        assert set(table.arms) | ({table.against} - {None}) <= scored
+        assert {*table.targets, *table.minus} <= set(todo.targets)
+        scored, base = ({arm for t in found for arm in todo.targets[t].arms} for found in (table.targets, table.minus))
+        assert set(table.arms) <= scored and {table.against} - {None} <= (base or scored)
 
 
 def test_an_arm_whose_encoder_read_labels_says_so():

@@ -32,7 +32,10 @@ def study(tmp_path, monkeypatch):
         "all": {"method": "attribute_masking", "sets": ["ours", "theirs"]},
         "told": {"method": "attribute_masking", "sets": ["ours"], "labels": True},
     }
-    study.values["targets"], study.values["arms"] = {}, {}
+    study.values["targets"] = {}
+    study.values["arms"] = {
+        arm: {"encoders": [encoder], "mode": "frozen"} for arm, encoder in (("tuned", "all"), ("other", "told"))
+    }
     study.write()
     return study
 
@@ -75,12 +78,13 @@ def test_the_encoder_handed_on_opens_and_tells_what_it_is_made_of(study):
         (folder / "dataset.json").write_text(json.dumps(about))
         (folder / "report.json").write_text(json.dumps({"files": 20}))
     (study.folder / "rows").mkdir()
-    row = {"target": "ours_ablation", "encoder": "tuned", "shots": 5, "seed": 0, "micro": 0.625}
-    (study.folder / "rows" / "ours_ablation.jsonl").write_text(json.dumps(row) + "\n")
-    release.main()
-    out = study.folder / "release"
+    row = {"target": "here", "encoder": "tuned", "shots": 5, "seed": 0, "micro": 0.625}
+    rows = [row, row | {"encoder": "other"}]
+    (study.folder / "rows" / "here.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
+    release.main("all")
+    out = study.folder / "release" / "all"
     assert load_backbone(out).dim == load_backbone(study.folder / "models" / "all").dim
     text = (out / "README.md").read_text()
     assert sha256(out / WEIGHTS) in text
     assert "| theirs | generated, milled, seed 7 | CC0-1.0 | 20 | theirs |" in text
-    assert "| ours | tuned | 5 | 62.5 |" in text
+    assert "| here | tuned | 5 | 62.50 |" in text and "| other |" not in text and "No label was read." in text

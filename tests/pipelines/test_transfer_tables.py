@@ -51,6 +51,8 @@ def test_gains_over_another_target_are_paired_by_arm_and_seed():
     """Only seed 0 of `base` was scored there: 0.2 - 0.5."""
     table = tables.table(about(targets=["there"], arms=["base", "better"], minus=["here"]), ROWS)
     assert table.rows == [["base", "-30.0"], ["better", "–"]]
+    other = tables.table(about(targets=["there"], arms=["base"], minus=["here"], against="better"), ROWS)
+    assert other.rows == [["base", "-40.0"]]
 
 
 def test_another_score_has_no_ceiling():
