@@ -25,9 +25,7 @@ def task() -> None:
 @click.option("--tasks", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the tasks.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of labelled shards.")
 @click.option("--encoder", type=click.Path(path_type=Path), help="Pretrained encoder; first task only.")
-@click.option(
-    "--kind", default="segmentation", show_default=True, type=click.Choice(["segmentation", "classification"])
-)
+@click.option("--kind", default=KINDS[0], show_default=True, type=click.Choice(KINDS), help="Of faces, or of solids.")
 @click.option("--classes", default="", help="Comma-separated; all that training solids show where left out.")
 @click.option("--steps", default=150, show_default=True, type=click.IntRange(1), help="For the mask, and for weights.")
 @click.option("--density", default=0.2, show_default=True, help="Share of the weights a task uses; first task only.")

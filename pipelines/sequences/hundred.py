@@ -15,7 +15,7 @@ from torch import Tensor
 from brep_mae.datasets.loader import Samples
 from brep_mae.progress import progress
 from brep_mae.training import tracking
-from brep_mae.transfer.class_tasks import SIDES, face_tasks
+from brep_mae.transfer.class_tasks import FACES, SIDES, face_tasks
 from brep_mae.transfer.continual import exact_logits, logits_of
 from brep_mae.transfer.continual_fit import Task
 from brep_mae.transfer.supermask_ops import fingerprint
@@ -23,7 +23,6 @@ from brep_mae.transfer.task_folder import add_task, new_tasks, open_tasks
 from pipelines.sequences.plan import STUDY, HundredParams, plan
 from pipelines.stored import stored, work_folder
 
-FACES = frozenset({"faces"})
 SEED = 0
 
 

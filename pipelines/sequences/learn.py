@@ -1,7 +1,6 @@
 """One sequence of tasks, learned one way: what the stage `continual` and the continual study have in common."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -29,12 +28,8 @@ def learn(
     base: Base,
     density: float,
     seed: int,
-    folder: Path | None = None,
 ) -> dict[str, Any]:
     """The row of one way and seed.
-
-    Args:
-        folder: where to keep the tasks of a supermask, None = nowhere.
 
     Accuracies as in `ContinualResult`; per task `steps_to_95`, `seconds_each`, `own` (share of all weights that it
     alone writes) and `chosen` (tasks whose scores it started from); per weight tensor `used`, the share that any
@@ -45,7 +40,7 @@ def learn(
     if way in SUPERMASKS:
         width = max(task.n_classes for task in tasks)
         model = SupermaskModel(features, width, features.dim, density, base, seed)
-        result = run_sequence(model, tasks, params, SUPERMASKS[way], rng, params.margin, folder=folder)
+        result = run_sequence(model, tasks, params, SUPERMASKS[way], rng, params.margin)
     else:
         result = run_baseline(lambda: features, features.dim, tasks, params, BASELINES[way], rng)
     checks = [same for row in result.bit_identical for same in row]

@@ -18,7 +18,7 @@ from brep_mae.models.resnet import ResNet18
 from brep_mae.settings import flat
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
-from brep_mae.transfer.class_tasks import SIDES, TaskFeatures, class_groups, face_tasks, sample_tasks
+from brep_mae.transfer.class_tasks import FACES, SIDES, TaskFeatures, class_groups, face_tasks, sample_tasks
 from brep_mae.transfer.continual_fit import Task
 from brep_mae.transfer.problem import labelled_order
 from brep_mae.transfer.supermask_roles import Base
@@ -27,7 +27,6 @@ from pipelines.sequences.learn import learn
 from pipelines.sequences.plan import ROWS, DataParams, plan
 from pipelines.stored import WORK, stored, work_folder
 
-FACES = frozenset({"faces"})
 SIDE = 32
 """Pixels of an image, as the paper's network takes them."""
 
