@@ -33,7 +33,7 @@ from benchmarks.resident import in_fresh_process, peak_mb, resident_mb
 from benchmarks.spline_parts import write_parts
 from brep_mae.brep.file_graphs import file_graphs
 from brep_mae.brep.graph import face_graph
-from brep_mae.brep.part import Parts
+from brep_mae.brep.placing import Parts
 from brep_mae.brep.pool import ParseOptions, parse_files
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.step import ReadSolid, read_solids, silence

@@ -236,17 +236,6 @@ class Curves:
         other.__dict__["_dense"] = owner[a:b] - start, *(value[a:b] for value in values)
         return other
 
-    def moved(self, matrix: np.ndarray, offset: np.ndarray) -> "Curves":
-        """The curves under a rigid motion, for all that is made of their samples; `evaluate` of free-form curves stays
-        where it is."""
-        other = copy.copy(self)
-        other.lead = self.lead @ matrix.T + offset
-        other.along, other.spoke = self.along @ matrix.T, self.spoke @ matrix.T
-        owner, place, points, slopes = self._dense
-        other.__dict__.pop("nodes", None)
-        other.__dict__["_dense"] = owner, place, points @ matrix.T + offset, slopes @ matrix.T
-        return other
-
 
 def edge_curves(edges: list[TopoDS_Edge]) -> Curves:
     """The edges in space (mm, located); missing where an edge is degenerate or has no curve of its own."""

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from brep_mae.brep.graph import face_graph
-from brep_mae.brep.part import Parts
 from brep_mae.brep.parts import ReadSolid
+from brep_mae.brep.placing import Parts
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.soundness import NeedsRepair

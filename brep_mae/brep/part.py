@@ -4,34 +4,27 @@ An assembly holds the same part many times; it is measured once.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Shape
-from OCP.TopTools import TopTools_IndexedMapOfShape
 
-from brep_mae.brep.arcs import arc_arrays
+from brep_mae.brep.arcs import ahead, arc_arrays
 from brep_mae.brep.curvature import curvatures
 from brep_mae.brep.curves import Curves, edge_curves
 from brep_mae.brep.field import draw_pool, keep_near
 from brep_mae.brep.loops import Loops
 from brep_mae.brep.measure import moments
-from brep_mae.brep.parts import count_faces
-from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.split import split_closed
 from brep_mae.brep.surfaces import Surfaces
 from brep_mae.brep.topology import Topology, joined, walk
 from brep_mae.brep.trimming import Trimming
-from brep_mae.brep.uvgrid import face_grids, outward, unit_grid
+from brep_mae.brep.uvgrid import axes, face_grids, outward, unit_grid
 from brep_mae.schema import FIELD_DISTANCE, FIELD_POINT, FIELD_UV
-
-TOGETHER = 200
-"""Faces of the parts that are measured together, more in a part of its own: past these nothing is gained."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +44,7 @@ class Part:
     number: np.ndarray
     parent: np.ndarray
     grids: np.ndarray
+    axes: np.ndarray
     area: np.ndarray
     centroid: np.ndarray
     volume: np.ndarray
@@ -59,6 +53,24 @@ class Part:
     bounded: np.ndarray
     arcs: dict[str, Any]
 
+    @cached_property
+    def unmoved(self) -> dict[str, Any]:
+        """The arrays of schema.FaceGraph that do not depend on where the part is."""
+        topology, used = self.topology, self.edges.exists[self.topology.coedge_edge]
+        coedges = np.stack([topology.coedge_face, self.number[topology.coedge_edge]])
+        return {
+            "face_type": self.surfaces.kind.astype(np.int8),
+            "face_area_mm2": self.area.astype(np.float32),
+            "face_loops": topology.loops,
+            "face_curvature": self.curvature.astype(np.float32),
+            "face_parent": self.parent.astype(np.int32),
+            "edge_vertex": topology.edge_vertex[:, self.edges.exists].astype(np.int32),
+            "coedge_index": coedges[:, used].astype(np.int32),
+            "coedge_forward": ahead(topology, self.surfaces)[used],
+            "field_bounded": self.bounded,
+            **{name: values for name, values in self.arcs.items() if name != "arc_grid"},
+        }
+
     def _piece(self, topology: Topology, first_face: int, first_edge: int) -> "Part":
         """One solid of several that were measured together."""
         a, b = first_face, first_face + len(topology.faces)
@@ -66,7 +78,7 @@ class Part:
         arcs = {"arc_index": self.arcs["arc_index"][:, first_arc:last_arc] - np.int32(a)}
         arcs |= {name: values[first_arc:last_arc] for name, values in self.arcs.items() if name not in arcs}
         surfaces, last_edge = self.surfaces.some(a, b), first_edge + len(topology.edges)
-        whole = ("parent", "grids", "area", "centroid", "volume", "curvature", "samples", "bounded")
+        whole = ("parent", "grids", "axes", "area", "centroid", "volume", "curvature", "samples", "bounded")
         return replace(
             self,
             topology=topology,
@@ -113,6 +125,7 @@ def measure(shapes: Sequence[TopoDS_Shape], seeds: Sequence[str], sampling: Samp
     area, centroid, volume = moments(topology, surfaces, trimming, loops)
     first_edges = np.cumsum([0, *(len(solid.edges) for solid in solids)])
     there = [edges.exists[a:b] for a, b in pairwise(first_edges.tolist())]
+    grids = face_grids(topology, surfaces, trimming, grid, inside)
     number = np.concatenate([np.where(exists, np.cumsum(exists) - 1, -1) for exists in there])
     whole = Part(
         topology=topology,
@@ -121,7 +134,8 @@ def measure(shapes: Sequence[TopoDS_Shape], seeds: Sequence[str], sampling: Samp
         trimming=trimming,
         number=number,
         parent=np.concatenate(parents if parents is not None else [np.arange(n) for n in sizes]),
-        grids=face_grids(topology, surfaces, trimming, grid, inside),
+        grids=grids,
+        axes=axes(grids),
         area=area,
         centroid=centroid,
         volume=volume,
@@ -139,68 +153,3 @@ def measure(shapes: Sequence[TopoDS_Shape], seeds: Sequence[str], sampling: Samp
         whole._piece(solid, a, b)
         for solid, a, b in zip(solids, first_faces.tolist(), first_edges.tolist(), strict=False)
     ]
-
-
-class Parts:
-    """The parts of one file, each measured when it is first asked for.
-
-    Attributes:
-        labels: names and colours of the faces by id of the part, kept by whoever looks them up.
-        sound: ids of the parts that were found to need no repair.
-    """
-
-    def __init__(self, sampling: Sampling) -> None:
-        self._sampling = sampling
-        self._shapes = TopTools_IndexedMapOfShape()
-        self._parts: dict[tuple[int, int], Part] = {}
-        self.labels: dict[int, tuple[list[str], np.ndarray]] = {}
-        self.sound: set[int] = set()
-
-    def gather(self, solids: Sequence[tuple[TopoDS_Shape, str]]) -> None:
-        """Measures the parts of some solids, together where they are small, before `of` is asked for any of them.
-
-        Args:
-            solids: with the seed that `of` would be given.
-        """
-        if len(solids) < 2:
-            return
-        batches: list[dict[tuple[int, int], tuple[TopoDS_Shape, str]]] = [{}]
-        faces, seen = 0, set(self._parts)
-        for solid, seed in solids:
-            key, shape = self._placed(solid)[:2]
-            if key not in seen:
-                seen.add(key)
-                faces += (count := count_faces(shape))
-                if faces > TOGETHER:
-                    batches.append({})
-                    faces = count
-                batches[-1][key] = shape, seed
-        for batch in batches:
-            if len(batch) > 1:
-                shapes, seeds = zip(*batch.values(), strict=True)
-                with suppress(Reject):  # then each is measured by itself, to find out which it is
-                    self._parts |= zip(batch, measure(shapes, seeds, self._sampling), strict=True)
-
-    def of(self, shape: TopoDS_Shape, seed: str) -> tuple[Part, np.ndarray | None, np.ndarray]:
-        """The part and the rigid motion that puts it where `shape` is: matrix (3, 3), None where it stays, and offset
-        (3,) in mm. A mirrored part counts as another part.
-
-        Raises:
-            Reject: too_many_faces or degenerate.
-        """
-        key, shape, matrix, offset = self._placed(shape)
-        if key not in self._parts:
-            self._parts[key] = measure([shape], [seed], self._sampling)[0]
-        return self._parts[key], matrix, offset
-
-    def _placed(self, shape: TopoDS_Shape) -> tuple[tuple[int, int], TopoDS_Shape, np.ndarray | None, np.ndarray]:
-        """What the part is called, the part, and its motion as in `of`."""
-        matrix, offset = None, np.zeros(3)
-        location = shape.Location()
-        if not location.IsIdentity():
-            trsf = location.Transformation()
-            if not trsf.IsNegative() and abs(trsf.ScaleFactor() - 1) < 1e-12:
-                rows = np.array([[trsf.Value(i, j) for j in (1, 2, 3, 4)] for i in (1, 2, 3)])
-                matrix, offset = rows[:, :3], rows[:, 3]
-                shape = shape.Located(TopLoc_Location())
-        return (self._shapes.Add(shape), int(shape.Orientation())), shape, matrix, offset

@@ -20,9 +20,9 @@ def totals(values: np.ndarray, owner: np.ndarray, rows: int) -> np.ndarray:
 def span(values: np.ndarray, owner: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Least and greatest element of each row, infinite where a row is empty; `owner` must not decrease.
 
-    Shapes: (N, D), (N,) -> twice (rows, D)
+    Shapes: (N, ...), (N,) -> twice (rows, ...)
     """
-    low, high = np.full((rows, values.shape[1]), np.inf), np.full((rows, values.shape[1]), -np.inf)
+    low, high = (np.full((rows, *values.shape[1:]), end) for end in (np.inf, -np.inf))
     if len(owner):
         first = np.flatnonzero(np.concatenate([[True], owner[1:] != owner[:-1]]))
         low[owner[first]] = np.minimum.reduceat(values, first, axis=0)

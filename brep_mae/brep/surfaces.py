@@ -199,10 +199,3 @@ class Surfaces:
             setattr(other, name, getattr(self, name)[start:stop])
         other.free = {number - start: form for number, form in self.free.items() if start <= number < stop}
         return other
-
-    def moved(self, matrix: np.ndarray, offset: np.ndarray) -> "Surfaces":
-        """The closed forms under a rigid motion; free-form surfaces stay where they are."""
-        other = copy.copy(self)
-        other.origin = self.origin @ matrix.T + offset
-        other.x, other.y, other.z = (axis @ matrix.T for axis in (self.x, self.y, self.z))
-        return other

@@ -25,7 +25,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Shape, TopoDS_Solid
 from brep_mae.brep.curves import Curves, edge_curves
 from brep_mae.brep.graph import face_graph
 from brep_mae.brep.loops import Loops
-from brep_mae.brep.part import Parts
+from brep_mae.brep.placing import Parts
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.step import ReadSolid, silence
 from brep_mae.brep.surfaces import Surfaces

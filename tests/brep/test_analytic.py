@@ -17,6 +17,7 @@ from OCP.TopoDS import TopoDS_Shell, TopoDS_Solid
 
 from brep_mae.brep.analytic import edge_params
 from brep_mae.brep.curves import edge_curves
+from brep_mae.brep.motions import Motions
 from brep_mae.schema import CURVE_TYPES, NORMAL, POINT, SURFACE_TYPES, FaceGraph
 from tests.brep.solids import SHAPES, box, first_solid, graph_of, parts_of, placed
 
@@ -207,7 +208,8 @@ def test_half_axes_are_the_ellipses_own_wherever_the_edge_begins(begin):
     edge = BRepBuilderAPI_MakeEdge(ellipse, begin, begin + 1.0).Edge()
     parts = parts_of(box(1, 1, 1))
     parts.topology.coedge_edge[:] = 0
-    p = edge_params(parts.topology, parts.surfaces, edge_curves([edge]), np.zeros(3), 2.0)[0]
+    stays, scale = Motions(None, np.zeros((1, 3))), np.array([2.0])
+    p = edge_params(parts.topology, parts.surfaces, edge_curves([edge]), stays, np.zeros((1, 3)), scale)[0, 0]
     own = BRepAdaptor_Curve(edge).Ellipse()
     assert p[:3].tolist() == [0, 0, 1]
     assert p[3:6] * 2 == pytest.approx([1, 2, 3])

@@ -15,7 +15,7 @@ from brep_mae.brep import file_graphs as module
 from brep_mae.brep import topology
 from brep_mae.brep.file_graphs import file_graphs
 from brep_mae.brep.graph import face_graph
-from brep_mae.brep.part import Parts
+from brep_mae.brep.placing import Parts
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.step import read_solids

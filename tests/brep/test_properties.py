@@ -23,7 +23,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Shape
 
 from brep_mae.brep.entities import no_name
 from brep_mae.brep.graph import face_graph
-from brep_mae.brep.part import Parts
+from brep_mae.brep.placing import Parts
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.step import ReadSolid, read_solids
 from brep_mae.schema import INSIDE, NORMAL, POINT, FaceGraph

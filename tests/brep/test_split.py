@@ -14,8 +14,8 @@ from OCP.TopoDS import TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 
 from brep_mae.brep import split
 from brep_mae.brep.graph import face_graph
-from brep_mae.brep.part import Parts
 from brep_mae.brep.parts import ReadSolid, found
+from brep_mae.brep.placing import Parts
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.split import faces_of, split_closed
