@@ -2,21 +2,36 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from brep_mae.progress import progress
 
 Rows = list[dict[str, Any]]
 
 
-def _single_thread() -> None:
-    torch.set_num_threads(1)
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""What torch, scikit-learn and the linear algebra of numpy read when they are loaded. With a thread per core in each of
+a process per core they wait for one another, and a stage takes up to twice as long."""
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """For all processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def run_jobs(
@@ -33,12 +48,10 @@ def run_jobs(
     """
     files = {name: work / f"{name}.json" for name in jobs}
     todo = [name for name in jobs if not files[name].exists()]
-    with progress(len(jobs), title) as advance:
+    with progress(len(jobs), title) as advance, _one_thread_each():
         done = len(jobs) - len(todo)
         advance(done, "")
-        with ProcessPoolExecutor(
-            workers or os.cpu_count(), mp_context=get_context("spawn"), initializer=_single_thread
-        ) as pool:
+        with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=get_context("spawn")) as pool:
             left = {pool.submit(function, *jobs[name]): name for name in todo}
             try:
                 for future in as_completed(left):

@@ -75,15 +75,17 @@ def task_add(
         added = task_folder.add_task(model, learned, params, folder, encoder or folder, _echo_step)
     except (ValueError, RuntimeError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    own = f"{added.report.own} weights" if added.report.own else "none: the network is full, the mask alone answers"
+    if not added.report.own:
+        click.echo("the network is full: the task owns no weights, its mask alone answers", err=True)
     values = {
         "task": name,
         "classes": list(learned.classes),
         "validation": added.report.val_accuracy,
         "test": added.test,
-        "own": own,
-        "unmoved": f"{added.unmoved} earlier tasks answer as before, bit for bit",
-        "file": f"{added.path}, {added.size / 1e3:.0f} kB",
+        "weights owned": added.report.own,
+        "earlier unmoved": added.unmoved,
+        "file": str(added.path),
+        "bytes": added.size,
     }
     print_values(values, as_json)
 
@@ -144,9 +146,12 @@ def predict(inputs: tuple[Path, ...], folder: Path, name: str, workers: int, as_
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
-        return print_values({"task": name, "each": each}, as_json)
-    for about in each:
-        counts = Counter(row["class"] for row in about.get("rows", []))
-        text = ", ".join(f"{count} {label}" for label, count in counts.most_common())
-        text = text or f"left out, {about['reject']}: {about['detail']}"
-        click.echo(f"{about['file']} solid {about['solid']}  {text}")
+        print_values({"task": name, "each": each}, as_json)
+    else:
+        for about in each:
+            counts = Counter(row["class"] for row in about.get("rows", []))
+            text = ", ".join(f"{count} {label}" for label, count in counts.most_common())
+            text = text or f"left out, {about['reject']}: {about['detail']}"
+            click.echo(f"{about['file']} solid {about['solid']}  {text}")
+    if not any("rows" in about for about in each):
+        raise click.ClickException(f"none of {len(files)} files could be used; the reasons are listed")

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -57,25 +56,29 @@ def main() -> None:
     params = plan().hundred
     todo = tasks(params)
     work = work_folder("hundred", params.model_dump(), stored(params.parsed, frames=None).digest)
-    folder = work / "tasks"
-    shutil.rmtree(folder, ignore_errors=True)
-    model = new_tasks(params.encoder, 3, params.density, "pretrained", SEED)
-    rows: list[dict[str, Any]] = []
-    then: list[str] = []
+    folder, record = work / "tasks", work / "each.jsonl"
+    rows = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
+    for path in sorted(folder.glob("task_*"))[len(rows) :]:  # saved, but cut off before it was recorded
+        path.unlink()
+    model = open_tasks(folder) if rows else new_tasks(params.encoder, 3, params.density, "pretrained", SEED)
     with tracking.run("continual", "hundred", params.model_dump(mode="json")) as tracker:
         with progress(len(todo), "tasks") as bar:
-            for number, task in enumerate(todo):
+            for number, task in enumerate(todo[len(rows) :], len(rows)):
                 added = add_task(model, task, params, folder, params.encoder)
-                then.append(_hash(exact_logits(model, logits_of(model), task.test[0][0], number)))
                 row = {
                     "test": added.test,
                     "seconds": added.report.seconds,
                     "bytes": added.size,
                     "own": added.report.own,
+                    "answer": _hash(exact_logits(model, logits_of(model), task.test[0][0], number)),
                 }
                 rows.append(row)
-                tracker.log_metrics({k: float(v) for k, v in row.items()}, step=number + 1)
+                with record.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
                 bar(number + 1, f"{task.name}: {added.test:.3f}")
+        then = [row.pop("answer") for row in rows]
+        for number, row in enumerate(rows):
+            tracker.log_metrics({k: float(v) for k, v in row.items()}, step=number + 1)
         command = [sys.executable, "-m", "pipelines.sequences.hundred", folder.as_posix()]
         now = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         found = {

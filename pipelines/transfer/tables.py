@@ -40,13 +40,11 @@ def table(about: TableParams, every: Sequence[Row]) -> Table:
 def means(rows: Sequence[Row], score: str) -> dict[tuple[str, str, int], str]:
     """(arm, target, shots) -> mean and spread over seeds, in % or seconds."""
     by = ("encoder", "target", "shots")
-    found = summarise(rows, by, (score,))
-    write = seconds if score == "seconds" else percent
-    return {tuple(r[key] for key in by): write(r[f"{score}_mean"], r[f"{score}_sd"], DIGITS) for r in found}
-
-
-def seconds(mean: float, sd: float, digits: int) -> str:
-    return f"{mean:.1f}"
+    cells = {}
+    for r in summarise(rows, by, (score,)):
+        mean, sd = r[f"{score}_mean"], r[f"{score}_sd"]
+        cells[tuple(r[key] for key in by)] = f"{mean:.1f}" if score == "seconds" else percent(mean, sd, DIGITS)
+    return cells
 
 
 def costs() -> Table:

@@ -94,7 +94,8 @@ def test_a_later_task_of_another_kind_leaves_the_answers_of_the_first_as_they_we
     added = json.loads(
         ok("task", "add", "family", "--tasks", tasks, "--data", shards, "--kind", "classification", "--json")
     )
-    assert added["unmoved"] == "1 earlier tasks answer as before, bit for bit"
+    assert added["earlier unmoved"] == 1
+    assert (tasks / "x").with_name(added["file"].rsplit("/", 1)[-1]).stat().st_size == added["bytes"]
     assert added["classes"] == ["block", "shaft"] and added["test"] == 1.0
     assert asked(parts, tasks, "surface") == before
     each = json.loads(asked(parts, tasks, "family"))["each"]
@@ -131,6 +132,9 @@ def test_errors_name_the_folder_and_the_remedy(parts, shards, tasks, encoder, tm
     assert done.exit_code == 1 and "no task colour; it has surface" in done.output
     done = run("task", "list", tmp_path)
     assert done.exit_code == 1 and "no saved tasks" in done.output
+    (tmp_path / "bad.step").write_text("no STEP")
+    done = run("predict", tmp_path / "bad.step", "--tasks", tasks, "--task", "surface")
+    assert done.exit_code == 1 and "left out, unreadable" in done.output and "none of 1 files" in done.output
     broken = tmp_path / "broken"
     broken.mkdir()
     for path in tasks.iterdir():

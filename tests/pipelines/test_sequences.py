@@ -99,8 +99,18 @@ def test_tasks_in_a_row_answer_in_a_new_process_as_when_they_were_learned(study,
         def __init__(self, command, **_):
             self.stdout = json.dumps(hundred.answers(hundred.Path(command[-1]), hundred.tasks(plan.plan().hundred)))
 
+    def cut_off(*arguments):
+        added = add_task(*arguments)
+        if added.path.name == "task_00001.safetensors":
+            raise KeyboardInterrupt
+        return added
+
+    add_task = hundred.add_task
     monkeypatch.setattr(hundred.subprocess, "run", Done)
-    hundred.main()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(hundred, "add_task", cut_off)
+        hundred.main()
+    hundred.main()  # goes on with the second task, of which a file is there but no record
     found = json.loads((study / "hundred.json").read_text())
     assert found["unmoved"] == found["tasks"] == len(found["each"]) == 3
     assert all(row["bytes"] < found["base_bytes"] for row in found["each"])
