@@ -36,7 +36,7 @@ from brep_mae.brep.graph import face_graph
 from brep_mae.brep.placing import Parts
 from brep_mae.brep.pool import ParseOptions, parse_files
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.step import ReadSolid, read_solids, silence
+from brep_mae.brep.step import REGULARITY, ReadSolid, read_solids, silence
 from brep_mae.schema import FaceGraph
 
 SECTIONS = ("throughput", "field", "scaling", "memory")
@@ -61,6 +61,7 @@ def read(path: Path) -> list[ReadSolid]:
 def bare_read(path: Path) -> int:
     """What every reader on OCCT pays: default settings, file to shape. Returns the number of roots."""
     reader = STEPControl_Reader()
+    Interface_Static.SetRVal_s(REGULARITY, 0.01)  # the default, which read_solids changes
     reader.ReadFile(str(path))
     roots = reader.TransferRoots()
     reader.OneShape()

@@ -63,6 +63,9 @@ REPAIRS = (
 """All of them, half of the time of reading. Most prepare curves in the parameters of curved surfaces, some mend."""
 TURNING = ("ShellOrientation", "Orientation")
 """Those that turn faces and loops round, a sixth of the time of reading, most of it to see that nothing is to turn."""
+REGULARITY = "read.encoderegularity.angle"
+"""By which angle, in rad, faces may meet for the kernel to note that their edge is smooth; at 0 it does not look, which
+takes up to a quarter of the time of reading and answers what nobody here asks: arcs have their own angles."""
 NOT_PLANAR = (b"_SURFACE", b"SURFACE_OF_")
 """Words of files with other surfaces than planes."""
 VOIDS = b"BREP_WITH_VOIDS"
@@ -124,6 +127,7 @@ def _read_step(path: Path, data: bytes, trusting: bool) -> list[ReadSolid | Reje
     if b"ISO-10303-21" not in data[:4096]:
         raise Reject("unreadable", f"{path.name}: not a STEP file")
     reader = STEPControl_Reader()
+    Interface_Static.SetRVal_s(REGULARITY, 0.0)  # no such name before there is a reader, no effect after it has read
     if suffix_of(path) in PACKED_STEP:
         status = reader.ReadStream(path.name, io.BytesIO(data))
     else:
