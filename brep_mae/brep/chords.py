@@ -78,20 +78,17 @@ def _polygon(
     up = np.logical_xor.reduce(spans_x & (right_of == (dx > 0)), axis=0)  # and towards +y
     t = px * (dx / squared)
     t += py * (dy / squared)
-    np.minimum(np.maximum(t, 0.0, out=t), 1.0, out=t)  # in place: fresh memory costs as much as the arithmetic
+    np.clip(t, 0.0, 1.0, out=t)  # in place: fresh memory costs as much as the arithmetic
     px -= t * dx
     py -= np.multiply(t, dy, out=t)
     gap = np.multiply(px, px, out=px)
     gap += np.multiply(py, py, out=py)
-    nearest = distance = np.sqrt(gap.min(axis=0))
+    near = gap <= np.maximum(error, ON)[..., None] ** 2
+    on, unsure = near.any(axis=0), np.zeros(x.shape, bool)
     if error.any():
-        on = np.where(error[..., None] > 0, np.inf, gap).min(axis=0) <= ON**2
-        unsure = (gap <= np.maximum(error, ON)[..., None] ** 2).any(axis=0)
-    else:
-        on, unsure = nearest <= ON, np.zeros(nearest.shape, bool)
-    if seam.any():
-        distance = np.sqrt(np.where(seam[..., None], np.inf, gap).min(axis=0))
-    return right | on, (unsure | (right != up)) & ~on, distance
+        on, unsure = (near & (error == 0)[..., None]).any(axis=0), on
+    gap[seam] = np.inf
+    return right | on, (unsure | (right != up)) & ~on, np.sqrt(gap.min(axis=0))
 
 
 def thinned(coedge: np.ndarray, points: np.ndarray, free: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
