@@ -121,15 +121,12 @@ ARRAYS: dict[str, tuple[str, tuple[str | int, ...]]] = {
 """Array name -> (dtype, axes); letters are axes that agree within one record."""
 
 
-_EXPECTED = [(name, np.dtype(dtype), axes) for name, (dtype, axes) in ARRAYS.items()]
-
-
 def validate(graph: FaceGraph) -> FaceGraph:
     """Returns `graph` if every array keeps to its dtype and axes; a ValueError names the first that does not."""
     sizes: dict[str, int] = {}
-    for name, dtype, axes in _EXPECTED:
+    for name, (dtype, axes) in ARRAYS.items():
         array = getattr(graph, name)
-        if array.dtype != dtype:
+        if array.dtype != np.dtype(dtype):
             raise ValueError(f"{graph.uid}: {name} is {array.dtype}, expected {dtype}")
         if array.ndim != len(axes):
             raise ValueError(f"{graph.uid}: {name} has shape {array.shape}, expected axes {axes}")
