@@ -39,8 +39,9 @@ def place(part: Part, motions: Motions) -> list[Arrays]:
     box = boxes(topology, surfaces, part.trimming, edges, part.grids, motions)
     low, high = box[..., :3].min(axis=0), box[..., 3:].max(axis=0)
     center, scale = (low + high) / 2, (high - low).max(axis=1) / 2
-    for number in np.flatnonzero(~((scale > 0) & (scale < 1e50))):
-        raise Reject("degenerate", f"the bounding box runs from {low[number]} to {high[number]} mm")
+    bad = ~((scale > 0) & (scale < 1e50))
+    if bad.any():
+        raise Reject("degenerate", f"the bounding box runs from {low[bad][0]} to {high[bad][0]} mm")
     edge = edge_params(topology, surfaces, edges, motions, center, scale)[part.edges.exists]
     found = {
         "face_grid": _moved(part.grids, (POINT, NORMAL), motions),

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from OCP.BRep import BRep_Builder
 from OCP.BRepAlgoAPI import BRepAlgoAPI_Cut
-from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert
+from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert, BRepBuilderAPI_Transform
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeSphere
-from OCP.gp import gp_Pnt
+from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
+from OCP.TopLoc import TopLoc_Location
+from OCP.TopoDS import TopoDS_Compound
 
 from brep_mae.brep import file_graphs as module
-from brep_mae.brep import topology
+from brep_mae.brep import placing, topology
 from brep_mae.brep.file_graphs import file_graphs
 from brep_mae.brep.graph import face_graph
 from brep_mae.brep.placing import Parts
@@ -20,7 +23,7 @@ from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.step import read_solids
 from brep_mae.schema import FaceGraph
-from tests.brep.solids import CUT, SHAPES, box, notched_block, placed, write_step
+from tests.brep.solids import CUT, SHAPES, box, first_solid, graph_of, notched_block, placed, write_step
 
 SAMPLING = Sampling(6, 64, 16, False, False)
 HOLLOW = BRepAlgoAPI_Cut(SHAPES["cylinder"], BRepPrimAPI_MakeSphere(gp_Pnt(2, 4, 5), 0.5).Shape()).Shape()
@@ -127,13 +130,10 @@ def assembly(file: Path) -> Path:
     return write_step(file, *shapes, placed("moved", SHAPES["cone"]))
 
 
-@pytest.mark.parametrize("split", [False, True])
-def test_parts_measured_together_are_as_each_by_itself(tmp_path, split):
-    file = assembly(tmp_path / "a.step")
-    sampling = replace(SAMPLING, split_closed=split, curvature=True)
-    together, parts = file_graphs(file, "k", "n", sampling), Parts(sampling)
+def alike(together: list[FaceGraph | Reject], file: Path, sampling: Sampling) -> None:
+    """They are as if the file's solids had been measured and placed one by one."""
+    parts = Parts(sampling)
     apart = [face_graph(solid, f"k#{solid.index}", "n", parts) for solid in read_solids(file)]
-    assert len(together) == len(SHAPES) + 3
     for a, b in zip(together, apart, strict=True):
         for f in fields(FaceGraph):
             x, y = getattr(a, f.name), getattr(b, f.name)
@@ -141,6 +141,41 @@ def test_parts_measured_together_are_as_each_by_itself(tmp_path, split):
                 assert x == pytest.approx(y, abs=1e-6, rel=1e-6), f.name
             else:
                 assert x == y, f.name
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_parts_measured_together_are_as_each_by_itself(tmp_path, split):
+    file = assembly(tmp_path / "a.step")
+    sampling = replace(SAMPLING, split_closed=split, curvature=True)
+    together = file_graphs(file, "k", "n", sampling)
+    assert len(together) == len(SHAPES) + 3
+    alike(together, file, sampling)
+
+
+def test_copies_placed_together_are_as_each_by_itself(tmp_path, monkeypatch):
+    builder, whole = BRep_Builder(), TopoDS_Compound()
+    builder.MakeCompound(whole)
+    worked_in: list[FaceGraph] = []
+    rounded = BRepBuilderAPI_NurbsConvert(CUT["slotted cylinder"]).Shape()
+    for part in (CUT["part of a torus"], CUT["sphere without a pole"], CUT["cone across its seam"], rounded):
+        for i in range(5):
+            turn, move = gp_Trsf(), gp_Trsf()
+            turn.SetRotation(gp_Ax1(gp_Pnt(1, 2, 3), gp_Dir(1, i, 2)), 0.7 * i)
+            move.SetTranslation(gp_Vec(20 * i, 0, 7))
+            there = move.Multiplied(turn)
+            builder.Add(whole, first_solid(part).Located(TopLoc_Location(there)))
+            worked_in.append(graph_of(BRepBuilderAPI_Transform(first_solid(part), there, True).Shape(), 6))
+    file = write_step(tmp_path / "a.step", whole, assembly=True)
+    monkeypatch.setattr(placing, "PLACED_TOGETHER", 12)  # three or four copies
+    sizes: list[int] = []
+    place = placing.place
+    monkeypatch.setattr(placing, "place", lambda part, ways: sizes.append(len(ways)) or place(part, ways))
+    together = file_graphs(file, "k", "n", SAMPLING)
+    assert sum(sizes) == len(together) == 20 and max(sizes) > 2
+    alike(together, file, SAMPLING)
+    for copy, graph in zip(together, worked_in, strict=True):
+        for name in ("face_box_mm", "center_mm", "scale_mm", "face_centroid_mm"):
+            assert getattr(copy, name) == pytest.approx(getattr(graph, name), abs=1e-5), name
 
 
 def test_a_part_that_cannot_be_measured_costs_itself_alone(tmp_path, monkeypatch):
