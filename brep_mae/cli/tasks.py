@@ -82,8 +82,8 @@ def task_add(
         "classes": list(learned.classes),
         "validation": added.report.val_accuracy,
         "test": added.test,
-        "weights owned": added.report.own,
-        "earlier unmoved": added.unmoved,
+        "weights_owned": added.report.own,
+        "earlier_unmoved": added.unmoved,
         "file": str(added.path),
         "bytes": added.size,
     }
