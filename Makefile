@@ -32,7 +32,7 @@ ui: setup
 transfer: setup
 	dvc repro studies/transfer/dvc.yaml
 
-# The continual study; needs the data and the encoder of the transfer study.
+# The continual study; needs the data and the encoder of the transfer study, and models/m3ae of `make repro`.
 continual: setup
 	dvc repro studies/continual/dvc.yaml
 

@@ -56,7 +56,7 @@ def main() -> None:
             metrics.setdefault(row["mode"], {})[str(row["seed"])] = numbers
             with tracker.child(f"{row['mode']}-{row['seed']}", {"mode": row["mode"]}) as child:
                 child.log_params({"mode": row["mode"], "seed": row["seed"]})
-                logged = numbers | {"own": sum(row["own"]), "overlap": row["overlap"]}
+                logged = numbers | {key: row[key] for key in ("written", "overlap")}
                 child.log_metrics({k: float(v) for k, v in logged.items() if v is not None})
                 for task, (steps, seconds) in enumerate(zip(row["steps_to_95"], row["seconds_each"], strict=True)):
                     child.log_metrics({"steps_to_95": float(steps), "seconds": seconds}, step=task + 1)

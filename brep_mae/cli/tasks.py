@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from brep_mae.transfer.knowledge_transfer import Transfer
     from brep_mae.transfer.supermask import Kind
 
-KINDS = ("segmentation", "classification")
+KINDS = ("segmentation", "classification", "multilabel")
 
 
 @click.group()
@@ -25,7 +25,13 @@ def task() -> None:
 @click.option("--tasks", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the tasks.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of labelled shards.")
 @click.option("--encoder", type=click.Path(path_type=Path), help="Pretrained encoder; first task only.")
-@click.option("--kind", default=KINDS[0], show_default=True, type=click.Choice(KINDS), help="Of faces, or of solids.")
+@click.option(
+    "--kind",
+    default=KINDS[0],
+    show_default=True,
+    type=click.Choice(KINDS),
+    help="What has a class: faces; solids; or all classes that a solid's faces show.",
+)
 @click.option("--classes", default="", help="Comma-separated; all that training solids show where left out.")
 @click.option("--steps", default=150, show_default=True, type=click.IntRange(1), help="For the mask, and for weights.")
 @click.option("--density", default=0.2, show_default=True, help="Share of the weights a task uses; first task only.")
@@ -137,8 +143,8 @@ def predict(inputs: tuple[Path, ...], folder: Path, name: str, workers: int, as_
                 if isinstance(solid, Reject):
                     each.append(about | {"reject": solid.reason, "detail": solid.detail})
                     continue
-                [(classes, shares)] = task_folder.predict(model, [Batch((solid.uid,), from_graph(solid))], number)
-                rows = [{"class": c, "share": round(s, 4)} for c, s in zip(classes, shares, strict=True)]
+                answers = task_folder.predict(model, Batch((solid.uid,), from_graph(solid)), number)
+                rows = [{"class": c, "share": round(s, 4)} for answer in answers for c, s in answer.items()]
                 if model.tasks[number].kind == "segmentation":
                     named = zip(solid.face_name, rows, strict=True)
                     rows = [{"face": i, "name": face, **row} for i, (face, row) in enumerate(named)]
@@ -150,8 +156,9 @@ def predict(inputs: tuple[Path, ...], folder: Path, name: str, workers: int, as_
     else:
         for about in each:
             counts = Counter(row["class"] for row in about.get("rows", []))
-            text = ", ".join(f"{count} {label}" for label, count in counts.most_common())
-            text = text or f"left out, {about['reject']}: {about['detail']}"
+            text = ", ".join(f"{count} {label}" for label, count in counts.most_common()) or "none of its classes"
+            if "reject" in about:
+                text = f"left out, {about['reject']}: {about['detail']}"
             click.echo(f"{about['file']} solid {about['solid']}  {text}")
     if not any("rows" in about for about in each):
         raise click.ClickException(f"none of {len(files)} files could be used; the reasons are listed")

@@ -181,8 +181,7 @@ def gain_tables(rows: Sequence[Row]) -> list[Table]:
 def continual_table(rows: Sequence[Row]) -> Table:
     """One row per way of learning the tasks one after the other."""
     body = []
-    rows = [{**row, "own_share": sum(row["own"]) if row["own"] else None} for row in rows]
-    summaries = summarise(rows, ("mode",), ("average_accuracy", "forgetting", "own_share", "overlap", "seconds"))
+    summaries = summarise(rows, ("mode",), ("average_accuracy", "forgetting", "written", "overlap", "seconds"))
     for row in summaries:
         known = [each["bit_identical"] for each in rows if each["mode"] == row["mode"] and "bit_identical" in each]
         body.append(
@@ -191,7 +190,7 @@ def continual_table(rows: Sequence[Row]) -> Table:
                 percent(row["average_accuracy_mean"], row["average_accuracy_sd"]),
                 percent(row["forgetting_mean"], row["forgetting_sd"]),
                 "–" if not known or None in known else "yes" if all(known) else "no",
-                percent(row["own_share_mean"], math.nan),
+                percent(row["written_mean"], math.nan),
                 percent(row["overlap_mean"], math.nan),
                 f"{row['seconds_mean']:.0f}" if math.isfinite(row["seconds_mean"]) else "–",
             ]
@@ -202,5 +201,5 @@ def continual_table(rows: Sequence[Row]) -> Table:
         f"{_seeds(row['n'] for row in summaries)}. Bit-identical: the outputs on every earlier task stayed the same, "
         "bit for bit, in every run."
     )
-    header = ["mode", "average accuracy", "forgetting", "bit-identical", "weights used", "overlap", "seconds"]
+    header = ["mode", "average accuracy", "forgetting", "bit-identical", "weights written", "overlap", "seconds"]
     return Table("Continual learning", header, body, note)

@@ -15,11 +15,14 @@ from brep_mae.datasets.splits import read_split
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.resnet import ResNet18
 from brep_mae.schema import UNLABELLED
-from brep_mae.transfer.continual_fit import Task
+from brep_mae.transfer.continual_fit import Task, classes_in
 from brep_mae.transfer.problem import tasks
 from brep_mae.transfer.supermask import Kind
 
 IGNORED = -1
+OTHERS = "other"
+"""Class of all faces that have none of a task's own classes."""
+
 SIDES = ("train", "validation", "test")
 FACES = frozenset({"faces"})
 
@@ -41,7 +44,8 @@ class TaskFeatures(nn.Module):
     def __init__(self, backbone: Backbone | ResNet18) -> None:
         super().__init__()
         self.backbone = backbone
-        self._rows = {task.name: task.rows for task in tasks(1, 1)}
+        rows = {task.name: task.rows for task in tasks(1, 1)}
+        self._rows = rows | {"multilabel": rows["classification"]}
 
     @property
     def dim(self) -> int:
@@ -60,7 +64,11 @@ def class_groups(counts: np.ndarray, left_out: Sequence[int], tasks: int) -> lis
 
 
 def face_tasks(
-    sides: Mapping[str, Samples], groups: Sequence[Sequence[int]], names: Sequence[str], size: int
+    sides: Mapping[str, Samples],
+    groups: Sequence[Sequence[int]],
+    names: Sequence[str],
+    size: int,
+    others: bool = False,
 ) -> list[Task]:
     """One task per group of face classes, called after them.
 
@@ -70,12 +78,35 @@ def face_tasks(
         sides: "train", "validation" and "test" -> solids.
         names: of all face classes.
         size: solids per batch.
+        others: True = faces of all other classes are together one class more, and count.
 
     Raises ValueError for a class that no training solid shows.
     """
     labels = next(task.labels for task in tasks(1, 0))
     found = {side: [(b, labels(b)) for b in sides[side].in_order(size)] for side in SIDES}
-    return [_task(found, group, names, "segmentation") for group in groups]
+    return [_task(found, group, names, "segmentation", others) for group in groups]
+
+
+def multilabel_tasks(
+    sides: Mapping[str, Samples], groups: Sequence[Sequence[int]], names: Sequence[str], size: int
+) -> list[Task]:
+    """One task per group of face classes: which of them does a solid show?
+
+    A class that no labelled face has is not known to be absent where a face has no label. Arguments as of `face_tasks`.
+    """
+    found = {side: [(b, _shown_by_solids(b, len(names))) for b in sides[side].in_order(size)] for side in SIDES}
+    return [_task(found, group, names, "multilabel") for group in groups]
+
+
+def _shown_by_solids(batch: Batch, classes: int) -> Tensor:
+    """(B, classes) 1 = a face of the solid has the class, 0 = none has, -1 = none, but not all faces are labelled."""
+    assert batch.faces is not None
+    label, solid = batch.faces.label, batch.faces.solid
+    known = label != UNLABELLED
+    counts = torch.zeros(len(batch.uid), classes + 1, dtype=torch.long)
+    counts.index_put_((solid, label.where(known, torch.tensor(classes))), torch.ones_like(label), accumulate=True)
+    shows, partly = counts[:, :classes] > 0, counts[:, classes:] > 0
+    return shows.long().where(shows | ~partly, torch.tensor(IGNORED))
 
 
 def sample_tasks(
@@ -102,7 +133,8 @@ def sample_tasks(
 
 
 def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], grid: int, size: int, name: str) -> Task:
-    """One task from a folder of shards with labels, by its split; solids without a label of the task are left out.
+    """One task from a folder of shards with labels, by its split; solids without a label of the task are left out,
+    for a multilabel one those without any label.
 
     Args:
         wanted: classes of the task; () = all that training solids show.
@@ -117,11 +149,12 @@ def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], grid: int, size
             f"{parsed}: grids of {about['parse']['grid']} samples a side, the encoder reads {grid}: parse again with "
             f"--grid {grid}"
         )
-    names: list[str] = about["face_classes" if kind == "segmentation" else "part_classes"]
+    names: list[str] = about["part_classes" if kind == "classification" else "face_classes"]
     if unknown := [each for each in wanted if each not in names]:
         known = ", ".join(names) or f"none: the solids have no labels for {kind}"
         raise ValueError(f"{parsed}: no class {', '.join(unknown)}; it has {known}")
-    split, own = read_split(parsed / "split.json"), next(task for task in tasks(1, 1) if task.name == kind)
+    labels_of = "classification" if kind == "classification" else "segmentation"
+    split, own = read_split(parsed / "split.json"), next(task for task in tasks(1, 1) if task.name == labels_of)
     sides: dict[str, Solids] = {}
     classes: dict[str, int] = {}
     for side in SIDES:
@@ -129,25 +162,37 @@ def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], grid: int, size
         shown = {uid: set(own.labels(solids.batch([uid])).tolist()) - {UNLABELLED} for uid in solids.uids}
         if side == "train":
             group = [names.index(w) for w in wanted] or sorted(set().union(*shown.values()))
-        solids.uids = tuple(uid for uid in solids.uids if shown[uid] & set(group))
+        needed = set(range(len(names))) if kind == "multilabel" else set(group)
+        solids.uids = tuple(uid for uid in solids.uids if shown[uid] & needed)
         sides[side] = solids
         classes |= {uid: min(found) for uid, found in shown.items() if found}
     if kind == "segmentation":
         [task] = face_tasks(sides, [group], names, size)
+    elif kind == "multilabel":
+        [task] = multilabel_tasks(sides, [group], names, size)
     else:
         [task] = sample_tasks(sides, classes, [group], names, size)
     return replace(task, name=name)
 
 
 def _task(
-    found: Mapping[str, list[tuple[Batch, Tensor]]], group: Sequence[int], names: Sequence[str], kind: Kind
+    found: Mapping[str, list[tuple[Batch, Tensor]]],
+    group: Sequence[int],
+    names: Sequence[str],
+    kind: Kind,
+    others: bool = False,
 ) -> Task:
-    shown = {c for _, labels in found["train"] for c in labels.tolist()}
-    if unseen := [names[c] for c in group if c not in shown]:
+    seen = {c for _, labels in found["train"] for c in classes_in(labels)}
+    if unseen := [names[c] for c in group if c not in seen]:
         raise ValueError(f"no training solid shows {', '.join(unseen)}; label some, or leave the class out")
-    lookup = torch.full((len(names) + 1,), IGNORED)  # the last place is that of UNLABELLED = -1
+    lookup = torch.full((len(names) + 1,), len(group) if others else IGNORED)
+    lookup[UNLABELLED] = IGNORED  # the last place
     lookup[list(group)] = torch.arange(len(group))
-    pairs = {side: [(TaskBatch(batch, kind), lookup[labels]) for batch, labels in found[side]] for side in SIDES}
+
+    def own(labels: Tensor) -> Tensor:
+        return labels[:, list(group)] if kind == "multilabel" else lookup[labels]
+
+    pairs = {side: [(TaskBatch(batch, kind), own(labels)) for batch, labels in found[side]] for side in SIDES}
     train, val, test = ([(b, y) for b, y in pairs[side] if (y != IGNORED).any()] for side in SIDES)
     classes = tuple(names[c] for c in group)
-    return Task("+".join(classes), classes, train, val, test, kind)
+    return Task("+".join(classes), (*classes, OTHERS) if others else classes, train, val, test, kind)

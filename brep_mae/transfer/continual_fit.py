@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,9 @@ class Task:
 
     Each split is a sequence of (batch, labels): a batch is whatever the model takes, labels (rows,) long are in
     [0, n_classes), or -1 for rows that count neither in the loss nor in the accuracy (say, faces of other classes).
-    `kind` says what a row is, and is kept with the saved task.
+    Where a row may show several classes, labels are (rows, n_classes): 1 = it shows the class, 0 = it does not, -1 =
+    not known; loss and accuracy then count each row's answer on each class. `kind` says what a row is, and is kept with
+    the saved task.
     """
 
     name: str
@@ -57,16 +59,21 @@ class Task:
         """Raises ValueError for an empty split, a label outside the classes, or a class that training never shows."""
         seen: dict[str, set[int]] = {}
         for split, batches in (("train", self.train), ("val", self.val), ("test", self.test)):
-            seen[split] = {int(c) for _, labels in batches for c in labels.unique()} - {-1}
-            if not seen[split]:
+            if not any(bool((labels >= 0).any()) for _, labels in batches):
                 raise ValueError(
                     f"task {self.name}: no labelled row in its {split} split; give it data or drop the task"
                 )
-            outside = sorted(c for c in seen[split] if not 0 <= c < self.n_classes)
-            if outside:
-                raise ValueError(
-                    f"task {self.name}: labels {outside} in {split}; allowed are -1 to {self.n_classes - 1}"
-                )
+            highest = self.n_classes - 1
+            if batches[0][1].ndim == 2:
+                highest = 1
+                if (columns := batches[0][1].shape[1]) != self.n_classes:
+                    raise ValueError(
+                        f"task {self.name}: {split} has labels of {columns} classes, and it has {self.n_classes}"
+                    )
+            found = {int(c) for _, labels in batches for c in labels.unique()}
+            if outside := sorted(c for c in found if not -1 <= c <= highest):
+                raise ValueError(f"task {self.name}: labels {outside} in {split}; allowed are -1 to {highest}")
+            seen[split] = {c for _, labels in batches for c in classes_in(labels)}
         unseen = sorted((seen["val"] | seen["test"]) - seen["train"])
         if unseen:
             raise ValueError(
@@ -103,6 +110,27 @@ class Fit:
     best: float = -math.inf
 
 
+def classes_in(labels: Tensor) -> list[int]:
+    """Classes that some row shows. (rows,) or (rows, classes)"""
+    found: list[int] = (labels == 1).any(0).nonzero()[:, 0].tolist() if labels.ndim == 2 else labels.unique().tolist()
+    return [c for c in found if c >= 0]
+
+
+def entropy(logits: Tensor, labels: Tensor, reduction: Literal["sum", "mean"]) -> Tensor:
+    """Cross-entropy of the known labels: over the classes, or for labels (rows, classes) of every class by itself."""
+    if labels.ndim == 1:
+        return F.cross_entropy(logits, labels, ignore_index=-1, reduction=reduction)
+    known = labels >= 0
+    return F.binary_cross_entropy_with_logits(logits[known], labels[known].to(logits), reduction=reduction)
+
+
+def right_answers(logits: Tensor, labels: Tensor) -> int:
+    """Right answers among the known labels."""
+    if labels.ndim == 1:
+        return int((logits.argmax(1) == labels).sum())
+    return int(((logits > 0) == (labels == 1))[labels >= 0].sum())
+
+
 def steps_to_95(curve: Sequence[tuple[int, float]], final: float) -> int:
     """First step whose validation accuracy reaches 95 % of `final`."""
     return next(step for step, accuracy in curve if accuracy >= 0.95 * final)
@@ -116,8 +144,8 @@ def evaluate(module: nn.Module, logits: Logits, batches: Batches, task: int) -> 
     right, loss, rows = 0, 0.0, 0
     for batch, labels in batches:
         out, labels = _logits_and_labels(logits, batch, labels, task)
-        right += int((out.argmax(1) == labels).sum())
-        loss += float(F.cross_entropy(out, labels, ignore_index=-1, reduction="sum"))
+        right += right_answers(out, labels)
+        loss += float(entropy(out, labels, "sum"))
         rows += int((labels >= 0).sum())
     module.train(was_training)
     return right / rows, loss / rows
@@ -190,7 +218,7 @@ def fit(
             break
         number, batch, labels = next(stream)
         out, labels = _logits_and_labels(logits, batch, labels, number)
-        loss_now = F.cross_entropy(out, labels, ignore_index=-1)
+        loss_now = entropy(out, labels, "mean")
         optimizer.zero_grad(set_to_none=True)
         loss_now.backward()
         if after_backward:

@@ -65,6 +65,7 @@ def transfer_scores(
 
     Args:
         batches: training data of the new task, (batch, labels) with -1 = ignored row; a fifth of it, plus one, is used.
+            Where rows may show several classes, every set of classes that occurs is a class of the vote.
         how: "best" = scores of the best task above the bar; "all" = mean of all above it; "always" = best, no bar.
         margin: in standard errors. 0 = the paper's bar, 1 / n_classes, which pure noise passes half of the time.
             Above 0, the bar is the commonest label's share (never below 1 / n_classes) plus that many errors.
@@ -75,6 +76,8 @@ def transfer_scores(
     picked = [batches[int(i)] for i in torch.randperm(len(batches), generator=rng)[:count]]
     device = model.shared_classifier.weight.device
     labels = torch.cat([part for _, part in picked]).to(device)
+    if labels.ndim == 2:
+        labels, n_classes = _sets(labels)
     rows = (labels >= 0).nonzero()[:, 0]
     order = torch.randperm(len(rows), generator=rng)[:MAX_ROWS].to(device)
     n_query = len(order) - int(FIT_SHARE * len(order))
@@ -103,6 +106,15 @@ def transfer_scores(
         return None, result
     donors = [model.scores_of(task) for task in chosen]
     return {name: torch.stack([scores[name] for scores in donors]).mean(0) for name in donors[0]}, result
+
+
+def _sets(labels: Tensor) -> tuple[Tensor, int]:
+    """Number of the set of classes that each row shows, -1 where one is not known, and how many sets there are."""
+    known = (labels >= 0).all(1)
+    if not bool(known.any()):
+        return labels.new_full((len(labels),), -1), 1
+    sets, number = labels[known].unique(dim=0, return_inverse=True)
+    return labels.new_full((len(labels),), -1).masked_scatter(known, number), len(sets)
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

@@ -22,7 +22,7 @@ from brep_mae.transfer.supermask_ops import StraightThrough, fingerprint, scores
 from brep_mae.transfer.supermask_roles import Base, Role, is_norm, parameter_roles, task_buffers
 
 Mode = Literal["supsup", "ssnet", "exssnet"]
-Kind = Literal["segmentation", "classification"]
+Kind = Literal["segmentation", "classification", "multilabel"]
 CLASSIFIER = "shared_classifier.weight"
 
 

@@ -6,7 +6,6 @@ checkpoint it came from is not needed any more.
 
 import os
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,11 +119,14 @@ def task_number(folder: Path, name: str) -> int:
 
 
 @torch.no_grad()
-def predict(model: SupermaskModel, batches: Sequence[Batch], number: int) -> list[tuple[list[str], list[float]]]:
-    """Per batch, the class of each row by task `number` and the share the model gives it."""
+def predict(model: SupermaskModel, batch: Batch, number: int) -> list[dict[str, float]]:
+    """For each row the class that task `number` answers, with the share the model gives it; of a multilabel task all
+    classes with a share above a half."""
     model.eval()
-    state, found = model.tasks[number], []
-    for batch in batches:
-        share, place = logits_of(model)(TaskBatch(batch, state.kind), number).softmax(1).cpu().max(1)
-        found.append(([state.classes[i] for i in place.tolist()], share.tolist()))
-    return found
+    state = model.tasks[number]
+    logits = logits_of(model)(TaskBatch(batch, state.kind), number).cpu()
+    if state.kind == "multilabel":
+        rows = [zip(state.classes, row, strict=True) for row in logits.sigmoid().tolist()]
+        return [{name: share for name, share in row if share > 0.5} for row in rows]
+    shares, places = logits.softmax(1).max(1)
+    return [{state.classes[i]: share} for share, i in zip(shares.tolist(), places.tolist(), strict=True)]

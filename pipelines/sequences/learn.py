@@ -1,10 +1,11 @@
 """One sequence of tasks, learned one way: what the stage `continual` and the continual study have in common."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from brep_mae.seeds import generator
 from brep_mae.settings import TaskParams
@@ -16,7 +17,7 @@ from brep_mae.transfer.supermask import Mode, SupermaskModel
 from brep_mae.transfer.supermask_roles import Base
 
 Way = Literal["exssnet", "supsup", "ssnet", "sequential", "frozen", "joint"]
-SUPERMASKS: dict[Way, Mode] = {"exssnet": "exssnet", "supsup": "supsup", "ssnet": "ssnet"}
+SUPERMASKS: tuple[Mode, ...] = get_args(Mode)
 BASELINES: dict[Way, Baseline] = {"sequential": "finetune", "frozen": "frozen", "joint": "joint"}
 
 
@@ -32,15 +33,18 @@ def learn(
     """The row of one way and seed.
 
     Accuracies as in `ContinualResult`; per task `steps_to_95`, `seconds_each`, `own` (share of all weights that it
-    alone writes) and `chosen` (tasks whose scores it started from); per weight tensor `used`, the share that any
-    task's mask owns; `overlap`, the mean share of a mask that one earlier task's mask has too.
+    may write) and `chosen` (tasks whose scores it started from); `used`, per weight tensor and `written`, of all
+    weights, the share that some task may write; `overlap`, the mean share of a mask that one earlier task's mask has
+    too.
     """
     rng = generator(seed)
     torch.manual_seed(seed)
+    written: dict[str, Tensor] = {}
     if way in SUPERMASKS:
         width = max(task.n_classes for task in tasks)
         model = SupermaskModel(features, width, features.dim, density, base, seed)
-        result = run_sequence(model, tasks, params, SUPERMASKS[way], rng, params.margin)
+        result = run_sequence(model, tasks, params, way, rng, params.margin)
+        written = {name: torch.stack([state.own[name] for state in model.tasks]).any(0) for name in model.weights()}
     else:
         result = run_baseline(lambda: features, features.dim, tasks, params, BASELINES[way], rng)
     checks = [same for row in result.bit_identical for same in row]
@@ -56,7 +60,8 @@ def learn(
         "seconds_each": [report.seconds for report in result.reports],
         "steps_to_95": [report.steps_to_95 for report in result.reports],
         "own": [float(each) / total for each in own] if total else [],
-        "used": {name: sum(counts) / result.sizes[name] for name, counts in result.capacity.items()},
+        "used": {name: float(entries.float().mean()) for name, entries in written.items()},
+        "written": sum(int(entries.sum()) for entries in written.values()) / total if total else None,
         "overlap": None if np.isnan(result.overlap).all() else float(np.nanmean(result.overlap)),
         "chosen": [report.transferred.chosen if report.transferred else [] for report in result.reports],
     }

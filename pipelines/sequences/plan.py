@@ -1,7 +1,7 @@
 """`studies/continual/params.yaml` as frozen models, and where the study's stages put things."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field, PositiveInt, model_validator
@@ -28,14 +28,18 @@ class DataParams(Section):
     by class.
 
     Args:
+        kind: asked of `parsed`: the class of each face, or which classes a solid's faces show.
         left_out: face classes of no task.
+        others: True = in each task the faces of all other classes are one class more.
         solids: of the training side, for each time; `heldout` of the validation and of the test side.
         times: how often the sequence is gone through, each time with other training solids.
         validation: share of the training images that chooses among states.
     """
 
     parsed: Path | None = None
+    kind: Literal["segmentation", "multilabel"] = "segmentation"
     left_out: list[str] = []
+    others: bool = False
     solids: PositiveInt = 1
     heldout: PositiveInt = 1
     times: PositiveInt = 1
@@ -50,10 +54,11 @@ class DataParams(Section):
 
 
 class SequenceParams(Section):
-    """`tasks` tasks on one network: `encoder` is the folder of a checkpoint, or resnet18."""
+    """`tasks` tasks of each of the `data`, which take turns, on one network: `encoder` is the folder of a checkpoint,
+    or resnet18."""
 
     encoder: str
-    data: DataParams
+    data: list[DataParams]
     tasks: int = Field(ge=2)
     seeds: PositiveInt
     tune: dict[str, Any] = {}

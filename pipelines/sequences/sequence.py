@@ -5,6 +5,8 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +17,34 @@ from brep_mae.datasets.images import Images, read_about, store_images
 from brep_mae.datasets.loader import Samples
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.resnet import ResNet18
+from brep_mae.pretext.stored import described
 from brep_mae.settings import flat
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
-from brep_mae.transfer.class_tasks import FACES, SIDES, TaskFeatures, class_groups, face_tasks, sample_tasks
+from brep_mae.transfer.class_tasks import (
+    FACES,
+    SIDES,
+    TaskFeatures,
+    class_groups,
+    face_tasks,
+    multilabel_tasks,
+    sample_tasks,
+)
 from brep_mae.transfer.continual_fit import Task
 from brep_mae.transfer.problem import labelled_order
 from brep_mae.transfer.supermask_roles import Base
 from pipelines.jobs import Rows, run_jobs
 from pipelines.sequences.learn import learn
-from pipelines.sequences.plan import ROWS, DataParams, plan
+from pipelines.sequences.plan import ROWS, DataParams, SequenceParams, plan
 from pipelines.stored import WORK, stored, work_folder
 
-SIDE = 32
-"""Pixels of an image, as the paper's network takes them."""
+RESNET, RESNET_SIDE = "resnet18", 32
+"""The paper's network, and the pixels per side that it takes."""
 
 
 def network(encoder: str, base: Base) -> Backbone | ResNet18:
     """The encoder of a sequence, with fresh weights where the base is random."""
-    if encoder == "resnet18":
+    if encoder == RESNET:
         return ResNet18()
     return load_backbone(Path(encoder)) if base == "pretrained" else new_backbone(Path(encoder))
 
@@ -41,6 +52,7 @@ def network(encoder: str, base: Base) -> Backbone | ResNet18:
 def tasks_of_faces(data: DataParams, count: int, size: int, seed: int) -> list[Task]:
     """The face classes in `count` groups; gone through again, from the training solids that come next."""
     assert data.parsed is not None
+    make = partial(face_tasks, others=data.others) if data.kind == "segmentation" else multilabel_tasks
     given = stored(data.parsed, frames=None)
     out = [given.face_classes.index(name) for name in data.left_out]
     groups = class_groups(np.ones(len(given.face_classes)), out, count)
@@ -51,19 +63,20 @@ def tasks_of_faces(data: DataParams, count: int, size: int, seed: int) -> list[T
         train = given.solids(FACES, "train")
         train.uids = tuple(order[time * data.solids : (time + 1) * data.solids])
         sides: Mapping[str, Samples] = {"train": train, **heldout}
-        made = face_tasks(sides, groups, given.face_classes, size)
+        made = make(sides, groups, given.face_classes, size)
         found += [replace(task, name=f"{task.name}, time {time + 1}" if data.times > 1 else task.name) for task in made]
     return found
 
 
-def images(data: DataParams) -> Path:
+def images(data: DataParams, encoder: str) -> Path:
+    """The stored images, as large as the encoder reads them."""
     assert data.images is not None
-    return store_images(data.images, SIDE, 0, data.validation, 0.1, WORK)
+    side = RESNET_SIDE if encoder == RESNET else described(Path(encoder))[2].frame
+    return store_images(data.images, side, 0, data.validation, 0.1, WORK)
 
 
-def tasks_of_images(data: DataParams, count: int, size: int, seed: int) -> list[Task]:
+def tasks_of_images(data: DataParams, folder: Path, count: int, size: int, seed: int) -> list[Task]:
     """The classes of the images in `count` groups, in their order; the seed draws the validation images and batches."""
-    folder = images(data)
     about = read_about(folder)
     test, known = Images(folder, "test"), Images(folder, "train", "validation")
     order = labelled_order(list(known.uids), seed)
@@ -76,12 +89,22 @@ def tasks_of_images(data: DataParams, count: int, size: int, seed: int) -> list[
     return sample_tasks(sides, about.labels, groups, about.classes, size)
 
 
+def tasks_in_turn(study: SequenceParams, size: int, seed: int) -> list[Task]:
+    """The first task of each of the data, then the second of each, and so on."""
+    found = [
+        tasks_of_images(data, images(data, study.encoder), study.tasks, size, seed)
+        if data.parsed is None
+        else tasks_of_faces(data, study.tasks, size, seed)
+        for data in study.data
+    ]
+    return [task for turn in zip_longest(*found) for task in turn if task is not None]
+
+
 def one(sequence: str, arm: str, seed: int) -> Rows:
     """The row of one arm and seed."""
     todo = plan()
     study, how, params = todo.sequences[sequence], todo.arms[arm], todo.params(sequence, arm)
-    make = tasks_of_faces if study.data.parsed is not None else tasks_of_images
-    tasks = make(study.data, study.tasks, params.batch, seed)
+    tasks = tasks_in_turn(study, params.batch, seed)
     torch.manual_seed(seed)
     features = TaskFeatures(network(study.encoder, how.base))
     row = learn(how.way, features, tasks, params, how.base, how.density, seed)
@@ -91,9 +114,11 @@ def one(sequence: str, arm: str, seed: int) -> Rows:
 def main(sequence: str) -> None:
     todo = plan()
     study = todo.sequences[sequence]
-    weights = "" if study.encoder == "resnet18" else sha256(Path(study.encoder) / WEIGHTS)
-    parsed = study.data.parsed
-    digest = stored(parsed, frames=None).digest if parsed else read_about(images(study.data)).digest
+    weights = "" if study.encoder == RESNET else sha256(Path(study.encoder) / WEIGHTS)
+    digest = "+".join(
+        stored(data.parsed, frames=None).digest if data.parsed else read_about(images(data, study.encoder)).digest
+        for data in study.data
+    )
     about = flat({"sequence": study, "budget": todo.budget}) | {"data.digest": digest}
     inputs = study.model_dump(exclude={"arms", "seeds"}), weights, digest
     works = {

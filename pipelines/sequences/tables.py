@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from brep_mae.report.tables import Row, Table, interval, percent, points, summarise
@@ -16,7 +16,7 @@ HEADER = [
     "forgetting",
     "bit-identical",
     "overlap",
-    "weights used",
+    "weights written",
     "steps to 95 %",
     "s",
 ]
@@ -25,9 +25,9 @@ HEADER = [
 def derived(row: Row) -> Row:
     """What the tables print of a row beside what it holds.
 
-    `late_steps` leaves out the first task, which has no earlier one to start from; `used` is the share of all weights.
+    `late_steps` leaves out the first task, which has no earlier one to start from.
     """
-    return {**row, "late_steps": fmean(row["steps_to_95"][1:] or [math.nan]), "used": sum(row["own"])}
+    return {**row, "late_steps": fmean(row["steps_to_95"][1:] or [math.nan])}
 
 
 def gain(rows: Sequence[Row], arm: str, base: str, key: str = "average_accuracy") -> list[float]:
@@ -39,7 +39,7 @@ def gain(rows: Sequence[Row], arm: str, base: str, key: str = "average_accuracy"
 def table(sequence: str, rows: Sequence[Row]) -> Table:
     """One row per arm, mean and spread over seeds."""
     body = []
-    keys = ("average_accuracy", "forgetting", "overlap", "used", "late_steps", "seconds")
+    keys = ("average_accuracy", "forgetting", "overlap", "written", "late_steps", "seconds")
     for row in summarise([derived(row) for row in rows], ("arm",), keys):
         own = [each for each in rows if each["arm"] == row["arm"]]
         known = [each["bit_identical"] for each in own]
@@ -51,7 +51,7 @@ def table(sequence: str, rows: Sequence[Row]) -> Table:
                 points(interval(far)) if far else "–",
                 percent(row["forgetting_mean"], row["forgetting_sd"]) if row["arm"] != "joint" else "–",
                 "–" if None in known else "yes" if all(known) else "**no**",
-                *(percent(row[f"{key}_mean"], math.nan) if own[0]["own"] else "–" for key in ("overlap", "used")),
+                *(percent(row[f"{key}_mean"], math.nan) if own[0]["own"] else "–" for key in ("overlap", "written")),
                 f"{row['late_steps_mean']:.0f}" if row["late_steps_mean"] == row["late_steps_mean"] else "–",
                 f"{row['seconds_mean']:.0f}",
             ]
@@ -59,7 +59,7 @@ def table(sequence: str, rows: Sequence[Row]) -> Table:
     tasks = len(rows[0]["tasks"])
     note = (
         f"{tasks} tasks, {max(row['seed'] for row in rows) + 1} seeds, mean ± sd, in %. To joint: points to learning "
-        "all tasks at once, paired by seed, 95 % interval. Overlap: of a mask with one earlier mask. Weights used: "
+        "all tasks at once, paired by seed, 95 % interval. Overlap: of a mask with one earlier mask. Weights written: "
         "that some task may write. Steps to 95 % of a task's final validation accuracy, from the second task on."
     )
     return Table(sequence, HEADER, body, note)
@@ -96,7 +96,8 @@ def hundred(found: dict[str, Any]) -> Table:
     each, body = found["each"], []
     for first in range(0, len(each), 20):
         part = each[first : first + 20]
-        test, seconds, own, size = (fmean(row[key] for row in part) for key in ("test", "seconds", "own", "bytes"))
+        test, own, size = (fmean(row[key] for row in part) for key in ("test", "own", "bytes"))
+        seconds = median(row["seconds"] for row in part)
         body.append(
             [
                 f"{first + 1} to {first + len(part)}",
@@ -110,7 +111,9 @@ def hundred(found: dict[str, Any]) -> Table:
         f"{found['unmoved']} of {found['tasks']} tasks answer in a new process as when they were learned, bit for "
         f"bit. The base takes {found['base_bytes'] / 1e3:.0f} kB."
     )
-    return Table("Tasks in a row", ["tasks", "test accuracy", "s a task", "weights it owns", "kB a task"], body, note)
+    return Table(
+        "Tasks in a row", ["tasks", "test accuracy", "s a task, median", "weights it owns", "kB a task"], body, note
+    )
 
 
 def main() -> None:

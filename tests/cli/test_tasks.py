@@ -104,6 +104,14 @@ def test_a_later_task_of_another_kind_leaves_the_answers_of_the_first_as_they_we
     assert listed == {"surface": "segmentation of curved, flat", "family": "classification of block, shaft"}
 
 
+def test_a_task_tells_all_classes_that_a_solid_shows(parts, shards, tasks):
+    ok("task", "add", "surfaces", "--tasks", tasks, "--data", shards, "--kind", "multilabel")
+    each = json.loads(asked(parts, tasks, "surfaces"))["each"]
+    assert [[row["class"] for row in about["rows"]] for about in each] == [["flat"], ["curved", "flat"]]
+    last = parts / f"{PARTS - 1:02d}.step"
+    assert ok("predict", last, "--tasks", tasks, "--task", "surfaces").endswith("solid 0  1 curved, 1 flat\n")
+
+
 @pytest.mark.parametrize(
     "arguments, reason",
     [

@@ -44,11 +44,11 @@ def study(tmp_path, monkeypatch):
     )
     budget = {"mask_steps": 2, "weight_steps": 2, "batch": 4}
     data = {"parsed": str(parsed), "left_out": ["stock"], "solids": 5, "heldout": 3}
-    faces = {"encoder": str(encoder), "data": data, "tasks": 2, "seeds": 2, "arms": [*WAYS]}
+    faces = {"encoder": str(encoder), "data": [data], "tasks": 2, "seeds": 2, "arms": [*WAYS]}
     values = {
         "budget": budget,
         "arms": {way: {"way": way, "density": density} for way, density in WAYS.items()},
-        "sequences": {"faces": faces, "again": faces | {"data": data | {"times": 2}, "arms": ["exssnet"]}},
+        "sequences": {"faces": faces, "again": faces | {"data": [data | {"times": 2}], "arms": ["exssnet"]}},
         "hundred": budget | {"encoder": str(encoder), "parsed": str(parsed), "tasks": 3, "solids": 4, "density": 0.2},
     }
     for module in (plan, sequence, tables, hundred):
@@ -63,7 +63,7 @@ def study(tmp_path, monkeypatch):
 
 
 def test_a_sequence_gone_through_again_has_other_training_solids_and_names(study):
-    data = plan.plan().sequences["again"].data
+    [data] = plan.plan().sequences["again"].data
     tasks = sequence.tasks_of_faces(data, 2, 4, 0)
     assert [task.name for task in tasks] == [f"{name}, time {t}" for t in (1, 2) for name in ("hole+slot", "step+rib")]
     solids = [{uid for asked, _ in task.train for uid in asked.batch.uid} for task in tasks]
@@ -82,6 +82,7 @@ def test_every_arm_and_seed_leaves_a_row_and_the_tables_tell_forgetting_and_the_
         assert len(row["steps_to_95"]) == (1 if row["arm"] == "joint" else 2)
     exclusive = rows[0]
     assert all(0 < share < 0.5 for share in exclusive["own"]) and all(0 < u < 1 for u in exclusive["used"].values())
+    assert exclusive["written"] == pytest.approx(sum(exclusive["own"]))
     tables.main()
     text = (study / "tables.md").read_text()
     assert "Not run yet: again, hundred." in text
@@ -118,7 +119,7 @@ def test_tasks_in_a_row_answer_in_a_new_process_as_when_they_were_learned(study,
 
 def test_images_and_faces_at_once_are_refused(study):
     values = yaml.safe_load((study / "params.yaml").read_text())
-    values["sequences"]["faces"]["data"]["images"] = "somewhere"
+    values["sequences"]["faces"]["data"][0]["images"] = "somewhere"
     (study / "params.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(SettingsError, match="name either parsed or images"):
         plan.plan()

@@ -93,7 +93,7 @@ def test_the_stage_writes_a_page_that_needs_nothing_else(tmp_path: Path, monkeyp
     (tmp_path / "results/probe/curves.jsonl").write_text("\n".join(map(json.dumps, PROBES)))
     (tmp_path / "results/fewshot/runs.jsonl").write_text("\n".join(map(json.dumps, FEWSHOT)))
     run = {"mode": "exssnet", "seed": 0, "average_accuracy": 0.8, "forgetting": 0.0, "bit_identical": True}
-    run |= {"seconds": 1.0, "accuracy": [[0.9, None], [0.9, 0.7]], "own": [0.2, 0.1], "overlap": 0.25}
+    run |= {"seconds": 1.0, "accuracy": [[0.9, None], [0.9, 0.7]], "written": 0.3, "overlap": 0.25}
     run |= {"used": {"embed.weight": 0.4, "classifier.weight": 0.2}}
     (tmp_path / "results/continual/runs.jsonl").write_text(json.dumps(run) + "\n")
 

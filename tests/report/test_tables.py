@@ -70,7 +70,7 @@ def test_gain_leaves_out_seeds_without_a_partner_and_prefers_scratch_in_the_same
 
 def test_continual_table_calls_a_mode_bit_identical_only_if_every_run_was() -> None:
     def run(mode: str, accuracy: float, same: bool) -> dict:
-        numbers = {"average_accuracy": accuracy, "forgetting": 0.0, "seconds": 2.0, "own": [0.2, 0.1], "overlap": 0.25}
+        numbers = {"average_accuracy": accuracy, "forgetting": 0.0, "seconds": 2.0, "written": 0.3, "overlap": 0.25}
         return {"mode": mode, "bit_identical": same, **numbers}
 
     table = continual_table([run("exssnet", 0.8, True), run("exssnet", 0.9, True), run("ssnet", 0.8, True)])

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from brep_mae.transfer.class_tasks import class_groups, face_tasks, sample_tasks
+from brep_mae.schema import UNLABELLED
+from brep_mae.transfer.class_tasks import class_groups, face_tasks, multilabel_tasks, sample_tasks
 from tests.stored import N_FACES, solids, store
 
 NAMES = ["hole", "slot", "step"]  # a face's class is its number modulo 3, a solid's its number modulo 2
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sides(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     uids = store(folder)
@@ -25,6 +26,31 @@ def test_faces_of_other_classes_stay_in_the_graph_and_are_ignored(sides):
     expected = [{2: 0, 0: 1, 1: -1}[face % 3] for n in N_FACES for face in range(n)]
     assert labels.tolist() == expected
     assert sum(len(asked.batch.faces.solid) for asked, _ in task.train) == sum(N_FACES)
+
+
+def test_faces_of_other_classes_are_one_class_more_where_asked_and_unlabelled_ones_none(sides):
+    sides["train"].faces(sides["train"].uids[0]).label[3] = UNLABELLED
+    [task] = face_tasks(sides, [[2, 0]], NAMES, 3, others=True)
+    assert task.name == "step+hole" and task.classes == ("step", "hole", "other")
+    labels = torch.cat([y for _, y in task.train])
+    expected = [{2: 0, 0: 1, 1: 2}[face % 3] for n in N_FACES for face in range(n)]
+    assert labels.tolist() == [*expected[:3], -1, *expected[4:]]
+
+
+def test_a_solid_shows_the_classes_of_its_faces(sides):
+    uid = sides["train"].uids[0]
+    sides["train"].faces(uid).label[1::3] = 0  # no slot on the first solid
+    [task] = multilabel_tasks(sides, [[1, 2]], NAMES, 3)
+    assert task.name == "slot+step" and task.kind == "multilabel"
+    labels = torch.cat([y for _, y in task.train])
+    assert labels.tolist() == [[0, 1]] + [[1, 1]] * 7
+
+
+def test_a_class_is_not_known_to_be_absent_where_faces_have_no_label(sides):
+    faces = sides["validation"].faces(sides["validation"].uids[0])
+    faces.label[faces.label == 1] = UNLABELLED
+    [task] = multilabel_tasks(sides, [[0, 1]], NAMES, 4)
+    assert task.val[0][1][:2].tolist() == [[1, -1], [1, 1]]
 
 
 def test_solids_of_other_classes_are_left_out(sides):
