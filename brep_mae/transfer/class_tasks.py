@@ -23,6 +23,9 @@ IGNORED = -1
 OTHERS = "other"
 """Class of all faces that have none of a task's own classes."""
 
+SHOWS = "shows "
+"""Before the classes in the name of a task that asks which of them a solid shows."""
+
 SIDES = ("train", "validation", "test")
 FACES = frozenset({"faces"})
 
@@ -90,7 +93,7 @@ def face_tasks(
 def multilabel_tasks(
     sides: Mapping[str, Samples], groups: Sequence[Sequence[int]], names: Sequence[str], size: int
 ) -> list[Task]:
-    """One task per group of face classes: which of them does a solid show?
+    """One task per group of face classes: which of them does a solid show? It is called "shows" and these.
 
     A class that no labelled face has is not known to be absent where a face has no label. Arguments as of `face_tasks`.
     """
@@ -195,4 +198,5 @@ def _task(
     pairs = {side: [(TaskBatch(batch, kind), own(labels)) for batch, labels in found[side]] for side in SIDES}
     train, val, test = ([(b, y) for b, y in pairs[side] if (y != IGNORED).any()] for side in SIDES)
     classes = tuple(names[c] for c in group)
-    return Task("+".join(classes), (*classes, OTHERS) if others else classes, train, val, test, kind)
+    name = f"{SHOWS if kind == 'multilabel' else ''}{'+'.join(classes)}"
+    return Task(name, (*classes, OTHERS) if others else classes, train, val, test, kind)

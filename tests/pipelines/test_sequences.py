@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from brep_mae.datasets.shards import write_shard
 from brep_mae.pretext.pretext import build
@@ -56,6 +57,7 @@ def study(tmp_path, monkeypatch):
         monkeypatch.setattr(module, "ROWS", tmp_path / "rows", raising=False)
     monkeypatch.setattr(plan, "PLAN", tmp_path / "params.yaml")
     monkeypatch.setattr(stored, "WORK", tmp_path / "work")
+    monkeypatch.setattr(sequence, "WORK", tmp_path / "work")
     monkeypatch.setenv("RANK", "1")  # nothing is tracked
     monkeypatch.setattr(sequence, "run_jobs", lambda run, jobs, *rest: {name: run(*it) for name, it in jobs.items()})
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
@@ -115,6 +117,32 @@ def test_tasks_in_a_row_answer_in_a_new_process_as_when_they_were_learned(study,
     found = json.loads((study / "hundred.json").read_text())
     assert found["unmoved"] == found["tasks"] == len(found["each"]) == 3
     assert all(row["bytes"] < found["base_bytes"] for row in found["each"])
+
+
+def test_faces_solids_and_images_take_turns_on_one_network_that_reads_them_all(study):
+    for kind, color in (("red", (200, 0, 0)), ("blue", (0, 0, 200)), ("green", (0, 200, 0)), ("grey", (90, 90, 90))):
+        (study / "images" / kind).mkdir(parents=True)
+        for i in range(30):
+            Image.new("RGB", (20, 20), tuple(c + i for c in color)).save(study / "images" / kind / f"{i}.png")
+    values = yaml.safe_load((study / "params.yaml").read_text())
+    [faces] = values["sequences"]["faces"]["data"]
+    method = block("m3ae") | {"size": {"dim": 16, "depth": 1, "heads": 2}, "patch": 4}
+    save_backbone(study / "joint", build("m3ae", method, FACTS).backbone(), "m3ae", method, FACTS, "d")
+    data = [
+        faces | {"others": True},
+        faces | {"kind": "multilabel"},
+        {"images": str(study / "images"), "validation": 0.2},
+    ]
+    values["sequences"]["mixed"] = {"encoder": str(study / "joint"), "data": data, "tasks": 2, "seeds": 1}
+    values["sequences"]["mixed"] |= {"arms": ["exssnet", "joint"]}
+    (study / "params.yaml").write_text(yaml.safe_dump(values))
+    tasks = sequence.tasks_in_turn(plan.plan().sequences["mixed"], 4, 0)
+    assert [task.kind for task in tasks] == ["segmentation", "multilabel", "classification"] * 2
+    assert [task.n_classes for task in tasks] == [3, 2, 2] * 2 and tasks[2].name == "blue+green"
+    sequence.main("mixed")
+    rows = [json.loads(line) for line in (study / "rows" / "mixed.jsonl").read_text().splitlines()]
+    assert rows[0]["bit_identical"] is True and len(rows[0]["tasks"]) == 6
+    assert len(rows[1]["accuracy"][-1]) == 6 and all(0 <= value <= 1 for value in rows[1]["accuracy"][-1])
 
 
 def test_images_and_faces_at_once_are_refused(study):

@@ -41,7 +41,7 @@ def test_a_solid_shows_the_classes_of_its_faces(sides):
     uid = sides["train"].uids[0]
     sides["train"].faces(uid).label[1::3] = 0  # no slot on the first solid
     [task] = multilabel_tasks(sides, [[1, 2]], NAMES, 3)
-    assert task.name == "slot+step" and task.kind == "multilabel"
+    assert task.name == "shows slot+step" and task.kind == "multilabel"
     labels = torch.cat([y for _, y in task.train])
     assert labels.tolist() == [[0, 1]] + [[1, 1]] * 7
 
