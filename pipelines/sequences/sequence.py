@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -121,15 +120,11 @@ def main(sequence: str) -> None:
     )
     about = flat({"sequence": study, "budget": todo.budget}) | {"data.digest": digest}
     inputs = study.model_dump(exclude={"arms", "seeds"}), weights, digest
-    works = {
-        arm: work_folder("sequence", *inputs, todo.arms[arm].model_dump(), todo.params(sequence, arm).model_dump())
-        for arm in study.arms
-    }
+    how = {arm: (todo.arms[arm].model_dump(), todo.params(sequence, arm).model_dump()) for arm in study.arms}
+    work = work_folder("sequence", *inputs, how)
+    jobs = {f"{arm}-{seed}": (sequence, arm, seed) for arm in study.arms for seed in range(study.seeds)}
     with tracking.run("continual", sequence, about, {"ckpt_sha256": weights}) as tracker:
-        rows: Rows = []
-        for name, work in works.items():
-            jobs: dict[str, tuple[Any, ...]] = {str(seed): (sequence, name, seed) for seed in range(study.seeds)}
-            rows += [row for found in run_jobs(one, jobs, work, 0, f"{sequence} {name}").values() for row in found]
+        rows = [row for found in run_jobs(one, jobs, work, 0, sequence).values() for row in found]
         ROWS.mkdir(parents=True, exist_ok=True)
         (ROWS / f"{sequence}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         for row in rows:
@@ -137,8 +132,7 @@ def main(sequence: str) -> None:
                 child.log_params({"arm": row["arm"], "seed": row["seed"]})
                 keys = ("average_accuracy", "forgetting", "bit_identical", "seconds", "overlap")
                 child.log_metrics({key: float(row[key]) for key in keys if row[key] is not None})
-    for work in works.values():
-        shutil.rmtree(work)
+    shutil.rmtree(work)
 
 
 if __name__ == "__main__":
