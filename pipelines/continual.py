@@ -42,7 +42,7 @@ def main() -> None:
     work = work_folder("continual", p.model_dump(), data.digest, weights)
     flat = settings.flat({"continual": p}) | {"data.digest": data.digest}
     with tracking.run("continual", "continual", flat, {"ckpt_sha256": weights}) as tracker:
-        modes = (*SUPERMASKS, *BASELINES) if data.face_classes else ()
+        modes: tuple[Way, ...] = (*SUPERMASKS, *BASELINES, "majority") if data.face_classes else ()
         if not modes:
             print("continual: this data set has no face classes, so there are no tasks to learn")
         jobs: dict[str, tuple[Any, ...]] = {f"{m}-{seed}": (m, seed) for seed in range(p.seeds) for m in modes}

@@ -1,4 +1,5 @@
-"""Competitors of supermasks with the same steps per task: fine-tuning (forgets), frozen backbone, joint training."""
+"""Competitors of supermasks with the same steps per task: fine-tuning (forgets), frozen backbone, joint training; and
+the commonest label, which takes no step."""
 
 import copy
 import time
@@ -9,7 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from brep_mae.transfer.continual import exact_logits
-from brep_mae.transfer.continual_fit import Budget, OnStep, Task, TaskReport, evaluate, fit, steps_to_95
+from brep_mae.transfer.continual_fit import (
+    Budget,
+    OnStep,
+    Task,
+    TaskReport,
+    evaluate,
+    fit,
+    right_answers,
+    steps_to_95,
+)
 from brep_mae.transfer.continual_result import ContinualResult
 from brep_mae.transfer.knowledge_transfer import to_device
 
@@ -85,3 +95,18 @@ def run_baseline(
         for t in range(row + 1):
             result.accuracy[row, t] = evaluate(model, model, tasks[t].test, t)[0]
     return result
+
+
+def run_majority(tasks: Sequence[Task]) -> ContinualResult:
+    """The commonest training label of each task for all rows; where rows may show several classes, of each class."""
+    result = ContinualResult.empty("majority", [task.name for task in tasks])
+    for t, task in enumerate(tasks):
+        train, test = (torch.cat([labels for _, labels in batches]) for batches in (task.train, task.test))
+        votes = train[train >= 0].bincount(minlength=task.n_classes) if train.ndim == 1 else _votes(train)
+        result.accuracy[t:, t] = right_answers(votes.expand(len(test), -1), test) / int((test >= 0).sum())
+    return result
+
+
+def _votes(labels: Tensor) -> Tensor:
+    """For each class the rows that show it less those that do not. (rows, classes) -> (classes,)"""
+    return (labels == 1).sum(0) - (labels == 0).sum(0)

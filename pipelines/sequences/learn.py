@@ -11,12 +11,12 @@ from brep_mae.seeds import generator
 from brep_mae.settings import TaskParams
 from brep_mae.transfer.class_tasks import TaskFeatures
 from brep_mae.transfer.continual import run_sequence
-from brep_mae.transfer.continual_baselines import Baseline, run_baseline
+from brep_mae.transfer.continual_baselines import Baseline, run_baseline, run_majority
 from brep_mae.transfer.continual_fit import Task
 from brep_mae.transfer.supermask import Mode, SupermaskModel
 from brep_mae.transfer.supermask_roles import Base
 
-Way = Literal["exssnet", "supsup", "ssnet", "sequential", "frozen", "joint"]
+Way = Literal["exssnet", "supsup", "ssnet", "sequential", "frozen", "joint", "majority"]
 SUPERMASKS: tuple[Mode, ...] = get_args(Mode)
 BASELINES: dict[Way, Baseline] = {"sequential": "finetune", "frozen": "frozen", "joint": "joint"}
 
@@ -45,6 +45,8 @@ def learn(
         model = SupermaskModel(features, width, features.dim, density, base, seed)
         result = run_sequence(model, tasks, params, way, rng, params.margin)
         written = {name: torch.stack([state.own[name] for state in model.tasks]).any(0) for name in model.weights()}
+    elif way == "majority":
+        result = run_majority(tasks)
     else:
         result = run_baseline(lambda: features, features.dim, tasks, params, BASELINES[way], rng)
     checks = [same for row in result.bit_identical for same in row]

@@ -50,6 +50,8 @@ class DataParams(Section):
     def _one_kind(self) -> "DataParams":
         if (self.parsed is None) == (self.images is None):
             raise ValueError("name either parsed or images")
+        if self.others and self.kind == "multilabel":
+            raise ValueError("others is a class of faces: leave it out where solids are asked which classes they show")
         return self
 
 

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from brep_mae.transfer.continual import run_sequence
+from brep_mae.transfer.continual_baselines import run_majority
 from brep_mae.transfer.continual_fit import Task, entropy, evaluate, right_answers
 from brep_mae.transfer.knowledge_transfer import transfer_scores
 from tests.transfer.supermask_nets import Settings, make_model, make_task
@@ -65,6 +67,16 @@ def test_an_earlier_task_of_the_same_classes_is_found_and_noise_is_not():
     assert 1 in report.chosen and scores is not None
     shuffled = [(b, y[torch.randperm(len(y), generator=generator(i))]) for i, (b, y) in enumerate(task.train)]
     assert transfer_scores(model, shuffled, task.n_classes, "all", generator(), margin=3.0)[0] is None
+
+
+def test_the_commonest_label_is_that_of_training_and_of_each_class_by_itself():
+    x = torch.zeros(4, 1)
+    single = Task("one", ("a", "b"), [(x, torch.tensor([1, 1, 0, -1]))], [], [(x, torch.tensor([0, 1, 0, -1]))])
+    train, test = torch.tensor([[1, 0, 1], [1, 0, -1]]), torch.tensor([[1, 1, 1], [0, 0, -1]])
+    several = Task("any", CLASSES, [(x[:2], train)], [], [(x[:2], test)], "multilabel")
+    result = run_majority([single, several])
+    assert result.accuracy[:, 0].tolist() == [pytest.approx(1 / 3)] * 2
+    assert result.accuracy[1, 1] == pytest.approx(3 / 5) and np.isnan(result.accuracy[0, 1])
 
 
 @pytest.mark.parametrize(
