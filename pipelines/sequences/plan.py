@@ -12,6 +12,8 @@ from pipelines.sequences.learn import Way
 
 STUDY = Path("studies/continual")
 PLAN, ROWS = STUDY / "params.yaml", STUDY / "rows"
+TIME = ", time "
+"""Before the number, in the name of a task that is met several times."""
 
 
 class ArmParams(Section):

@@ -34,7 +34,7 @@ from brep_mae.transfer.problem import labelled_order
 from brep_mae.transfer.supermask_roles import Base
 from pipelines.jobs import Rows, run_jobs
 from pipelines.sequences.learn import learn
-from pipelines.sequences.plan import ROWS, DataParams, SequenceParams, plan
+from pipelines.sequences.plan import ROWS, TIME, DataParams, SequenceParams, plan
 from pipelines.stored import WORK, stored, work_folder
 
 RESNET, RESNET_SIDE = "resnet18", 32
@@ -63,7 +63,7 @@ def tasks_of_faces(data: DataParams, count: int, size: int, seed: int) -> list[T
         train.uids = tuple(order[time * data.solids : (time + 1) * data.solids])
         sides: Mapping[str, Samples] = {"train": train, **heldout}
         made = make(sides, groups, given.face_classes, size)
-        found += [replace(task, name=f"{task.name}, time {time + 1}" if data.times > 1 else task.name) for task in made]
+        found += [replace(task, name=f"{task.name}{TIME}{time + 1}" if data.times > 1 else task.name) for task in made]
     return found
 
 

@@ -95,6 +95,19 @@ def test_every_arm_and_seed_leaves_a_row_and_the_tables_tell_forgetting_and_the_
     assert "| yes |" in line and "| 0.0 ± 0.0 |" in line
 
 
+def test_what_a_start_from_an_earlier_mask_saves_is_told_apart_for_new_tasks_and_known_ones():
+    names = ["a, time 1", "b, time 1", "a, time 2", "b, time 2"]
+
+    def row(arm, seed, steps, chosen):
+        return {"arm": arm, "seed": seed, "tasks": names, "steps_to_95": steps, "chosen": chosen}
+
+    rows = [row("exssnet", seed, [40, 20 + seed, 20, 30], [[]] * 4) for seed in (0, 1)]
+    rows += [row("exssnet_best", seed, [8, 20, 0, 10], [[], [], [0], [1]]) for seed in (0, 1)]
+    first, again = tables.transfers("again", rows).rows
+    assert first[:4] == ["exssnet_best", "for the first time", "20.5", "20.0"] and first[5] == "0.0"
+    assert again[1:4] == ["again", "25.0", "5.0"] and again[4].startswith("-20.0") and again[5] == "100.0"
+
+
 def test_tasks_in_a_row_answer_in_a_new_process_as_when_they_were_learned(study, monkeypatch):
     """The new process of the stage is stood in for by the function that it calls: it has no tiny study to read."""
 
