@@ -52,7 +52,7 @@ def table(sequence: str, rows: Sequence[Row]) -> Table:
                 points(interval(far)) if far else "–",
                 percent(row["forgetting_mean"], row["forgetting_sd"]) if row["arm"] != "joint" else "–",
                 "–" if None in known else "yes" if all(known) else "**no**",
-                *(percent(row[f"{key}_mean"], math.nan) if own[0]["own"] else "–" for key in ("overlap", "written")),
+                *(percent(row[f"{key}_mean"], math.nan) for key in ("overlap", "written")),
                 f"{row['late_steps_mean']:.0f}" if row["late_steps_mean"] == row["late_steps_mean"] else "–",
                 f"{row['seconds_mean']:.0f}",
             ]

@@ -158,9 +158,16 @@ def test_faces_solids_and_images_take_turns_on_one_network_that_reads_them_all(s
     assert len(rows[1]["accuracy"][-1]) == 6 and all(0 <= value <= 1 for value in rows[1]["accuracy"][-1])
 
 
-def test_images_and_faces_at_once_are_refused(study):
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        ({"images": "somewhere"}, "name either parsed or images"),
+        ({"kind": "multilabel", "others": True}, "others is a class of faces"),
+    ],
+)
+def test_data_that_ask_for_two_things_at_once_are_refused(study, change, reason):
     values = yaml.safe_load((study / "params.yaml").read_text())
-    values["sequences"]["faces"]["data"][0]["images"] = "somewhere"
+    values["sequences"]["faces"]["data"][0] |= change
     (study / "params.yaml").write_text(yaml.safe_dump(values))
-    with pytest.raises(SettingsError, match="name either parsed or images"):
+    with pytest.raises(SettingsError, match=reason):
         plan.plan()
