@@ -89,6 +89,14 @@ class SizeParams(Section):
         return self
 
 
+class MessageSizeParams(Section):
+    """Width, depth and dropout of a network of messages along arcs."""
+
+    dim: PositiveInt
+    depth: int = Field(ge=0)
+    dropout: float = Field(ge=0, lt=1)
+
+
 class PretrainParams(Section):
     """Settings that every method shares, so that methods are compared under one budget.
 

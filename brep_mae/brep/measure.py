@@ -199,7 +199,9 @@ def _polynomials(share: np.ndarray, count: int) -> np.ndarray:
 def boxes(
     topology: Topology, surfaces: Surfaces, trimming: Trimming, edges: Curves, grids: np.ndarray, motions: Motions
 ) -> np.ndarray:
-    """Low and high corner of each face's bounding box, mm. Shapes: UV-grids (F, U, V, 7) -> (F, K, 6)
+    """Low and high corner of each face's bounding box under each of K motions, mm.
+
+    Shapes: UV-grids (F, U, V, 7) -> (F, K, 6)
 
     Exact on planes, cylinders, cones, spheres and tori between lines, circles and ellipses; elsewhere the box of the
     samples, since OCCT's exact box of one free-form face can take longer than reading the whole file.

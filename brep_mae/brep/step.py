@@ -65,7 +65,7 @@ TURNING = ("ShellOrientation", "Orientation")
 """Those that turn faces and loops round, a sixth of the time of reading, most of it to see that nothing is to turn."""
 REGULARITY = "read.encoderegularity.angle"
 """By which angle, in rad, faces may meet for the kernel to note that their edge is smooth; at 0 it does not look, which
-takes up to a quarter of the time of reading and answers what nobody here asks: arcs have their own angles."""
+takes time and answers what nobody here asks: arcs have their own angles."""
 NOT_PLANAR = (b"_SURFACE", b"SURFACE_OF_")
 """Words of files with other surfaces than planes."""
 VOIDS = b"BREP_WITH_VOIDS"

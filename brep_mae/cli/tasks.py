@@ -155,8 +155,12 @@ def predict(inputs: tuple[Path, ...], folder: Path, name: str, workers: int, as_
         print_values({"task": name, "each": each}, as_json)
     else:
         for about in each:
-            counts = Counter(row["class"] for row in about.get("rows", []))
-            text = ", ".join(f"{count} {label}" for label, count in counts.most_common()) or "none of its classes"
+            rows = about.get("rows", [])
+            told = [f"{row['class']} ({row['share']:.2f})" for row in rows]
+            if model.tasks[number].kind == "segmentation":
+                counts = Counter(row["class"] for row in rows)
+                told = [f"{count} {label}" for label, count in counts.most_common()]
+            text = ", ".join(told) or "none of its classes"
             if "reject" in about:
                 text = f"left out, {about['reject']}: {about['detail']}"
             click.echo(f"{about['file']} solid {about['solid']}  {text}")

@@ -78,11 +78,14 @@ class Solids(Samples):
             self._kept[uid] = faces
         return self._kept[uid]
 
+    def frames(self, uids: Sequence[str]) -> Frames | None:
+        """None where frames are not read."""
+        if self._frames is None:
+            return None
+        images, ids = zip(*(self._frames[uid] for uid in uids), strict=True)
+        image = torch.from_numpy(np.stack(images)).permute(0, 1, 4, 2, 3).float() / 255
+        return Frames(image, torch.from_numpy(np.stack(ids)).long())
+
     def batch(self, uids: Sequence[str]) -> Batch:
         faces = collate([self.faces(uid) for uid in uids]) if "faces" in self.read else None
-        frames = None
-        if self._frames is not None:
-            images, ids = zip(*(self._frames[uid] for uid in uids), strict=True)
-            image = torch.from_numpy(np.stack(images)).permute(0, 1, 4, 2, 3).float() / 255
-            frames = Frames(image, torch.from_numpy(np.stack(ids)).long())
-        return Batch(tuple(uids), faces, frames)
+        return Batch(tuple(uids), faces, self.frames(uids))

@@ -1,12 +1,13 @@
 """Several stored data sets as one to train on, each with classes of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
+import torch
 from torch import Tensor
 
-from brep_mae.datasets.batch import Batch, Faces, collate
+from brep_mae.datasets.batch import Batch, Faces, Frames, collate
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.schema import UNLABELLED
 
@@ -18,13 +19,14 @@ class Together(Samples):
         parts: (solids, face classes, part classes) of each. Classes are counted on from one data set to the next: the
             first of the second follows the last of the first.
 
-    Faces only: frames of different data sets may differ in size.
+    All parts read the same content; ValueError where their frames differ in number or size.
     """
 
     def __init__(self, parts: Sequence[tuple[Solids, int, int]]) -> None:
         self.parts = [solids for solids, _, _ in parts]
         ends = [(0, 0), *accumulate(((f, p) for _, f, p in parts), lambda a, b: (a[0] + b[0], a[1] + b[1]))]
         self.face_classes, self.part_classes = ends[-1]
+        self.read = self.parts[0].read
         self._first = ends[:-1]
         self._at = {f"{i}/{uid}": (i, uid) for i, solids in enumerate(self.parts) for uid in solids.uids}
         self.uids = tuple(self._at)
@@ -35,8 +37,42 @@ class Together(Samples):
         face, part = self._first[i]
         return replace(faces, label=_moved(faces.label, face), part=_moved(faces.part, part))
 
+    def frames(self, name: str) -> Frames:
+        i, uid = self._at[name]
+        found = self.parts[i].frames([uid])
+        assert found is not None
+        return found
+
     def batch(self, uids: Sequence[str]) -> Batch:
-        return Batch(tuple(uids), collate([self.faces(uid) for uid in uids]))
+        faces = collate([self.faces(uid) for uid in uids]) if "faces" in self.read else None
+        frames = _stacked([self.frames(uid) for uid in uids]) if "frames" in self.read else None
+        return Batch(tuple(uids), faces, frames)
+
+
+class InTurn(Samples):
+    """Samples of several kinds, whose batches take turns: solids' frames and natural images, say, which differ in the
+    number of frames. Each is gone through in its own order."""
+
+    def __init__(self, parts: Sequence[Samples]) -> None:
+        self.parts = list(parts)
+        self.uids = tuple(uid for part in parts for uid in part.uids)
+
+    def batch(self, uids: Sequence[str]) -> Batch:
+        raise TypeError("samples of several kinds make no batch together")
+
+    def in_order(self, size: int) -> Iterator[Batch]:
+        for part in self.parts:
+            yield from part.in_order(size)
+
+    def at_step(self, seed: int, step: int, size: int) -> Batch:
+        turn, which = divmod(step, len(self.parts))
+        return self.parts[which].at_step(seed, turn, size)
+
+
+def _stacked(frames: Sequence[Frames]) -> Frames:
+    if len({each.face.shape for each in frames}) > 1:
+        raise ValueError("data sets whose frames differ in number or size can't be read together; render them alike")
+    return Frames(torch.cat([each.image for each in frames]), torch.cat([each.face for each in frames]))
 
 
 def _moved(label: Tensor, by: int) -> Tensor:

@@ -16,7 +16,7 @@ from brep_mae.models.encoder import Encoder
 from brep_mae.pretext.image_teachers import Pooled, TimmTeacher, timm_model
 from brep_mae.pretext.stored import load_backbone
 from brep_mae.pretext.teachers import Network, Teacher
-from brep_mae.settings import Section, SizeParams
+from brep_mae.settings import MessageSizeParams, Section, SizeParams
 from brep_mae.targets.target import Taught
 
 Content = Literal["faces", "frames"]
@@ -51,7 +51,7 @@ class TeacherParams(Section):
             raise ValueError(f"a teacher from {self.source} needs {' and '.join(missing)}")
         return self
 
-    def width(self, student: SizeParams) -> int:
+    def width(self, student: SizeParams | MessageSizeParams) -> int:
         """Width of the features."""
         return self.dim or (self.size or student).dim
 
@@ -94,7 +94,7 @@ class Given(Teacher):
 
 def given(
     p: TeacherParams,
-    student: SizeParams,
+    student: SizeParams | MessageSizeParams,
     network: Callable[[SizeParams], tuple[nn.Module, Encoder]],
     reads: Content,
     side: int,
@@ -105,7 +105,7 @@ def given(
 
     Args:
         student: size of the student.
-        network: makes tokens and encoder like the student's, of a given size.
+        network: makes tokens and encoder of a random teacher, of a given size.
         reads: what the student reads.
         side: patches per side that an image teacher shall see.
         full, final_norm: see Network.
@@ -121,7 +121,9 @@ def given(
             teacher: Teacher = TimmTeacher(timm_model(p.model, p.path), side)
         else:
             if p.source == "random":
-                tokens, encoder = network(p.size or student)
+                if not isinstance(size := p.size or student, SizeParams):
+                    raise ValueError("a random teacher is a transformer: give it a size with heads")
+                tokens, encoder = network(size)
             else:
                 backbone = load_backbone(Path(p.path))
                 if backbone.reads != {p.reads}:

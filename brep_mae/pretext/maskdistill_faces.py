@@ -2,8 +2,9 @@
 
 Peng et al. 2022, arXiv:2210.10615. Differs from the paper: tokens are faces; hidden ones stay in the graph as mask
 tokens, and so does every arc that touches one; positions are structural encodings of the face graph; no layer scale and
-no drop path. The teacher is a stored backbone of faces, or one of images (ours or timm's) whose patches are averaged
-over the pixels of each face: faces that no frame shows leave the loss. The paper's beta could not be verified.
+no drop path; the student may be a message network instead. The teacher is a stored backbone of faces, or one of images
+(ours or timm's) whose patches are averaged over the pixels of each face: faces that no frame shows leave the loss. The
+paper's beta could not be verified.
 """
 
 from torch import nn
@@ -11,16 +12,20 @@ from torch import nn
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.regions import RegionMask
 from brep_mae.models.encoder import Encoder, Fill
+from brep_mae.models.message_encoder import MessageEncoder
 from brep_mae.pretext.given import POOLED_SIDE, TeacherParams, given
 from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
-from brep_mae.settings import SizeParams
+from brep_mae.settings import MessageSizeParams, SizeParams
 from brep_mae.targets.features import Features
 from brep_mae.tokens.faces import FaceTokens
+from brep_mae.tokens.invariants import InvariantTokens
 from brep_mae.tokens.tokens import FACE
 
 
 class Params(MethodParams):
-    size: SizeParams
+    """`size` of a transformer on UV-grids, or of a message network on invariant scalars."""
+
+    size: SizeParams | MessageSizeParams
     mask_ratio: float
     teacher: TeacherParams
     beta: float
@@ -28,11 +33,16 @@ class Params(MethodParams):
 
 
 def build(p: Params, facts: Facts) -> MaskedPretext:
-    def network(size: SizeParams) -> tuple[nn.Module, Encoder]:
-        fill = Fill(size.dim, nn.Linear(WHERE_DIM, size.dim))
-        return FaceTokens(facts.grid, size.dim), Encoder(size, arcs=True, fill=fill)
+    def fill(dim: int) -> Fill:
+        return Fill(dim, nn.Linear(WHERE_DIM, dim))
 
-    tokens, encoder = network(p.size)
+    def transformer(size: SizeParams) -> tuple[nn.Module, Encoder]:
+        return FaceTokens(facts.grid, size.dim), Encoder(size, arcs=True, fill=fill(size.dim))
+
+    def messages(size: MessageSizeParams) -> tuple[nn.Module, MessageEncoder]:
+        return InvariantTokens(size.dim), MessageEncoder(size.dim, size.depth, size.dropout, fill(size.dim))
+
+    tokens, encoder = transformer(p.size) if isinstance(p.size, SizeParams) else messages(p.size)
     return MaskedPretext(
         reads=frozenset({"faces", p.teacher.reads}),
         params=p,
@@ -40,7 +50,7 @@ def build(p: Params, facts: Facts) -> MaskedPretext:
         mask=RegionMask(p.mask_ratio),
         encoder=encoder,
         decoder=None,
-        targets={"features": Features(p.size.dim, p.teacher.width(p.size), FACE, p.beta, class_token=False)},
+        targets={"features": Features(encoder.dim, p.teacher.width(p.size), FACE, p.beta, class_token=False)},
         weights=p.weights,
-        teacher=given(p.teacher, p.size, network, "faces", POOLED_SIDE, full=True, final_norm=False),
+        teacher=given(p.teacher, p.size, transformer, "faces", POOLED_SIDE, full=True, final_norm=False),
     )

@@ -158,7 +158,7 @@ def _logits_and_labels(logits: Logits, batch: Any, labels: Tensor, task: int) ->
     return out, labels.to(out.device)
 
 
-def _stream(examples: Sequence[tuple[int, Task]], rng: torch.Generator) -> Iterator[tuple[int, Any, Tensor]]:
+def batch_stream(examples: Sequence[tuple[int, Task]], rng: torch.Generator) -> Iterator[tuple[int, Any, Tensor]]:
     """Endless training batches: a task at random, then its next batch in an order reshuffled every epoch."""
     queues: list[list[int]] = [[] for _ in examples]
     while True:
@@ -197,7 +197,7 @@ def fit(
     """
     optimizer = torch.optim.Adam([{**g, "params": list(g["params"])} for g in groups if g["params"]], weight_decay=0.0)
     stops = {round(steps * i / EVALUATIONS) for i in range(EVALUATIONS + 1)}
-    stream = _stream(examples, rng)
+    stream = batch_stream(examples, rng)
     outcome, best_key, kept = Fit(), (-math.inf, -math.inf), [t.detach().clone() for t in state]
     module.train()
     losses: list[Tensor] = []

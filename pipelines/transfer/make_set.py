@@ -1,12 +1,15 @@
-"""Stage `set`: one data set of the study, made or read, and parsed -> data/NAME of the study."""
+"""Stage `set`: one data set of the study, made or read, parsed, and drawn where asked -> data/NAME of the study."""
 
 import os
 import sys
 
+from brep_mae.brep.render_pool import RenderOptions
+from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.source import open_source
 from brep_mae.ingest import parse_dataset
+from pipelines.render import render_dataset
 from pipelines.stored import WORK
-from pipelines.transfer.plan import SETS, plan
+from pipelines.transfer.plan import SETS, frames_of, plan
 
 
 def main(name: str) -> None:
@@ -24,6 +27,11 @@ def main(name: str) -> None:
     report = parse_dataset(source, SETS / name, todo.parse, one.split, workers, WORK)
     left_out = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items()) or "none"
     print(f"{name}: {report.solids} solids, {report.faces} faces; left out: {left_out}")
+    if one.render is not None:
+        limits = todo.parse.deadline_s, todo.parse.memory_mb, todo.parse.split_closed
+        options = RenderOptions(one.render.views, one.render.size, *limits)
+        drawn = render_dataset(source.root, open_shards(SETS / name), frames_of(name), options, workers, WORK)
+        print(f"{name}: {drawn.solids} solids drawn")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from brep_mae.settings import (
     GenerateParams,
     ParseParams,
     PretrainParams,
+    RenderParams,
     Section,
     SplitParams,
     check,
@@ -23,20 +24,23 @@ PLAN, SETS, SOURCES, ROWS = STUDY / "params.yaml", STUDY / "data", STUDY / "mode
 
 
 class SetParams(Section):
-    """A data set: where it comes from, and its split."""
+    """A data set: where it comes from, its split, and its renders where a source reads them."""
 
     dataset: DatasetParams
     generate: GenerateParams | None = None
+    render: RenderParams | None = None
     split: SplitParams
 
 
 class SourceParams(Section):
     """A pretraining by `method` on the training side of all `sets` together; `labels` True = the method's network is
-    trained on their labels instead."""
+    trained on their labels instead; `images` = folder or archive of natural images, whose batches take turns with those
+    of the sets."""
 
     method: str
     sets: list[str]
     labels: bool = False
+    images: str = ""
 
 
 class ArmParams(Section):
@@ -110,6 +114,7 @@ class Plan(Section):
     pretrain: PretrainParams
     methods: dict[str, dict[str, Any]]
     sources: dict[str, SourceParams]
+    taught: dict[str, SourceParams]
     fewshot: FewshotParams
     arms: dict[str, ArmParams]
     targets: dict[str, TargetParams]
@@ -128,6 +133,11 @@ def plan() -> Plan:
     return check(Plan, yaml.safe_load(PLAN.read_text()), PLAN.as_posix())
 
 
-def stored_set(name: str) -> Stored:
-    """What the stage `set` left of one data set."""
-    return stored(SETS / name, frames=None)
+def frames_of(name: str) -> Path:
+    """Where the renders of a data set lie."""
+    return SETS / name / "frames"
+
+
+def stored_set(name: str, drawn: bool = False) -> Stored:
+    """What the stage `set` left of one data set; with `drawn` no more than the solids that have renders."""
+    return stored(SETS / name, frames_of(name) if drawn else None)

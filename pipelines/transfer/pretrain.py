@@ -3,11 +3,14 @@
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import torch
 
 from brep_mae import settings
-from brep_mae.datasets.together import Together
+from brep_mae.datasets.images import Images, store_images
+from brep_mae.datasets.loader import Samples
+from brep_mae.datasets.together import InTurn, Together
 from brep_mae.pretext.pretext import Facts, build
 from brep_mae.pretext.supervised import Supervised
 from brep_mae.progress import progress
@@ -15,27 +18,42 @@ from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, save_backbone, sha256
 from brep_mae.training.loop import train
 from pipelines.cost import Costs
-from pipelines.stored import work_folder
+from pipelines.stored import WORK, work_folder
 from pipelines.transfer.plan import SOURCES, plan, stored_set
 
-FACES = frozenset({"faces"})
+IMAGES_HELD_OUT = 0.02
+"""Share of the natural images; they teach, and are never scored."""
+
+
+def with_images(path: str, size: int, data: Samples, heldout: Samples) -> tuple[Samples, Samples, str]:
+    """Both, in turn with natural images, and a digest of these."""
+    folder = store_images(Path(path), size, 0, IMAGES_HELD_OUT, 0.0, WORK)
+    natural = Images(folder, "train")
+    return InTurn([data, natural]), InTurn([heldout, Images(folder, "validation")]), natural.about.digest
 
 
 def main(name: str) -> None:
     todo = plan()
-    source = todo.sources[name]
-    values, sets = todo.methods[source.method], [stored_set(each) for each in source.sets]
-    digest = "+".join(each.digest for each in sets)
-
-    def side(which: str) -> Together:
-        return Together([(s.solids(FACES, which), len(s.face_classes), len(s.part_classes)) for s in sets])
-
-    data, heldout = side("train"), side("validation")
-    facts = Facts(grid=todo.parse.grid, frame=0)
+    source = (todo.sources | todo.taught)[name]
+    values = todo.methods[source.method]
+    sizes = {drawn.size for each in source.sets if (drawn := todo.sets[each].render) is not None}
+    facts = Facts(grid=todo.parse.grid, frame=max(sizes, default=0))
     torch.manual_seed(todo.pretrain.seed)
     pretext = build(source.method, values, facts)
+    sets = [stored_set(each, "frames" in pretext.reads) for each in source.sets]
+
+    def side(which: str) -> Together:
+        return Together([(s.solids(pretext.reads, which), len(s.face_classes), len(s.part_classes)) for s in sets])
+
+    solids = side("train")
+    data: Samples = solids
+    heldout: Samples = side("validation")
+    digest = "+".join(each.digest for each in sets)
+    if source.images:
+        data, heldout, natural = with_images(source.images, facts.frame, data, heldout)
+        digest += f"+{natural}"
     if source.labels:
-        pretext = Supervised(pretext.params, pretext.backbone(), data.face_classes, data.part_classes)
+        pretext = Supervised(pretext.params, pretext.backbone(), solids.face_classes, solids.part_classes)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     work = work_folder("transfer", name, source.model_dump(), values, todo.pretrain.model_dump(), digest)
     flat = settings.flat({"source": source, "method": values, "pretrain": todo.pretrain})

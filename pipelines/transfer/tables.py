@@ -50,7 +50,8 @@ def means(rows: Sequence[Row], score: str) -> dict[tuple[str, str, int], str]:
 def costs() -> Table:
     """What every pretraining of the study took."""
     body = []
-    for source in plan().sources:
+    todo = plan()
+    for source in todo.sources | todo.taught:
         if (file := SOURCES / source / "cost.json").exists():
             cost = json.loads(file.read_text())
             numbers = (f"{cost['minutes']:.1f}", f"{cost['samples_per_s']:.0f}", f"{cost['peak_mb']:.0f}")

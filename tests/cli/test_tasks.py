@@ -1,6 +1,7 @@
 """`brep-mae task` and `predict` from STEP files and a labels.csv to answers, every step a command of its own."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -108,8 +109,8 @@ def test_a_task_tells_all_classes_that_a_solid_shows(parts, shards, tasks):
     ok("task", "add", "surfaces", "--tasks", tasks, "--data", shards, "--kind", "multilabel")
     each = json.loads(asked(parts, tasks, "surfaces"))["each"]
     assert [[row["class"] for row in about["rows"]] for about in each] == [["flat"], ["curved", "flat"]]
-    last = parts / f"{PARTS - 1:02d}.step"
-    assert ok("predict", last, "--tasks", tasks, "--task", "surfaces").endswith("solid 0  1 curved, 1 flat\n")
+    text = ok("predict", parts / f"{PARTS - 1:02d}.step", "--tasks", tasks, "--task", "surfaces")
+    assert re.search(r"solid 0  curved \((1\.00|0\.\d\d)\), flat \((1\.00|0\.\d\d)\)\n$", text), text
 
 
 @pytest.mark.parametrize(

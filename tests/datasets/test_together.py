@@ -2,11 +2,14 @@
 
 from dataclasses import fields
 
+import numpy as np
 import pytest
 import torch
 
 from brep_mae.datasets.batch import Faces, collate
-from brep_mae.datasets.together import Together
+from brep_mae.datasets.frames import FrameWriter
+from brep_mae.datasets.loader import Solids
+from brep_mae.datasets.together import InTurn, Together
 from brep_mae.schema import UNLABELLED
 from tests.stored import solids, store
 
@@ -88,3 +91,31 @@ def test_an_epoch_draws_every_solid_of_every_set_once(parts):
     data = Together([(first, 3, 2), (second, 5, 4)])
     drawn = [uid for step in range(7) for uid in data.at_step(0, step, 1).uid]
     assert sorted(drawn) == sorted(data.uids)
+
+
+def test_frames_of_several_sets_stand_in_the_order_asked_for(folder):
+    path, uids = folder
+    first, second = (solids(path, uids[side], "faces", "frames") for side in (slice(0, 4), slice(3, 6)))
+    batch = Together([(first, 3, 2), (second, 5, 4)]).batch([f"1/{uids[4]}", f"0/{uids[0]}"])
+    whole = solids(path, [uids[4], uids[0]], "faces", "frames").batch([uids[4], uids[0]])
+    assert torch.equal(batch.frames.image, whole.frames.image) and torch.equal(batch.frames.face, whole.frames.face)
+    assert torch.equal(batch.faces.grid, whole.faces.grid)
+
+
+def test_frames_of_different_sizes_are_refused(folder, tmp_path):
+    path, uids = folder
+    with FrameWriter(tmp_path, views=2, size=8) as frames:
+        frames.add(uids[0], np.zeros((2, 8, 8, 3), np.uint8), np.zeros((2, 8, 8), np.int16))
+    first, second = solids(path, uids[:2], "frames"), Solids(path / "parsed", tmp_path, uids[:1], frozenset({"frames"}))
+    with pytest.raises(ValueError, match="render them alike"):
+        Together([(first, 3, 2), (second, 3, 2)]).batch([f"0/{uids[0]}", f"1/{uids[0]}"])
+
+
+def test_samples_of_several_kinds_take_turns_each_in_its_own_order(folder):
+    path, uids = folder
+    first, second = solids(path, uids[:4], "frames"), solids(path, uids[4:], "faces")
+    data = InTurn([first, second])
+    for step in range(6):
+        own = (first, second)[step % 2].at_step(7, step // 2, 2)
+        assert data.at_step(7, step, 2).uid == own.uid
+    assert [uid for batch in data.in_order(3) for uid in batch.uid] == uids and len(data) == 6

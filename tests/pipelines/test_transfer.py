@@ -59,7 +59,7 @@ class Study:
         del values["fewshot"]["heads"]  # every arm names its own
         budgets = {"few": [1, 3], "few_seeds": 2, "many": [6], "many_seeds": 1, "arms": list(ARMS)}
         targets = {name: target | budgets for name, target in TARGETS.items()}
-        empty = {"sets": {}, "methods": {}, "sources": {}, "tables": {}}
+        empty = {"sets": {}, "methods": {}, "sources": {}, "taught": {}, "tables": {}}
         self.values = values | empty | {"arms": ARMS, "targets": targets}
         method = block("attribute_masking") | {"dim": 8, "depth": 1}
         source = build("attribute_masking", method, FACTS).backbone()

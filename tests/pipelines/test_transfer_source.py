@@ -2,9 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 from safetensors.torch import load_file
 
+from brep_mae.datasets.frames import FrameWriter
+from brep_mae.datasets.shards import open_shards
 from brep_mae.training.checkpoint import WEIGHTS, load_backbone, sha256
 from pipelines import stored
 from pipelines.transfer import plan, pretrain, release
@@ -32,6 +36,7 @@ def study(tmp_path, monkeypatch):
         "all": {"method": "attribute_masking", "sets": ["ours", "theirs"]},
         "told": {"method": "attribute_masking", "sets": ["ours"], "labels": True},
     }
+    study.values["taught"] = {}
     study.values["targets"] = {}
     study.values["arms"] = {
         arm: {"encoders": [encoder], "mode": "frozen"} for arm, encoder in (("tuned", "all"), ("other", "told"))
@@ -88,3 +93,57 @@ def test_the_encoder_handed_on_opens_and_tells_what_it_is_made_of(study):
     assert sha256(out / WEIGHTS) in text
     assert "| theirs | generated, milled, seed 7 | CC0-1.0 | 20 | theirs |" in text
     assert "| here | tuned | 5 | 62.50 |" in text and "| other |" not in text and "No label was read." in text
+
+
+@pytest.fixture
+def drawn(study, tmp_path):
+    """The study with renders of both sets, natural images, an encoder of these, and one of faces that it teaches."""
+    for name in ("ours", "theirs"):
+        study.values["sets"][name]["render"] = {"views": 2, "size": 16}
+        with FrameWriter(plan.frames_of(name), views=2, size=16) as frames:
+            for graph in open_shards(study.folder / "data" / name):
+                face = np.arange(2 * 16 * 16).reshape(2, 16, 16) % graph.n_faces
+                frames.add(graph.uid, np.repeat(face[..., None] * 20, 3, 3).astype(np.uint8), face.astype(np.int16))
+    for i in range(60):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        Image.new("RGB", (20, 20), (i, 2 * i, 255 - i)).save(tmp_path / "images" / f"{i}.png")
+    size = {"dim": 8, "depth": 1, "heads": 2}
+    teacher = {"source": "checkpoint", "reads": "frames", "path": str(study.folder / "models" / "renders"), "dim": 8}
+    study.values["methods"] |= {
+        "mae_images": block("mae_images") | {"size": size, "decoder": size, "patch": 4, "steps": 4, "batch": 4},
+        "maskdistill_faces": block("maskdistill_faces")
+        | {"size": {"dim": 8, "depth": 1, "dropout": 0.0}, "teacher": teacher, "steps": 2, "batch": 4},
+    }
+    both = ["ours", "theirs"]
+    study.values["sources"]["renders"] = {"method": "mae_images", "sets": both, "images": str(tmp_path / "images")}
+    study.values["taught"]["distilled"] = {"method": "maskdistill_faces", "sets": both}
+    study.write()
+    return study
+
+
+def test_an_image_encoder_of_renders_and_natural_images_teaches_one_of_faces(drawn, monkeypatch):
+    met, real = [], pretrain.train
+
+    def train(pretext, data, heldout, params, *rest):
+        met.extend(data.at_step(0, step, 4) for step in range(2))
+        return real(pretext, data, heldout, params, *rest)
+
+    monkeypatch.setattr(pretrain, "train", train)
+    pretrain.main("renders")
+    renders, natural = met
+    assert renders.frames.image.shape[1] == 2 and natural.frames.image.shape[1] == 1
+    pretrain.main("distilled")
+    assert load_backbone(drawn.folder / "models" / "distilled").reads == {"faces"}
+
+
+def test_a_solid_that_was_not_drawn_is_left_out_of_what_reads_renders(drawn):
+    whole = plan.stored_set("ours").split["train"]
+    missing = whole[0]
+    folder = plan.frames_of("ours")
+    for path in folder.glob("*"):
+        path.unlink()
+    with FrameWriter(folder, views=2, size=16) as frames:
+        for uid in whole[1:]:
+            frames.add(uid, np.zeros((2, 16, 16, 3), np.uint8), np.zeros((2, 16, 16), np.int16))
+    assert missing not in plan.stored_set("ours", drawn=True).split["train"]
+    assert missing in plan.stored_set("ours").split["train"]

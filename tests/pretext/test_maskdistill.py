@@ -157,8 +157,15 @@ def test_check_5_mae_and_dbot_are_the_same_parts_put_together_otherwise(name):
         assert torch.isfinite(first(batch, generator(0))["loss"])
 
 
-def test_a_cross_modal_teacher_is_learned_from(images):
-    pretext, batch = cross_modal(images), make_batch(SIZES, frames=True)
+def test_a_random_teacher_of_a_message_network_needs_a_size():
+    pretext = small("maskdistill_faces", size={"dim": 16, "depth": 2, "dropout": 0.0})
+    with pytest.raises(ValueError, match="a size with heads"):
+        pretext(make_batch(SIZES), generator(0))
+
+
+@pytest.mark.parametrize("size", [{"dim": 32, "depth": 2, "heads": 2}, {"dim": 16, "depth": 2, "dropout": 0.0}])
+def test_a_cross_modal_teacher_is_learned_from(images, size):
+    pretext, batch = small("maskdistill_faces", teacher=stored(images), size=size), make_batch(SIZES, frames=True)
     assert pretext.reads == {"faces", "frames"} and pretext.backbone().reads == {"faces"}
     losses = steps(pretext, batch, 40)
     assert losses[-1] < 0.8 * losses[0]
