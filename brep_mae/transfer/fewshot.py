@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import tee
 from pathlib import Path
 
 import torch
@@ -88,9 +89,9 @@ def compare(
     backbone = source.backbone(seed)
     most = max(params.shots)
     test_batches, train_batches = in_batches(data, test), [data.batch([uid]) for uid in order[:most]]
-    frozen_test, frozen_train = features_of(backbone, test_batches), features_of(backbone, train_batches)
+    frozen_train = list(features_of(backbone, train_batches))
     others = order[most : most + params.unlabelled]
-    for task in todo:
+    for task, frozen_test in zip(todo, tee(features_of(backbone, test_batches), len(todo)), strict=True):
         table = Rows(task, test_batches, frozen_test)
         unlabelled = cache(partial(every_row, task, backbone, in_batches(data, others)))
         for shots in params.shots:

@@ -56,7 +56,7 @@ def probe(
 ) -> list[dict[str, str | float]]:
     """Rows {"task", "probe", "score"}: the share of right answers among labelled faces, or solids, of the validation
     side. A task of which the training solids show fewer than two classes, or the others none, gives no row."""
-    gathered = [(batches, features_of(backbone, batches)) for batches in (sides.train, sides.validation)]
+    gathered = [(batches, list(features_of(backbone, batches))) for batches in (sides.train, sides.validation)]
     found: list[dict[str, str | float]] = []
     for task in todo:
         train, validation = (Rows(task, *side) for side in gathered)

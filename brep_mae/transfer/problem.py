@@ -1,8 +1,9 @@
 """What few-shot learning starts from: a task, a backbone, labelled solids, and others without their labels."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -71,24 +72,28 @@ def labelled_order(uids: list[str], seed: int, classes: Sequence[int] | None = N
 
 
 @torch.no_grad()
-def features_of(backbone: Backbone, batches: list[Batch]) -> list[Features]:
-    """What the frozen backbone makes of every batch."""
+def features_of(backbone: Backbone, batches: list[Batch]) -> Iterator[Features]:
+    """What the frozen backbone makes of every batch, when it is asked for."""
     backbone.eval()
-    return [backbone(b) for b in batches]
+    for batch in batches:
+        yield backbone(batch)
 
 
 class Rows:
     """Features x (R, D), classes y (R,) and a number `part` (R,) of the solid of all rows of many solids that have a
-    label. `batches` are the solids themselves."""
+    label. `batches` are the solids themselves. `features` are not made before somebody reads x."""
 
-    def __init__(self, task: FewshotTask, batches: list[Batch], features: list[Features]) -> None:
+    def __init__(self, task: FewshotTask, batches: list[Batch], features: Iterable[Features]) -> None:
         label = [task.labels(b) for b in batches]
         part = [task.part(b) + 1_000_000 * i for i, b in enumerate(batches)]
-        keep = torch.cat(label) != UNLABELLED
-        self.task, self.batches = task, batches
-        self.x = torch.cat([task.rows(f) for f in features])[keep].numpy()
-        self.y = torch.cat(label)[keep].numpy()
-        self.part = torch.cat(part)[keep].numpy()
+        self._keep = torch.cat(label) != UNLABELLED
+        self.task, self.batches, self._features = task, batches, features
+        self.y = torch.cat(label)[self._keep].numpy()
+        self.part = torch.cat(part)[self._keep].numpy()
+
+    @cached_property
+    def x(self) -> np.ndarray:
+        return torch.cat([self.task.rows(f) for f in self._features])[self._keep].numpy()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The few-shot protocol: same labelled solids for all, honest scores, no test label in any choice."""
 
 import pkgutil
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from brep_mae.settings import FewshotParams, SettingsError
 from brep_mae.training.checkpoint import save_backbone
 from brep_mae.transfer import fewshot, heads
 from brep_mae.transfer.fewshot import MAJORITY, EncoderSource, compare, head
-from brep_mae.transfer.heads import finetuned, forest, self_trained
+from brep_mae.transfer.heads import finetuned, forest, from_scratch, self_trained
 from brep_mae.transfer.metrics import confusion, scores
 from brep_mae.transfer.problem import Problem, Rows, every_row, features_of, in_batches, labelled_order, tasks
 from tests.contracts.test_methods import FACTS
@@ -150,6 +151,36 @@ def test_fine_tuning_leaves_the_given_backbone_alone(setup):
     assert not torch.equal(tuned.encoder.stack.norm.weight, problem.backbone.encoder.stack.norm.weight)
 
 
+def test_fine_tuning_asks_the_frozen_backbone_about_no_test_solid(setup, monkeypatch):
+    folder, uids = setup
+    asked = []
+
+    @torch.no_grad()
+    def features(backbone, batches):
+        for batch in batches:
+            asked.extend(batch.uid)
+            yield backbone(batch)
+
+    monkeypatch.setattr(fewshot, "features_of", features)
+    source = EncoderSource.stored("mae_faces", "faces", folder / "mae_faces", pretrained=True)
+    order, params = labelled_order(uids[:10], 0), PARAMS.model_copy(update={"shots": [4]})
+    for modes in (["finetuned"], ["frozen"]):
+        list(compare(source, modes, 0, tasks(3, 2), solids(folder, uids, "faces"), order, uids[10:], params))
+        assert Counter(asked) == Counter(order[:4] + (uids[10:] if modes == ["frozen"] else [])), "once for both tasks"
+        asked.clear()
+
+
+def test_a_head_from_scratch_starts_from_random_weights_that_the_seed_alone_decides(setup, monkeypatch):
+    problem, starts = problem_of(setup), []
+    monkeypatch.setattr(finetuned, "fine_tune", lambda p, head, *rest: starts.append(head.weight) or (p.backbone, head))
+    labelled = rows_for(problem, setup[1][:4])
+    for mode, seed in ((from_scratch, 3), (finetuned, 3), (from_scratch, 3), (from_scratch, 4)):
+        mode.fit(problem, labelled, seed)
+    first, probed, again, other = starts
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert float(first.abs().max()) <= 32**-0.5 < float(probed.abs().max())
+
+
 def test_partial_fine_tuning_moves_the_last_layer_and_nothing_before_it(setup):
     problem = problem_of(setup)
     tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), setup[1][:2], 0, top_only=True)
@@ -202,5 +233,5 @@ def test_solids_without_a_label_cost_a_step_and_not_the_network(setup):
 
 
 def test_a_head_that_is_not_there_is_named_with_those_that_are():
-    with pytest.raises(SettingsError, match=r"no head forrest .* forest, frozen, "):
+    with pytest.raises(SettingsError, match=r"no head forrest .* forest, .*frozen, "):
         head("forrest")

@@ -1,7 +1,7 @@
 """The whole backbone trained on with its head, for a fixed number of steps: nothing is selected on labels."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -12,10 +12,14 @@ from brep_mae.datasets.face_transforms import jitter_scalars
 from brep_mae.models.backbone import Backbone
 from brep_mae.schema import UNLABELLED
 from brep_mae.seeds import generator
+from brep_mae.transfer.heads import frozen
 from brep_mae.transfer.heads.frozen import answer, probe
 from brep_mae.transfer.problem import Predictor, Problem, Rows, features_of
 
 CHECKS = 5
+
+Start = Callable[[int, np.ndarray, np.ndarray], nn.Linear]
+"""What the head starts from: number of classes, features (R, D), classes (R,) -> a layer from D to that number."""
 
 
 def fine_tune(
@@ -25,8 +29,7 @@ def fine_tune(
     aside, the one of CHECKS states on the way that tells most of their rows right.
 
     Args:
-        head: what the head starts from. The probe is better than a random one, which would first pull the features
-            apart (Kumar et al. 2022, arXiv:2202.10054).
+        head: what the head starts from.
         uids: the labelled solids.
         top_only: True = of the backbone, only what `Backbone.top` names is trained.
     """
@@ -71,10 +74,13 @@ def predict(backbone: Backbone, head: nn.Linear, rows: Rows) -> np.ndarray:
     return answer(head, Rows(rows.task, rows.batches, features_of(backbone, rows.batches)).x)
 
 
-def fit(problem: Problem, labelled: Rows, seed: int, top_only: bool = False) -> Predictor:
-    head = probe(problem.task.n_classes, labelled.x, labelled.y)
-    if len(np.unique(labelled.y)) < 2:  # there is nothing to tell apart, and the head says so
-        return lambda rows: answer(head, rows.x)
+def fit(problem: Problem, labelled: Rows, seed: int, top_only: bool = False, start: Start = probe) -> Predictor:
+    """The probe is a better start than random weights, which would first pull the features apart (Kumar et al. 2022,
+    arXiv:2202.10054)."""
+    if len(np.unique(labelled.y)) < 2:  # there is nothing to tell apart, and the probe says so
+        return frozen.fit(problem, labelled, seed)
+    torch.manual_seed(seed)
+    head = start(problem.task.n_classes, labelled.x, labelled.y)
     uids = [uid for batch in labelled.batches for uid in batch.uid]
     tuned, head = fine_tune(problem, head, uids, seed, top_only)
     return lambda rows: predict(tuned, head, rows)

@@ -7,4 +7,4 @@ from brep_mae.transfer.problem import Predictor, Problem, Rows
 
 def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:
     most = np.bincount(labelled.y).argmax()
-    return lambda rows: np.full(len(rows.x), most)
+    return lambda rows: np.full(len(rows.y), most)

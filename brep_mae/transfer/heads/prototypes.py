@@ -9,6 +9,6 @@ from brep_mae.transfer.problem import Predictor, Problem, Rows
 
 def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:
     if len(set(labelled.y)) < 2:
-        return lambda rows: labelled.y[:1].repeat(len(rows.x))
+        return lambda rows: labelled.y[:1].repeat(len(rows.y))
     means = make_pipeline(StandardScaler(), NearestCentroid()).fit(labelled.x, labelled.y)
     return lambda rows: means.predict(rows.x)
