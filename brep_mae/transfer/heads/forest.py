@@ -11,6 +11,8 @@ from brep_mae.transfer.problem import Predictor, Problem, Rows
 
 TREES, FEATURES = 200, 0.1
 """Trees, and the share of features that each of their splits looks at."""
+MANY, TREES_OF_MANY = 100_000, 50
+"""From so many rows on a tree takes seconds and sees enough of them that so many trees do."""
 
 
 def grow(
@@ -21,5 +23,5 @@ def grow(
 
 
 def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:
-    forest = grow(labelled.x, labelled.y, seed)
+    forest = grow(labelled.x, labelled.y, seed, trees=TREES if len(labelled.y) < MANY else TREES_OF_MANY)
     return lambda rows: forest.predict(rows.x)
