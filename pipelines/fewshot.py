@@ -70,17 +70,19 @@ def main() -> None:
     heads = params.fewshot.heads
     for name in heads:
         head(name)  # a wrong name is an error before any work
-    encoders = sources([method for method in params.methods if (MODELS / method).is_dir()])
+    labelled = bool(data.face_classes or data.part_classes)
+    encoders = sources([method for method in params.methods if (MODELS / method).is_dir() and labelled])
     hashes = {s.name: sha256(MODELS / s.name / WEIGHTS) for s in encoders if (MODELS / s.name).is_dir()}
     work = work_folder("fewshot", params.fewshot.model_dump(), data.digest, hashes)
     flat = settings.flat({"fewshot": params.fewshot}) | {"data.digest": data.digest}
     with tracking.run("fewshot", "fewshot", flat) as tracker:
-        if not data.face_classes and not data.part_classes:
+        if not labelled:
             print("few-shot: this data set has no labels, so there is nothing to score")
         jobs: dict[str, tuple[Any, ...]] = {
             f"{source.name}-{seed}": (source, modes, seed)
             for seed in range(params.fewshot.seeds)
             for source, modes in (*((encoder, heads) for encoder in encoders), MAJORITY)
+            if labelled
         }
         found = run_jobs(one, jobs, work, params.fewshot.workers, "few-shot")
         rows = [row for rows in found.values() for row in rows]

@@ -12,7 +12,7 @@ import yaml
 from brep_mae.datasets.splits import write_split
 from brep_mae.pretext.pretext import Facts, build
 from brep_mae.pretext.stored import STEPS, save_backbone, save_snapshot
-from pipelines import probe
+from pipelines import fewshot, probe
 from tests.conftest import TOP
 from tests.stored import store
 from tests.synthetic import GRID
@@ -70,10 +70,12 @@ def test_no_label_of_a_test_solid_and_no_test_solid_is_read(project, monkeypatch
     assert set(asked) == {*split["train"], *split["validation"]}
 
 
-def test_without_labels_the_results_are_empty_and_a_line_says_so(project, capsys):
+@pytest.mark.parametrize(("stage", "rows"), [(probe, "probe/curves.jsonl"), (fewshot, "fewshot/runs.jsonl")])
+def test_without_labels_nothing_is_run_the_results_are_empty_and_a_line_says_so(project, capsys, stage, rows):
     path = project / "data/parsed/dataset.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"face_classes": [], "part_classes": []}))
-    probe.main()
-    assert "this data set has no labels" in capsys.readouterr().out
-    assert (project / "results/probe/curves.jsonl").read_text() == ""
-    assert json.loads((project / "results/probe/metrics.json").read_text()) == {}
+    stage.main()
+    told = capsys.readouterr()
+    assert "this data set has no labels" in told.out and " 0/0" in told.out + told.err
+    file = project / "results" / rows
+    assert file.read_text() == "" and json.loads((file.parent / "metrics.json").read_text()) == {}
