@@ -24,12 +24,13 @@ def test_every_stage_is_a_script_it_depends_on_and_every_dependency_exists_or_is
 
 def test_what_a_plan_names_is_in_it():
     todo = plan()
-    for source in todo.sources.values():
+    known = todo.sources | todo.taught
+    for source in known.values():
         assert source.method in todo.methods and set(source.sets) <= set(todo.sets)
     for target in todo.targets.values():
         assert {target.set, target.labels_from} <= set(todo.sets) and set(target.arms) <= set(todo.arms)
         encoders = {e.removeprefix(SCRATCH) for arm in target.arms for e in todo.arms[arm].encoders}
-        assert encoders <= {*todo.sources, *WITHOUT_A_CHECKPOINT}
+        assert encoders <= {*known, *WITHOUT_A_CHECKPOINT}
     for table in todo.tables.values():
         assert {*table.targets, *table.minus} <= set(todo.targets)
         scored, base = ({arm for t in found for arm in todo.targets[t].arms} for found in (table.targets, table.minus))
@@ -38,15 +39,17 @@ def test_what_a_plan_names_is_in_it():
 
 def test_an_arm_whose_encoder_read_labels_says_so():
     todo = plan()
+    known = todo.sources | todo.taught
     for arm in todo.arms.values():
-        read = any(todo.sources[e].labels for e in arm.encoders if e in todo.sources)
+        read = any(known[e].labels for e in arm.encoders if e in known)
         assert arm.labels == ("generated" if read else "none")
 
 
 def test_no_encoder_has_read_labels_of_the_set_it_is_scored_on():
     todo = plan()
+    known = todo.sources | todo.taught
     for target in todo.targets.values():
         for name in target.arms:
             for encoder in todo.arms[name].encoders:
-                if encoder in todo.sources and todo.sources[encoder].labels:
-                    assert target.set not in todo.sources[encoder].sets
+                if encoder in known and known[encoder].labels:
+                    assert target.set not in known[encoder].sets
