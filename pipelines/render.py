@@ -8,19 +8,16 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import brep_mae.brep
 from brep_mae import settings
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.render_pool import Rendered, RenderOptions, render_files
-from brep_mae.datasets import frames
+from brep_mae.closure import digest
 from brep_mae.datasets.frames import FrameWriter, open_frames
 from brep_mae.datasets.shards import Shards, open_shards
 from brep_mae.datasets.source import open_source
 from brep_mae.progress import progress
 
 WORK = Path(".work")
-DRAWN_BY = ("mesh.py", "turntable.py")
-"""Modules of `brep_mae.brep` whose change makes unfinished work worthless."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +59,9 @@ def render_dataset(
 
 
 def _key(shards: Shards, options: RenderOptions) -> str:
-    """All that the frames depend on: solids by content, options, the modules that draw."""
-    total = hashlib.sha256(f"{frames.VERSION} {options.views} {options.size} {' '.join(shards.uids)}".encode())
-    for name in DRAWN_BY:
-        total.update((Path(brep_mae.brep.__path__[0]) / name).read_bytes())
-    return total.hexdigest()[:16]
+    """All that the frames depend on: code, options, solids by content."""
+    inputs = f"{digest('pipelines.render')} {options.views} {options.size} {' '.join(shards.uids)}"
+    return hashlib.sha256(inputs.encode()).hexdigest()[:16]
 
 
 def _fill(root: Path, shards: Shards, folder: Path, options: RenderOptions, workers: int) -> list[dict[str, str]]:

@@ -55,7 +55,7 @@ def _hash(logits: Tensor) -> str:
 def main() -> None:
     params = plan().hundred
     todo = tasks(params)
-    work = work_folder("hundred", params.model_dump(), stored(params.parsed, frames=None).digest)
+    work = work_folder("sequences.hundred", params.model_dump(), stored(params.parsed, frames=None).digest)
     folder, record = work / "tasks", work / "each.jsonl"
     rows = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
     for path in sorted(folder.glob("task_*"))[len(rows) :]:  # saved, but cut off before it was recorded

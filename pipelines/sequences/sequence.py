@@ -121,7 +121,7 @@ def main(sequence: str) -> None:
     about = flat({"sequence": study, "budget": todo.budget}) | {"data.digest": digest}
     inputs = study.model_dump(exclude={"arms", "seeds"}), weights, digest
     how = {arm: (todo.arms[arm].model_dump(), todo.params(sequence, arm).model_dump()) for arm in study.arms}
-    work = work_folder("sequence", *inputs, how)
+    work = work_folder("sequences.sequence", *inputs, how)
     jobs = {f"{arm}-{seed}": (sequence, arm, seed) for arm in study.arms for seed in range(study.seeds)}
     with tracking.run("continual", sequence, about, {"ckpt_sha256": weights}) as tracker:
         rows = [row for found in run_jobs(one, jobs, work, 0, sequence).values() for row in found]

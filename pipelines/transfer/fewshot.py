@@ -121,7 +121,7 @@ def main(target: str) -> None:
     names = {encoder.removeprefix(SCRATCH) for arm in arms.values() for encoder in arm.encoders}
     hashes = {n: sha256(SOURCES / n / WEIGHTS) for n in sorted(names - {*WITHOUT_A_CHECKPOINT})}
     fewshot = todo.fewshot.model_dump()
-    work = work_folder("target", target, study.model_dump(exclude={"arms"}), fewshot, sets, hashes)
+    work = work_folder("transfer.fewshot", target, study.model_dump(exclude={"arms"}), fewshot, sets, hashes)
     jobs: dict[str, tuple[Any, ...]] = {
         f"{name}-{_key(arm)}-{budget}-{seed}": (target, name, budget, seed)
         for budget, seeds in (("few", study.few_seeds), ("many", study.many_seeds))

@@ -55,7 +55,7 @@ def main(name: str) -> None:
     if source.labels:
         pretext = Supervised(pretext.params, pretext.backbone(), solids.face_classes, solids.part_classes)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    work = work_folder("transfer", name, source.model_dump(), values, todo.pretrain.model_dump(), digest)
+    work = work_folder("transfer.pretrain", name, source.model_dump(), values, todo.pretrain.model_dump(), digest)
     flat = settings.flat({"source": source, "method": values, "pretrain": todo.pretrain})
     with tracking.run("transfer", name, flat) as tracker, progress(pretext.params.steps, name) as bar:
         costs = Costs(work / "costs.json")
