@@ -1,1 +1,12 @@
-"""Masked pretraining and few-shot learning on CAD boundary representations."""
+"""Masked pretraining and few-shot learning on CAD boundary representations.
+
+Threads of a matrix product sleep while they wait for one another. By default they spin, and beside another process that
+uses the cores a training then takes ten times as long: the spinning threads hold the core that the last one needs. The
+libraries read this when they are loaded, so `import torch` before this package keeps their default; what the
+environment says already stays.
+"""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's wheels for Linux carry GNU's OpenMP, scikit-learn's too
+os.environ.setdefault("KMP_BLOCKTIME", "0")  # milliseconds, of LLVM's and Intel's OpenMP
