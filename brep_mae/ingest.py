@@ -1,6 +1,5 @@
 """Data set -> shards: parse in many processes, join the labels, store, and account for every file left out."""
 
-import errno
 import hashlib
 import importlib.metadata
 import json
@@ -8,8 +7,8 @@ import os
 import shutil
 import time
 from collections import ChainMap, Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from brep_mae.brep.reject import Reject
 from brep_mae.datasets.shards import SUFFIX, digest, open_shards, write_shard
 from brep_mae.datasets.source import LabelError, Source
 from brep_mae.datasets.splits import make_split, write_split
+from brep_mae.output_files import written
+from brep_mae.output_folder import collect, output_folder
 from brep_mae.progress import progress
 from brep_mae.schema import FaceGraph
 from brep_mae.settings import ParseParams, SplitParams
@@ -29,10 +30,6 @@ FILES_PER_SHARD = 256
 PACKAGE = Path(__file__).parent
 LIBRARIES = ("cadquery-ocp", "cadquery-ocp-novtk", "numpy")
 """What the numbers in a shard depend on besides this program; one of the first two is there."""
-
-
-class OutputError(RuntimeError):
-    """What was read cannot be stored; the message names the file, the reason and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -63,20 +60,31 @@ def parse_dataset(
     parse: ParseParams,
     split: SplitParams,
     workers: int,
-    work: Path = Path(".work"),
+    work: Path | None = None,
 ) -> ParseReport:
-    """Fills `out` with shards, dataset.json, split.json and report.json; whatever was in `out` goes.
+    """Fills `out` with shards, dataset.json, split.json and report.json, in place of those of an earlier run.
 
     Args:
         workers: processes.
         work: finished shards wait here, under a key of settings and files, so that a killed run goes on where it was.
+            It serves this output alone; None = the folder beside it where all that is unfinished of it lies.
+
+    Raises:
+        OutputError: `out` cannot be written, is in use, or holds what this program did not write.
     """
-    folder = work / f"parse-{_key(source, parse)}"
-    partial = out.with_name(f".{out.name}.partial")
-    for made in (partial, folder):  # before hours of work, not after
-        with _written(made, folder):
-            made.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(partial)
+    with output_folder(out) as claim:
+        folder = (work or claim.work) / f"parse-{_key(source, parse)}"
+        with written(folder, folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        report = _parse(source, folder, parse, workers)
+        with claim.filled() as new, written(out, folder):
+            _publish(source, folder, new, parse, split, report)
+        collect(folder.parent, "parse")
+    return report
+
+
+def _parse(source: Source, folder: Path, parse: ParseParams, workers: int) -> ParseReport:
+    """Fills `folder` with shards. Raises ValueError where no file gave a solid."""
     begun = time.monotonic()
     fresh = _fill(source, folder, parse, workers)
     seconds = time.monotonic() - begun
@@ -96,26 +104,7 @@ def parse_dataset(
             f"{source.root}: none of {report.files} files gave a solid ({report.reasons}); {first}; "
             "remedy: name files that hold solids"
         )
-    with _written(out, folder):
-        shutil.rmtree(partial, ignore_errors=True)
-        _publish(source, folder, partial, parse, split, report)
-        if out.exists():  # to the last moment, so that a failed run does not cost the data of the one before
-            shutil.rmtree(out)
-        os.replace(partial, out)
-    shutil.rmtree(folder)
     return report
-
-
-@contextmanager
-def _written(path: Path, folder: Path) -> Iterator[None]:
-    """Turns the system's refusal to write `path` into an OutputError. `folder` is where finished shards are kept."""
-    try:
-        yield
-    except OSError as error:
-        remedy = "name a place that can be written to"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            remedy = f"make room and run the same again; what is finished is kept in {folder}"
-        raise OutputError(f"{error.filename or path}: {error.strerror or error}; remedy: {remedy}") from error
 
 
 def _key(source: Source, parse: ParseParams) -> str:
@@ -162,7 +151,7 @@ def _fill(source: Source, folder: Path, parse: ParseParams, workers: int) -> int
             seen |= part.keys
             fresh += len(part.graphs)
             rejected += len(part.rejects)
-            with _written(done, folder):
+            with written(done, folder):
                 part.commit(done)
     return fresh
 
@@ -235,8 +224,7 @@ def _labelled(
 def _publish(
     source: Source, folder: Path, out: Path, parse: ParseParams, split: SplitParams, report: ParseReport
 ) -> None:
-    """Fills the new folder `out`. The shards take no more room where it is on the same disk."""
-    out.mkdir()
+    """Fills the empty folder `out`. The shards take no more room where it is on the same disk."""
     for shard in sorted(folder.glob(f"*{SUFFIX}")):
         try:
             os.link(shard, out / shard.name)

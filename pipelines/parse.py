@@ -15,7 +15,7 @@ def main() -> None:
     generated = params.dataset.name == "generated"
     path = "data/source" if generated else params.dataset.path
     source = open_source(params.dataset.name, path, params.dataset.limit, WORK)
-    report = parse_dataset(source, Path("data/parsed"), params.parse, params.split, os.cpu_count() or 1, WORK)
+    report = parse_dataset(source, Path("data/parsed"), params.parse, params.split, os.cpu_count() or 1, WORK / "parse")
     left_out = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items()) or "none"
     print(f"{report.solids} solids, {report.faces} faces, {report.arcs} arcs from {report.files} files")
     print(f"left out: {left_out}; {report.solids_per_s:.1f} solids/s")

@@ -18,6 +18,7 @@ from brep_mae.brep.reject import Reject
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.source import LabelError, Source, open_source
 from brep_mae.datasets.splits import read_split
+from brep_mae.output_files import OutputError
 from brep_mae.settings import ParseParams, SplitParams
 from tests.brep.solids import box, write_step
 
@@ -163,17 +164,17 @@ def test_a_full_disk_is_a_clear_error_and_costs_nothing_finished(folder, tmp_pat
     monkeypatch.setattr(ingest, "FILES_PER_SHARD", 2)
     source = open_source("solids", str(folder), 0, tmp_path)
     work, out = tmp_path / "work", tmp_path / "out"
-    out.mkdir()
-    (out / "report.json").write_text("of the run before")
+    ingest.parse_dataset(replace(source, files=source.files[:1]), out, PARSE, SPLIT, 1, work)
+    before = content(out)
     kept = work / f"parse-{ingest._key(source, PARSE)}"
     kept.mkdir(parents=True)
     (kept / "00002.writing").symlink_to("/dev/full")
-    with pytest.raises(ingest.OutputError) as caught:
+    with pytest.raises(OutputError) as caught:
         ingest.parse_dataset(source, out, PARSE, SPLIT, 1, work)
     for words in ("00002", os.strerror(errno.ENOSPC), "remedy: make room and run the same again", str(kept)):
         assert words in str(caught.value)
     assert sorted(path.name for path in kept.iterdir()) == ["00000.arrow", "00000.done", "00001.arrow", "00001.done"]
-    assert (out / "report.json").read_text() == "of the run before"
+    assert content(out) == before
 
     asked = []
     real = ingest.parse_files
@@ -192,9 +193,9 @@ def test_an_output_that_cannot_be_written_is_an_error_before_any_work(folder, tm
         out = Path("/sys/kernel/out")  # root, too, is refused there
         if not out.parent.is_dir():
             pytest.skip("no /sys, where the system refuses every new folder")
-    with pytest.raises(ingest.OutputError, match=f"{out.parent}.*remedy: name a place that can be written to"):
+    with pytest.raises(OutputError, match=f"{out.parent}.*remedy: name a place that can be written to"):
         ingest.parse_dataset(source, out, PARSE, SPLIT, 1, tmp_path / "work")
-    with pytest.raises(ingest.OutputError, match=str(out.parent)):
+    with pytest.raises(OutputError, match=str(out.parent)):
         ingest.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 1, out)
 
 

@@ -1,7 +1,6 @@
 """`brep-mae parse` and `brep-mae inspect`: from CAD files to shards, and what is in either."""
 
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,8 +46,6 @@ def parse(
     from brep_mae.ingest import parse_dataset
     from brep_mae.settings import ParseParams, SplitParams
 
-    if out.exists() and any(out.iterdir()) and not (out / "report.json").is_file():
-        raise click.ClickException(f"{out}: holds something else than parsed solids; name a new folder")
     try:
         files = sorted({file.resolve() for path in inputs for file in found_cad_files(existing(path))})
         root = Path(os.path.commonpath([file.parent for file in files]))
@@ -62,9 +59,7 @@ def parse(
             deadline_s=deadline,
             memory_mb=memory,
         )
-        work = out.resolve().parent / f".{out.name}.work"
-        report = parse_dataset(source, out, settings, SplitParams(validation=0.1, test=0.1), workers, work)
-        shutil.rmtree(work)  # with what older, unfinished attempts at this folder left
+        report = parse_dataset(source, out, settings, SplitParams(validation=0.1, test=0.1), workers)
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from None
     values = asdict(report)

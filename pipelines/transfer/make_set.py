@@ -24,7 +24,7 @@ def main(name: str) -> None:
         generate(folder, made.kind, made.solids, made.seed, workers)
         path = str(folder)
     source = open_source(one.dataset.name, path, one.dataset.limit, WORK)
-    report = parse_dataset(source, SETS / name, todo.parse, one.split, workers, WORK)
+    report = parse_dataset(source, SETS / name, todo.parse, one.split, workers, WORK / f"set-{name}")
     left_out = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items()) or "none"
     print(f"{name}: {report.solids} solids, {report.faces} faces; left out: {left_out}")
     if one.render is not None:

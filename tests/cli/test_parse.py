@@ -66,6 +66,41 @@ def test_parse_again_replaces_its_own_output_but_nothing_else(folder, shards, tm
     assert done.exit_code == 1 and "holds something else" in done.output and (folder / "box.step").is_file()
 
 
+def test_parse_removes_nothing_of_the_user_and_says_so_before_it_works(folder, shards, tmp_path, monkeypatch):
+    thesis, again, link = tmp_path / "thesis", tmp_path / "again", tmp_path / "link"
+    thesis.mkdir()
+    for name in ("report.json", "thesis.tex"):
+        (thesis / name).write_text("years of work")
+    shutil.copytree(shards, again)
+    (again / "notes.txt").write_text("mine")
+    link.symlink_to(tmp_path / "target")
+    monkeypatch.chdir(thesis)
+    monkeypatch.setattr("brep_mae.ingest.parse_files", lambda *_: pytest.fail("work began"))
+    for out, words in (
+        (thesis, "runs in that folder"),
+        (Path("."), "runs in that folder"),
+        (again, "notes.txt"),
+        (link, "a link to"),
+    ):
+        done = run("parse", folder / "box.step", "--out", out)
+        assert done.exit_code == 1 and words in done.stderr and "remedy: " in done.stderr, (out, done.stderr)
+    monkeypatch.chdir(tmp_path)
+    done = run("parse", folder / "box.step", "--out", thesis)
+    assert done.exit_code == 1 and "report.json, thesis.tex" in done.stderr
+    assert (thesis / "thesis.tex").read_text() == "years of work" and (again / "notes.txt").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "link", "thesis"]
+
+
+def test_parse_fills_what_a_link_points_at(folder, tmp_path):
+    (tmp_path / "target").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    for _ in range(2):
+        done = run("parse", folder / "box.step", "--out", tmp_path / "link", "--workers", 1, "--grid", 4)
+        assert done.exit_code == 0, done.output
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "target" / "report.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "target"]
+
+
 def test_what_an_older_attempt_left_is_cleared_away(folder, tmp_path):
     (tmp_path / ".out.work" / "parse-0123456789abcdef").mkdir(parents=True)
     done = run("parse", folder / "box.step", "--out", tmp_path / "out", "--workers", 1, "--grid", 4)
