@@ -24,6 +24,8 @@ WITHOUT_EFFECT = frozenset(
     {
         "brep_mae",
         "brep_mae.closure",
+        "brep_mae.output_files",
+        "brep_mae.output_folder",
         "brep_mae.progress",
         "brep_mae.report.drawings",
         "brep_mae.report.figures",
@@ -34,7 +36,8 @@ WITHOUT_EFFECT = frozenset(
         "pipelines",
     }
 )
-"""Modules that show, track or time what is done and change nothing of it: mending one makes no work worthless."""
+"""Modules that show, track, time or put away what is done and change nothing of it: mending one makes no work
+worthless."""
 
 
 @cache
