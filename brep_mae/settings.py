@@ -57,15 +57,17 @@ class SplitParams(Section):
 
 class ParseParams(Section):
     """`grid` samples per side of a UV-grid; `field_pool` points drawn per face, of which `field_samples` are kept;
-    `curvature` adds principal curvatures; `split_closed` cuts full cylinders, spheres and tori in two."""
+    `curvature` adds principal curvatures; `split_closed` cuts full cylinders, spheres and tori in two.
 
-    grid: int = Field(ge=4, le=64)
-    field_pool: int = Field(ge=16)
-    field_samples: PositiveInt
-    curvature: bool
-    split_closed: bool
-    deadline_s: float = Field(gt=0)
-    memory_mb: PositiveInt
+    The defaults are those of the command line too, so that its shards fit encoders of `params.yaml` as it comes."""
+
+    grid: int = Field(ge=4, le=64, default=8)
+    field_pool: int = Field(ge=16, default=600)
+    field_samples: PositiveInt = 64
+    curvature: bool = False
+    split_closed: bool = False
+    deadline_s: float = Field(gt=0, default=60.0)
+    memory_mb: PositiveInt = 4000
 
 
 class RenderParams(Section):

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from brep_mae import settings
+from brep_mae.cli.parse import parse
 from brep_mae.settings import SettingsError, flat
 
 
@@ -21,6 +22,16 @@ def edited(tmp_path):
 
 def test_the_shipped_file_is_right():
     assert settings.load().dataset.name == "generated"
+
+
+def test_what_the_command_line_parses_by_default_fits_the_encoders_of_the_shipped_file():
+    params = settings.load().parse
+    assert params == settings.ParseParams()
+    options = {option.name: option.default for option in parse.params}
+    for option, name in {"deadline": "deadline_s", "memory": "memory_mb"}.items():
+        options[name] = options.pop(option)
+    for name in ("grid", "field_pool", "field_samples", "deadline_s", "memory_mb"):
+        assert options[name] == getattr(params, name)
 
 
 @pytest.mark.parametrize(

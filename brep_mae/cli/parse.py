@@ -8,23 +8,26 @@ from typing import TYPE_CHECKING
 import click
 
 from brep_mae.cli.shared import existing, found_cad_files, print_values
+from brep_mae.settings import ParseParams, SplitParams
 
 if TYPE_CHECKING:
     from brep_mae.brep.reject import Reject
     from brep_mae.schema import FaceGraph
+
+DEFAULT = ParseParams()
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New folder for shards.")
 @click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
-@click.option("--grid", default=10, show_default=True, help="Samples per side of a UV-grid.")
-@click.option("--field-pool", default=1000, show_default=True, help="Field points drawn per face.")
-@click.option("--field-samples", default=100, show_default=True, help="Field points kept per face.")
+@click.option("--grid", default=DEFAULT.grid, show_default=True, help="Samples per side of a UV-grid.")
+@click.option("--field-pool", default=DEFAULT.field_pool, show_default=True, help="Field points drawn per face.")
+@click.option("--field-samples", default=DEFAULT.field_samples, show_default=True, help="Field points kept per face.")
 @click.option("--curvature", is_flag=True, help="Store principal curvatures too.")
 @click.option("--split-closed", is_flag=True, help="Cut full cylinders, spheres and tori in two.")
-@click.option("--deadline", default=60.0, show_default=True, help="Seconds for one file.")
-@click.option("--memory", default=4096, show_default=True, help="MB for one file.")
+@click.option("--deadline", default=DEFAULT.deadline_s, show_default=True, help="Seconds for one file.")
+@click.option("--memory", default=DEFAULT.memory_mb, show_default=True, help="MB for one file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def parse(
     inputs: tuple[Path, ...],
@@ -44,7 +47,6 @@ def parse(
 
     from brep_mae.datasets import solids
     from brep_mae.ingest import parse_dataset
-    from brep_mae.settings import ParseParams, SplitParams
 
     try:
         files = sorted({file.resolve() for path in inputs for file in found_cad_files(existing(path))})

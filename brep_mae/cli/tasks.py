@@ -58,10 +58,10 @@ def task_add(
     as_json: bool,
 ) -> None:
     """Learn the task NAME from labelled shards and keep it; earlier tasks answer as before, bit for bit."""
-    from brep_mae.pretext.stored import described
+    from brep_mae.pretext.stored import require_grid
     from brep_mae.settings import TaskParams
     from brep_mae.transfer import task_folder
-    from brep_mae.transfer.class_tasks import FACES, stored_task
+    from brep_mae.transfer.class_tasks import FACES, solids_in, stored_task
 
     params = TaskParams(mask_steps=steps, weight_steps=steps, transfer=transfer, margin=2.0)
     try:
@@ -76,18 +76,21 @@ def task_add(
         if task_folder.reads(model) != FACES:
             raise ValueError(f"{encoder or folder}: the encoder reads renders; name one that reads faces alone")
         wanted = [each.strip() for each in classes.split(",") if each.strip()]
-        grid = described(encoder or folder)[2].grid
-        learned = stored_task(existing(data), kind, wanted, grid, params.batch, name)
+        require_grid(encoder or folder, existing(data))
+        learned = stored_task(data, kind, wanted, params.batch, name)
         added = task_folder.add_task(model, learned, params, folder, encoder or folder, _echo_step)
     except (ValueError, RuntimeError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    if not added.report.own:
-        click.echo("the network is full: the task owns no weights, its mask alone answers", err=True)
-    values = {
-        "task": name,
-        "classes": list(learned.classes),
-        "validation": added.report.val_accuracy,
-        "test": added.test,
+    if added.full:
+        click.echo("the network is full: from now on tasks own no weights, their masks alone answer", err=True)
+    elif not added.report.own:
+        click.echo("the task owns no weights, for earlier ones use all of its mask: the mask alone answers", err=True)
+    scores = {"validation": added.report.val_accuracy, "test": added.test}
+    solids = {"train": solids_in(learned.train), "validation": solids_in(learned.val), "test": solids_in(learned.test)}
+    values: dict[str, Any] = {"task": name, "classes": list(learned.classes), "solids": solids, **scores}
+    if not as_json:
+        values |= {side: _told(side, score, solids[side]) for side, score in scores.items()}
+    values |= {
         "weights_owned": added.report.own,
         "earlier_unmoved": added.unmoved,
         "file": str(added.path),
@@ -96,8 +99,15 @@ def task_add(
     print_values(values, as_json)
 
 
+def _told(side: str, score: float | None, solids: int) -> str:
+    if score is None:
+        return f"no {side}: too few labelled solids"
+    return f"{score:.2f} on {solids} solid{'s' if solids > 1 else ''}"
+
+
 def _echo_step(name: str, step: int, steps: int, metrics: dict[str, float]) -> None:
-    click.echo(f"{name} {step}/{steps}, validation {metrics['val_accuracy']:.3f}", err=True)
+    told = f"validation {metrics['val_accuracy']:.3f}" if "val_accuracy" in metrics else f"loss {metrics['loss']:.3f}"
+    click.echo(f"{name} {step}/{steps}, {told}", err=True)
 
 
 @task.command("list")

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 SIDES = ("train", "validation", "test")
+LEAST = 3
+"""Files: a score on fewer says nothing, so they train instead."""
 
 
 def make_split(
@@ -38,6 +41,49 @@ def make_split(
             if name not in side.values():
                 side[fallback] = name
     return {name: sorted(uid for uid, file in graph_files.items() if side[file] == name) for name in SIDES}
+
+
+def labelled_split(
+    split: Mapping[str, list[str]], graph_files: Mapping[str, str], shown: Mapping[str, Collection[int]]
+) -> dict[str, list[str]]:
+    """The labelled solids alone on three sides, in the shares of the split of all solids, and as far as these allow
+    on the sides that they have there.
+
+    No class loses its last file to validation or test, and a side of fewer than LEAST files stays empty: with few
+    labels all train.
+
+    Args:
+        split: of all solids.
+        graph_files: uid -> name of its file; solids of a file stay together.
+        shown: labelled uid -> classes that it shows.
+    """
+    total = sum(len(uids) for uids in split.values())
+    side_of = {uid: side for side, uids in split.items() for uid in uids}
+    uids_of: dict[str, list[str]] = {}
+    for uid in shown:
+        uids_of.setdefault(graph_files[uid], []).append(uid)
+    classes = {file: {c for uid in uids for c in shown[uid]} for file, uids in uids_of.items()}
+
+    def order(file: str) -> tuple[int, float, str]:
+        return -SIDES.index(side_of[uids_of[file][0]]), _place(file), file
+
+    rest, cut = sorted(uids_of, key=order), dict[str, list[str]]()
+    for side in ("test", "validation"):
+        taken = _spared(rest, classes, round(len(uids_of) * len(split[side]) / total))
+        rest = [file for file in rest if file not in taken]
+        cut[side] = sorted(uid for file in taken for uid in uids_of[file])
+    return {"train": sorted(uid for file in rest for uid in uids_of[file])} | cut
+
+
+def _spared(files: Sequence[str], classes: Mapping[str, Collection[int]], count: int) -> set[str]:
+    """The first `count` files that show no class which the others don't; none where these are fewer than LEAST."""
+    left = Counter(c for file in files for c in classes[file])
+    taken: set[str] = set()
+    for file in files:
+        if len(taken) < count and all(left[c] > 1 for c in classes[file]):
+            taken.add(file)
+            left.subtract(classes[file])
+    return taken if len(taken) >= LEAST else set()
 
 
 def _place(name: str) -> float:

@@ -82,6 +82,15 @@ def described(folder: Path) -> tuple[str, dict[str, Any], Facts]:
     return method, values, facts
 
 
+def require_grid(encoder: Path, parsed: Path) -> None:
+    """Raises ValueError where the solids have other UV-grids than the checkpoint was made for."""
+    reads, stored = described(encoder)[2].grid, json.loads((parsed / "dataset.json").read_text())["parse"]["grid"]
+    if reads != stored:
+        raise ValueError(
+            f"{parsed}: grids of {stored} samples a side, {encoder} reads {reads}: parse again with --grid {reads}"
+        )
+
+
 def load_backbone(folder: Path) -> Backbone:
     """The pretrained backbone, in evaluation mode. Raises CheckpointError."""
     return _with_weights(folder, folder / WEIGHTS)

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Samples, Solids
-from brep_mae.datasets.splits import read_split
+from brep_mae.datasets.shards import open_shards
+from brep_mae.datasets.splits import SIDES, labelled_split, read_split
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.resnet import ResNet18
-from brep_mae.schema import UNLABELLED
-from brep_mae.transfer.continual_fit import Task, classes_in
+from brep_mae.schema import UNLABELLED, FaceGraph
+from brep_mae.transfer.continual_fit import Batches, Task, classes_in
 from brep_mae.transfer.problem import tasks
 from brep_mae.transfer.supermask import Kind
 
@@ -26,7 +27,6 @@ OTHERS = "other"
 SHOWS = "shows "
 """Before the classes in the name of a task that asks which of them a solid shows."""
 
-SIDES = ("train", "validation", "test")
 FACES = frozenset({"faces"})
 
 
@@ -135,47 +135,53 @@ def sample_tasks(
     return made
 
 
-def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], grid: int, size: int, name: str) -> Task:
-    """One task from a folder of shards with labels, by its split; solids without a label of the task are left out,
-    for a multilabel one those without any label.
+def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], size: int, name: str) -> Task:
+    """One task from a folder of shards with labels, cut into sides by `labelled_split`; solids without a label of the
+    task are left out, for a multilabel one those without any label.
 
     Args:
         wanted: classes of the task; () = all that training solids show.
-        grid: samples per side of a UV-grid that the encoder reads.
         size: solids per batch.
 
-    Raises ValueError where the folder does not label the classes, or was parsed for another encoder.
+    Raises ValueError where no solid has a label of the kind, or none has one of the classes.
     """
     about = json.loads((parsed / "dataset.json").read_text())
-    if about["parse"]["grid"] != grid:
-        raise ValueError(
-            f"{parsed}: grids of {about['parse']['grid']} samples a side, the encoder reads {grid}: parse again with "
-            f"--grid {grid}"
-        )
     names: list[str] = about["part_classes" if kind == "classification" else "face_classes"]
     if unknown := [each for each in wanted if each not in names]:
         known = ", ".join(names) or f"none: the solids have no labels for {kind}"
         raise ValueError(f"{parsed}: no class {', '.join(unknown)}; it has {known}")
-    labels_of = "classification" if kind == "classification" else "segmentation"
-    split, own = read_split(parsed / "split.json"), next(task for task in tasks(1, 1) if task.name == labels_of)
-    sides: dict[str, Solids] = {}
-    classes: dict[str, int] = {}
-    for side in SIDES:
-        solids = Solids(parsed, None, split[side], FACES)
-        shown = {uid: set(own.labels(solids.batch([uid])).tolist()) - {UNLABELLED} for uid in solids.uids}
-        if side == "train":
-            group = [names.index(w) for w in wanted] or sorted(set().union(*shown.values()))
-        needed = set(range(len(names))) if kind == "multilabel" else set(group)
-        solids.uids = tuple(uid for uid in solids.uids if shown[uid] & needed)
-        sides[side] = solids
-        classes |= {uid: min(found) for uid, found in shown.items() if found}
+    shards = open_shards(parsed)
+    shown = {graph.uid: _shown(graph, kind) for graph in shards}
+    group = [names.index(w) for w in wanted] or sorted(set().union(*shown.values()))
+    needed = set(range(len(names))) if kind == "multilabel" else set(group)
+    shown = {uid: found & needed for uid, found in shown.items() if found & needed}
+    if not shown:
+        raise ValueError(f"{parsed}: no solid is labelled for {kind}; name classes in labels.csv and parse again")
+    files = dict(zip(shards.uids, shards.files, strict=True))
+    split = labelled_split(read_split(parsed / "split.json"), files, shown)
+    sides = {side: Solids(parsed, None, split[side], FACES) for side in SIDES}
     if kind == "segmentation":
         [task] = face_tasks(sides, [group], names, size)
     elif kind == "multilabel":
         [task] = multilabel_tasks(sides, [group], names, size)
     else:
-        [task] = sample_tasks(sides, classes, [group], names, size)
+        [task] = sample_tasks(sides, {uid: min(found) for uid, found in shown.items()}, [group], names, size)
     return replace(task, name=name)
+
+
+def _shown(graph: FaceGraph, kind: Kind) -> set[int]:
+    """The classes of a solid: its own, or those of its faces."""
+    found = {graph.part_label} if kind == "classification" else set(np.unique(graph.face_label).tolist())
+    return found - {UNLABELLED}
+
+
+def solids_in(side: Batches) -> int:
+    """Number of solids of which a task's side knows an answer: a score on it rests on so many."""
+    count = 0
+    for asked, labels in side:
+        known = labels >= 0 if labels.ndim == 1 else (labels >= 0).any(1)
+        count += len(asked.batch.faces.solid[known].unique()) if asked.kind == "segmentation" else int(known.sum())
+    return count
 
 
 def _task(

@@ -69,15 +69,15 @@ def train_task(
     """Adds one task: scores first, then (not in supsup) the weights that it may write; the best state is kept.
 
     Both phases step fresh Adam without weight decay. supsup spends the steps of both phases on its scores. A full
-    network leaves no weight to write: then the mask alone answers, and the report's `own` is 0. If anything fails,
-    the model is as it was before the call.
+    network leaves no weight to write: then the mask alone answers, and the report's `own` is 0. Without a validation
+    split the last state is kept. If anything fails, the model is as it was before the call.
 
     Args:
         margin: see `transfer_scores`; in standard errors, 0 = off.
         on_step: called as (name, step, steps, metrics) about 10 times per phase, name = "<task>/mask" or
             "<task>/weights".
     """
-    task.check()
+    task.check(needs=("train",))
     began = time.perf_counter()
     logits = logits_of(model)
     with model.protected():
@@ -113,7 +113,7 @@ def _train_weights(
     rng: torch.Generator,
     on_step: OnStep | None,
     curve: list[tuple[int, float]],
-) -> tuple[list[tuple[int, float]], float]:
+) -> tuple[list[tuple[int, float]], float | None]:
     """Phase 2: the weights that the task owns, all others checked to be unchanged bit for bit."""
     state, weights = model.tasks[number], model.weights()
     before = {name: weight.detach().clone() for name, weight in weights.items()}
@@ -139,8 +139,7 @@ def _train_weights(
     for name, weight in weights.items():
         if not torch.equal(weight.detach()[~state.own[name]], before[name][~state.own[name]]):
             raise RuntimeError(f"task {task.name}: training changed entries of {name} that the task does not own")
-    offset = curve[-1][0]
-    return curve + [(offset + step, accuracy) for step, accuracy in phase.curve[1:]], phase.best
+    return curve + [(budget.mask_steps + step, accuracy) for step, accuracy in phase.curve[1:]], phase.best
 
 
 def run_sequence(

@@ -55,10 +55,16 @@ class Task:
     def n_classes(self) -> int:
         return len(self.classes)
 
-    def check(self) -> None:
-        """Raises ValueError for an empty split, a label outside the classes, or a class that training never shows."""
-        seen: dict[str, set[int]] = {}
+    def check(self, needs: Sequence[str] = ("train", "val", "test")) -> None:
+        """Raises ValueError for an empty split, a label outside the classes, or a class that training never shows.
+
+        Args:
+            needs: splits that must not be empty.
+        """
+        seen: dict[str, set[int]] = {"val": set(), "test": set()}
         for split, batches in (("train", self.train), ("val", self.val), ("test", self.test)):
+            if not batches and split not in needs:
+                continue
             if not any(bool((labels >= 0).any()) for _, labels in batches):
                 raise ValueError(
                     f"task {self.name}: no labelled row in its {split} split; give it data or drop the task"
@@ -87,16 +93,18 @@ class TaskReport:
     """How training one task went.
 
     Attributes:
-        curve: (step, validation accuracy), step counted over both phases.
-        steps_to_95: first step of the curve at 95 % of the kept state's validation accuracy.
+        curve: (step, validation accuracy), step counted over both phases; empty without a validation split.
+        val_accuracy: of the kept state; None = no validation split, the last state was kept.
+        steps_to_95: first step of the curve at 95 % of that accuracy.
         transferred: the kNN test on earlier masks; None where it did not run.
-        own: weights that this task alone may write; 0 in exssnet = the network is full, so only the mask trained.
+        own: weights that this task alone may write; 0 in exssnet = earlier tasks use all that its mask selects, so only
+            the mask trained.
     """
 
     name: str
     curve: list[tuple[int, float]]
-    val_accuracy: float
-    steps_to_95: int
+    val_accuracy: float | None
+    steps_to_95: int | None
     seconds: float
     own: int = 0
     transferred: Transferred | None = None
@@ -104,10 +112,10 @@ class TaskReport:
 
 @dataclass
 class Fit:
-    """Outcome of `fit`: the validation curve, and the accuracy of the state that was kept."""
+    """Outcome of `fit`: the validation curve, and the accuracy of the state that was kept; None = the last one was."""
 
     curve: list[tuple[int, float]] = field(default_factory=list)
-    best: float = -math.inf
+    best: float | None = None
 
 
 def classes_in(labels: Tensor) -> list[int]:
@@ -131,9 +139,9 @@ def right_answers(logits: Tensor, labels: Tensor) -> int:
     return int(((logits > 0) == (labels == 1))[labels >= 0].sum())
 
 
-def steps_to_95(curve: Sequence[tuple[int, float]], final: float) -> int:
-    """First step whose validation accuracy reaches 95 % of `final`."""
-    return next(step for step, accuracy in curve if accuracy >= 0.95 * final)
+def steps_to_95(curve: Sequence[tuple[int, float]], final: float | None) -> int | None:
+    """First step whose validation accuracy reaches 95 % of `final`; None = there was no validation."""
+    return None if final is None else next(step for step, accuracy in curve if accuracy >= 0.95 * final)
 
 
 @torch.no_grad()
@@ -185,8 +193,10 @@ def fit(
 ) -> Fit:
     """Trains, then puts back the state with the best validation accuracy (ties: lower loss), the start included.
 
+    Without a validation split the last state stays.
+
     Args:
-        examples: (task number, task) to train on; the accuracy is the mean over them.
+        examples: (task number, task) to train on; the accuracy is the mean over those with a validation split.
         groups: Adam parameter groups. The optimizer is fresh and without weight decay: carried moments or decay move
             weights whose gradient is zero.
         state: every tensor that training changes, running statistics included.
@@ -198,7 +208,8 @@ def fit(
     optimizer = torch.optim.Adam([{**g, "params": list(g["params"])} for g in groups if g["params"]], weight_decay=0.0)
     stops = {round(steps * i / EVALUATIONS) for i in range(EVALUATIONS + 1)}
     stream = batch_stream(examples, rng)
-    outcome, best_key, kept = Fit(), (-math.inf, -math.inf), [t.detach().clone() for t in state]
+    outcome, best_key = Fit(), (-math.inf, -math.inf)
+    kept = state  # as it is at the end, until validation finds a better one
     module.train()
     losses: list[Tensor] = []
     for step in range(steps + 1):
@@ -206,13 +217,15 @@ def fit(
             train_loss = float(torch.stack(losses).mean()) if losses else 0.0
             if not math.isfinite(train_loss):
                 raise FloatingPointError(f"{name}: loss {train_loss} by step {step}; lower the learning rate")
-            parts = [evaluate(module, logits, task.val, number) for number, task in examples]
-            accuracy, loss = (sum(column) / len(parts) for column in zip(*parts, strict=True))
-            outcome.curve.append((step, accuracy))
-            if (accuracy, -loss) > best_key:
-                best_key, kept = (accuracy, -loss), [t.detach().clone() for t in state]
+            metrics = {"loss": train_loss}
+            if parts := [evaluate(module, logits, task.val, number) for number, task in examples if task.val]:
+                accuracy, loss = (sum(column) / len(parts) for column in zip(*parts, strict=True))
+                metrics |= {"val_loss": loss, "val_accuracy": accuracy}
+                outcome.curve.append((step, accuracy))
+                if (accuracy, -loss) > best_key:
+                    best_key, kept = (accuracy, -loss), [t.detach().clone() for t in state]
             if on_step:
-                on_step(name, step, steps, {"loss": train_loss, "val_loss": loss, "val_accuracy": accuracy})
+                on_step(name, step, steps, metrics)
             losses = []
         if step == steps:
             break
@@ -229,6 +242,6 @@ def fit(
         for tensor, value in zip(state, kept, strict=True):
             tensor.copy_(value)
             tensor.grad = None
-    outcome.best = best_key[0]
+    outcome.best = best_key[0] if outcome.curve else None
     module.eval()
     return outcome

@@ -36,14 +36,16 @@ class Added:
     """What adding a task did.
 
     Args:
-        test: accuracy on the task's test rows.
-        unmoved: how many earlier tasks answer a batch of the new one's test data as before, bit for bit: all of them.
+        test: accuracy on the task's test rows; None = it has none.
+        unmoved: how many earlier tasks answer a batch of the new one's data as before, bit for bit: all of them.
+        full: True = no weight is left for a later task to own.
         path, size: the task's file, and its bytes.
     """
 
     report: TaskReport
-    test: float
+    test: float | None
     unmoved: int
+    full: bool
     path: Path
     size: int
 
@@ -92,8 +94,9 @@ def add_task(
         RuntimeError: an earlier answer moved; nothing is saved.
     """
     number = len(model.tasks)
-    logits, probe = logits_of(model), task.test[0][0] if task.test else None
-    asked = [TaskBatch(probe.batch, earlier.kind) for earlier in model.tasks] if probe is not None else []
+    task.check(needs=("train",))
+    logits, probe = logits_of(model), (task.test or task.train)[0][0]
+    asked = [TaskBatch(probe.batch, earlier.kind) for earlier in model.tasks]
     before = [exact_logits(model, logits, batch, t) for t, batch in enumerate(asked)]
     report = train_task(model, task, params, "exssnet", generator(model.seed + number), params.margin, on_step)
     after = [exact_logits(model, logits, batch, t) for t, batch in enumerate(asked)]
@@ -105,7 +108,9 @@ def add_task(
         shutil.copyfile(encoder / CONFIG, folder / f"{CONFIG}.part")
         os.replace(folder / f"{CONFIG}.part", folder / CONFIG)
     path = save_task(model, folder, number)
-    return Added(report, evaluate(model, logits, task.test, number)[0], number, path, path.stat().st_size)
+    test = evaluate(model, logits, task.test, number)[0] if task.test else None
+    full = all(bool(used.all()) for used in model.used().values())
+    return Added(report, test, number, full, path, path.stat().st_size)
 
 
 def task_number(folder: Path, name: str) -> int:

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from brep_mae.datasets.loader import Samples
+from brep_mae.datasets.splits import SIDES
 from brep_mae.progress import progress
 from brep_mae.training import tracking
-from brep_mae.transfer.class_tasks import FACES, SIDES, face_tasks
+from brep_mae.transfer.class_tasks import FACES, face_tasks
 from brep_mae.transfer.continual import exact_logits, logits_of
 from brep_mae.transfer.continual_fit import Task
 from brep_mae.transfer.supermask_ops import fingerprint

@@ -14,6 +14,7 @@ import torch
 
 from brep_mae.datasets.images import Images, read_about, store_images
 from brep_mae.datasets.loader import Samples
+from brep_mae.datasets.splits import SIDES
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.resnet import ResNet18
 from brep_mae.pretext.stored import described
@@ -22,7 +23,6 @@ from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
 from brep_mae.transfer.class_tasks import (
     FACES,
-    SIDES,
     TaskFeatures,
     class_groups,
     face_tasks,

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from OCP.TopoDS import TopoDS_Shape
 from brep_mae.cli import main
 from brep_mae.pretext.pretext import Facts, build
 from brep_mae.pretext.stored import save_backbone
+from brep_mae.transfer import task_folder
 from tests.brep.solids import box, write_step
 
 PARTS = 30
@@ -128,6 +130,61 @@ def test_a_bad_task_is_refused_and_nothing_saved_changes(shards, tasks, argument
     assert {path.name: path.read_bytes() for path in tasks.iterdir()} == before
 
 
+@pytest.mark.parametrize("kind", ["segmentation", "classification", "multilabel"])
+@pytest.mark.parametrize("count", [2, 5])
+def test_few_labelled_solids_of_many_all_train_and_no_score_is_claimed(parts, encoder, tmp_path, count, kind):
+    folder, shards = tmp_path / "parts", tmp_path / "shards"
+    shutil.copytree(parts, folder)
+    lines = (folder / "labels.csv").read_text().splitlines()
+    # Parts 2 and 5, then more: none of the first two trains by the split of all parts.
+    named = [f"{i:02d}.step" for i in (2, 5, 8, 11, 14)][:count]
+    (folder / "labels.csv").write_text("\n".join([lines[0], *(x for x in lines[1:] if x.split(",")[0] in named)]))
+    ok("parse", folder, "--out", shards, "--workers", 1, "--grid", 4)
+    add = ["task", "add", "t", "--data", shards, "--encoder", encoder, "--kind", kind, "--steps", 2]
+    added = json.loads(ok(*add, "--tasks", tmp_path / "a", "--json"))
+    assert added["solids"] == {"train": count, "validation": 0, "test": 0}
+    assert added["test"] is None and added["validation"] is None
+    text = ok(*add, "--tasks", tmp_path / "b")
+    assert "no test: too few labelled solids" in text and "no validation: too few" in text
+
+
+def test_a_score_tells_on_how_many_solids_it_rests(shards, encoder, tmp_path):
+    done = ok("task", "add", "t", "--tasks", tmp_path, "--data", shards, "--encoder", encoder, "--steps", 2)
+    train, validation, test = map(int, re.search(r"train (\d+), validation (\d+), test (\d+)", done).groups())
+    assert train + validation + test == PARTS - 1 and min(validation, test) >= 3
+    assert re.search(rf" validation  [01]\.\d\d on {validation} solids\n", done), done
+    assert re.search(rf" test  [01]\.\d\d on {test} solids\n", done), done
+
+
+def test_the_network_is_called_full_when_it_is_and_not_when_a_task_takes_an_earlier_mask(shards, encoder, tmp_path):
+    add = ["task", "add", "--data", shards, "--steps", 1]
+    full = run(*add, "first", "--tasks", tmp_path / "full", "--encoder", encoder, "--density", 0.9999)
+    assert full.exit_code == 0 and "the network is full" in full.stderr
+    first = run(*add, "first", "--tasks", tmp_path / "free", "--encoder", encoder)
+    again = run(*add, "again", "--tasks", tmp_path / "free", "--transfer", "always", "--json")
+    assert json.loads(again.stdout)["weights_owned"] == 0
+    assert "full" not in first.stderr + again.stderr
+    assert "earlier ones use all of its mask" in again.stderr
+
+
+def test_a_task_that_moves_earlier_answers_is_not_saved(shards, encoder, tmp_path, monkeypatch):
+    add = ["task", "add", "--tasks", tmp_path, "--data", shards, "--steps", 1]
+    ok(*add, "first", "--encoder", encoder)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    honest = task_folder.train_task
+
+    def moving(model, *arguments):
+        report = honest(model, *arguments)
+        with torch.no_grad():
+            model.shared_classifier.weight.mul_(1.001)
+        return report
+
+    monkeypatch.setattr(task_folder, "train_task", moving)
+    done = run(*add, "second", "--kind", "classification")
+    assert done.exit_code == 1 and "training second moved the answers of first; it is not saved" in done.output
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_errors_name_the_folder_and_the_remedy(parts, shards, tasks, encoder, tmp_path):
     done = run("task", "add", "first", "--tasks", tmp_path / "none", "--data", shards)
     assert done.exit_code == 1 and "--encoder" in done.output
@@ -136,7 +193,8 @@ def test_errors_name_the_folder_and_the_remedy(parts, shards, tasks, encoder, tm
     finer = tmp_path / "finer"
     ok("parse", parts / "00.step", "--out", finer, "--workers", 1, "--grid", 5)
     done = run("task", "add", "more", "--tasks", tasks, "--data", finer)
-    assert done.exit_code == 1 and "parse again with --grid 4" in done.output
+    assert done.exit_code == 1 and f"{finer}: grids of 5" in done.output, done.output
+    assert f"{tasks} reads 4: parse again with --grid 4" in done.output
     done = run("predict", parts / "00.step", "--tasks", tasks, "--task", "colour")
     assert done.exit_code == 1 and "no task colour; it has surface" in done.output
     done = run("task", "list", tmp_path)

@@ -1,9 +1,10 @@
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from brep_mae.datasets.source import cad_files
-from brep_mae.datasets.splits import make_split, read_split, write_split
+from brep_mae.datasets.splits import LEAST, SIDES, labelled_split, make_split, read_split, write_split
 
 
 def files(count: int, solids: int = 1) -> dict[str, str]:
@@ -46,6 +47,50 @@ def test_a_split_reads_as_written(tmp_path):
 def test_shares_that_leave_nothing_to_train_on_are_refused():
     with pytest.raises(ValueError, match="nothing to train on"):
         make_split(files(3), 0.5, 0.5)
+
+
+def labelled(count: int, seed: int) -> tuple[dict[str, list[str]], dict[str, set[int]]]:
+    """A split cut from so many labelled ones of 2,000 files, and their classes: three of 16, rare ones among them."""
+    stored, rng = make_split(files(2000), 0.1, 0.1), np.random.default_rng(seed)
+    drawn = rng.choice(list(files(2000)), count, replace=False)
+    shown = {str(uid): {int(c) for c in rng.choice(16, 3, p=np.arange(1, 17) / 136)} for uid in drawn}
+    return labelled_split(stored, files(2000), shown), shown
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 10, 20, 40, 200])
+def test_labelled_solids_are_cut_among_themselves_and_training_shows_every_class(count):
+    for seed in range(50):
+        split, shown = labelled(count, seed)
+        assert sorted(uid for uids in split.values() for uid in uids) == sorted(shown)
+        assert {c for uid in split["train"] for c in shown[uid]} == set().union(*shown.values())
+        for side in ("validation", "test"):
+            assert len(split[side]) in ([0] if count < 25 else range(LEAST, round(0.15 * count)))
+
+
+def test_where_every_solid_is_labelled_the_split_stays_as_it_is():
+    stored = make_split(files(400, solids=2), 0.1, 0.2)
+    assert labelled_split(stored, files(400, solids=2), {uid: {0} for uid in files(400, solids=2)}) == stored
+
+
+def test_labelled_solids_of_one_file_stay_together_and_prefer_the_side_they_have():
+    stored = make_split(files(300, solids=2), 0.2, 0.2)
+    shown = {uid: {0} for uid in list(files(300, solids=2))[:100]}
+    split = labelled_split(stored, files(300, solids=2), shown)
+    side_of = {uid: side for side in SIDES for uid in split[side]}
+    assert all(side_of[f"{uid[:4]}#0"] == side_of[f"{uid[:4]}#1"] for uid in shown)
+    now, before = set(split["test"]), set(stored["test"]) & set(shown)
+    assert now and (now <= before or before <= now)
+
+
+def test_a_class_of_one_file_trains_and_of_two_files_one():
+    stored = make_split(files(100), 0.1, 0.1)
+    alone, twin, other = stored["test"][:3]
+    shown = {uid: {0} for uid in files(100)} | {alone: {1}, twin: {2}, other: {0, 2}}
+    split = labelled_split(stored, files(100), shown)
+    assert alone in split["train"] and len({twin, other} & set(split["train"])) == 1
+    assert len(split["test"]) == len(stored["test"]) and set(stored["test"]) - {alone, twin, other} <= set(
+        split["test"]
+    )
 
 
 def test_a_limited_sample_lies_on_all_sides_of_the_split(tmp_path):

@@ -228,6 +228,21 @@ def test_the_best_state_on_validation_is_kept_not_the_last():
     assert kept == report.val_accuracy == max(accuracies) > accuracies[-1]
 
 
+def test_without_a_validation_split_the_last_state_is_kept():
+    task, states = replace(make_task("vit", 0, 3), val=[], test=[]), []
+    model = make_model("vit", "pretrained")
+
+    def record(name: str, step: int, steps: int, metrics: dict[str, float]) -> None:
+        assert set(metrics) == {"loss"}
+        states.append(fingerprint(model.weights()))
+
+    report = train_task(model, task, Settings(12, 12, weight_lr=0.2), "exssnet", generator(), on_step=record)
+    assert (report.curve, report.val_accuracy, report.steps_to_95) == ([], None, None)
+    assert states[0] != states[-1] == fingerprint(model.weights())
+    with pytest.raises(ValueError, match="no labelled row in its val"):
+        run_sequence(make_model("vit"), [task], Settings(), "exssnet", generator())
+
+
 def test_result_numbers_by_hand():
     result = ContinualResult.empty("exssnet", ["a", "b", "c"])
     result.accuracy[:] = [[0.9, np.nan, np.nan], [0.95, 0.6, np.nan], [0.5, 0.7, 0.8]]
