@@ -4,6 +4,7 @@ Nothing here can run code on loading: safetensors, JSON, and `torch.load` with `
 """
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,13 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(path: Path, device: torch.device) -> dict[str, Any] | None:
-    """The state saved last, or None where there is none."""
+    """The state saved last, or None where there is none. Raises CheckpointError for a file that is not whole."""
     if not path.exists():
         return None
     try:
+        with zipfile.ZipFile(path) as archive:  # torch itself does not look at the checksums that it writes
+            if (damaged := archive.testzip()) is not None:
+                raise ValueError(f"{damaged} in it is damaged")
         return torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
         raise CheckpointError(f"{path}: not a training state ({error}); delete it to train from the start") from None

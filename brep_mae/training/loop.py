@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -15,6 +15,8 @@ from brep_mae.training.checkpoint import load_state, save_state
 from brep_mae.training.optim import adamw, lr_at
 
 History = list[dict[str, float | str]]
+DROPOUT = 1
+"""Tells the draws of dropout, which come from torch's global generators, from those of masks in the same step."""
 HELDOUT_SEED = 1_000_003
 """Seeds the held-out masks, the same at every evaluation so that curves compare."""
 
@@ -24,16 +26,28 @@ def precision(device: torch.device, params: PretrainParams) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=params.precision == "bf16")
 
 
+def _stop_unless_finite(what: str, value: torch.Tensor, step: int, uids: Sequence[str]) -> None:
+    if not torch.isfinite(value):
+        raise FloatingPointError(
+            f"{what} is {value.item()} at step {step}, solids {', '.join(uids)}; the last good state is kept: "
+            "look at these solids, or lower the method's lr"
+        )
+
+
 @torch.no_grad()
 def heldout_terms(
-    pretext: Pretext, data: Samples, size: int, device: torch.device, params: PretrainParams
+    pretext: Pretext, data: Samples, size: int, device: torch.device, params: PretrainParams, step: int = 0
 ) -> dict[str, float]:
-    """Loss and terms on solids that are not trained on, averaged over batches of `size`."""
+    """Loss and terms on solids that are not trained on, averaged over batches of `size`.
+
+    Raises FloatingPointError where the loss is not finite; names `step` and the solids of the batch.
+    """
     pretext.eval()
     total: dict[str, float] = {}
     for i, batch in enumerate(data.in_order(size)):
         with precision(device, params):
             parts = pretext(batch.to(device), generator(HELDOUT_SEED, i))
+        _stop_unless_finite("held-out loss", parts["loss"], step, batch.uid)
         for key, value in parts.items():
             total[key] = total.get(key, 0.0) + float(value) * len(batch.uid) / len(data)
     pretext.train()
@@ -52,8 +66,9 @@ def train(
 ) -> History:
     """Trains for `pretext.params.steps` steps, or the rest of them where `state_path` holds an earlier state.
 
-    Batch, mask and learning rate of a step follow from the seed and the step's number, so that a training that was
-    cut off and resumed gives the same losses as one that was not. With `params.accumulate` a step's batch is read in
+    Batch, mask, dropout and learning rate of a step follow from the seed and the step's number, so that a training that
+    was cut off and resumed gives the same losses as one that was not; torch's global generators are seeded anew before
+    every step. With `params.accumulate` a step's batch is read in
     as many equal parts, whose gradients are averaged.
 
     Args:
@@ -65,7 +80,8 @@ def train(
 
     Raises:
         SettingsError: a batch does not divide into the parts asked for.
-        FloatingPointError: the loss is not finite; names the step and the solids of the batch.
+        FloatingPointError: a loss, a gradient or a held-out loss is not finite; names the step and the solids of the
+            batch. The optimizer has not stepped then, and what is saved is from before.
     """
     method = pretext.params
     if method.batch % params.accumulate:
@@ -84,27 +100,30 @@ def train(
     since, solids, began = 0, 0, time.perf_counter()
     for step in range(start, method.steps):
         rng = generator(params.seed, step)
+        torch.manual_seed(generator(params.seed, step, DROPOUT).initial_seed())
         if pretext.begin_step(step, rng):
             optimizer.state.clear()
         for group in optimizer.param_groups:
             group["lr"] = lr_at(*pretext.schedule(step), method.lr, params)
         optimizer.zero_grad(set_to_none=True)
+        uids: list[str] = []
         for i in range(step * params.accumulate, (step + 1) * params.accumulate):
             batch = data.at_step(params.seed, i, method.batch // params.accumulate).to(device)
             with precision(device, params):
                 parts = pretext(batch, rng)
             loss = parts["loss"]
-            if not torch.isfinite(loss):
-                raise FloatingPointError(f"loss is {loss.item()} at step {step}, solids {', '.join(batch.uid)}")
+            _stop_unless_finite("loss", loss, step, batch.uid)
             (loss / params.accumulate).backward()
             for key, value in parts.items():
                 sums[key] = sums.get(key, 0.0) + float(value.detach()) / params.accumulate
-            solids += len(batch.uid)
-        torch.nn.utils.clip_grad_norm_(pretext.parameters(), params.clip_norm)
+            uids += batch.uid
+        norm = torch.nn.utils.clip_grad_norm_(pretext.parameters(), params.clip_norm)
+        _stop_unless_finite("norm of the gradient", norm, step, uids)
         optimizer.step()
         pretext.after_step(step)
 
         since += 1
+        solids += len(uids)
         done = step + 1
         if done % params.log_every == 0 or done == method.steps:
             seconds = time.perf_counter() - began
@@ -112,7 +131,7 @@ def train(
             speed = {"solids_per_s": solids / seconds, "seconds": seconds}
             history.append(row)
             report({**row, **speed})
-            held = heldout_terms(pretext, heldout, method.batch, device, params)
+            held = heldout_terms(pretext, heldout, method.batch, device, params, done)
             history.append({"step": done, "split": "heldout", **held})
             report(history[-1])
             if done % params.checkpoint_every == 0 or done == method.steps:

@@ -16,6 +16,7 @@ from brep_mae.training.checkpoint import (
     load_state,
     new_backbone,
     save_backbone,
+    save_state,
 )
 from tests.contracts.test_methods import FACTS
 from tests.synthetic import make_batch
@@ -77,6 +78,17 @@ def test_a_training_state_that_would_run_code_is_refused(tmp_path, capsys):
     with pytest.raises(CheckpointError):
         load_state(path, torch.device("cpu"))
     assert "ran" not in capsys.readouterr().out
+
+
+def test_one_flipped_bit_in_a_training_state_is_found(tmp_path):
+    path = tmp_path / "state.pt"
+    save_state(path, {"model": {"weight": torch.ones(1000)}, "step": 1})
+    content = bytearray(path.read_bytes())
+    content[content.index(torch.ones(8).numpy().tobytes()) + 100] ^= 1
+    path.write_bytes(content)
+    assert torch.load(path, weights_only=True)["step"] == 1, "control: torch reads it without a word"
+    with pytest.raises(CheckpointError, match=r"state\.pt: .* is damaged"):
+        load_state(path, torch.device("cpu"))
 
 
 def test_no_state_is_no_error(tmp_path):

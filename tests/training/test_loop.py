@@ -35,10 +35,10 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("name", ["mae_faces", "dbot_faces", "i_mae", "mixmask"])
+@pytest.mark.parametrize("name", ["mae_faces", "attribute_masking", "dbot_faces", "i_mae", "mixmask"])
 def test_a_training_cut_off_and_resumed_gives_the_losses_of_one_that_was_not(stored, tmp_path, name):
     """A teacher's weights, the number of its round and a queue of keys are part of what is resumed; dBOT's second
-    round begins at step 5, between the checkpoint and the cut."""
+    round begins at step 5, between the checkpoint and the cut; attribute masking draws dropout in every step."""
     folder, uids = stored
     reads = fresh(10, name).reads
     data, held = solids(folder, uids[:12], *reads), solids(folder, uids[12:], *reads)
@@ -58,6 +58,21 @@ def test_a_training_cut_off_and_resumed_gives_the_losses_of_one_that_was_not(sto
     again = train(fresh(10, name), data, held, PARAMS, tmp_path / "b.pt", resumed.append, CPU)
     assert resumed[0]["step"] == 6, "steps 1 to 4 were in the checkpoint and must not be trained again"
     assert json.dumps(again) == json.dumps(whole)
+    ends = [load_state(tmp_path / file, CPU)["model"] for file in ("a.pt", "b.pt")]
+    assert all(torch.equal(value, ends[1][key]) for key, value in ends[0].items())
+
+
+def test_every_step_draws_another_dropout_and_another_seed_other_ones(stored, tmp_path):
+    folder, uids = stored
+    data, drawn = solids(folder, uids, "faces"), []
+    for seed in (3, 4):
+        pretext = fresh(4, "attribute_masking")
+        pretext.encoder.register_forward_pre_hook(
+            lambda net, _: drawn.append(torch.get_rng_state().numpy().tobytes()) if net.training else None
+        )
+        params = PARAMS.model_copy(update={"seed": seed, "log_every": 4})
+        train(pretext, data, data.first(1), params, tmp_path / f"{seed}.pt", lambda row: None, CPU)
+    assert len(drawn) == len(set(drawn)) == 8
 
 
 @pytest.mark.parametrize("cut, written", [(0, True), (8, True), (8, False)])
@@ -211,6 +226,40 @@ def test_a_loss_that_is_not_finite_names_the_step_and_the_solids(stored, tmp_pat
         pretext.decoder.mask_token.fill_(float("nan"))
     with pytest.raises(FloatingPointError, match=r"at step 0, solids .*#0"):
         train(pretext, data, data, PARAMS, tmp_path / "a.pt", lambda row: None, CPU)
+
+
+def poison(pretext: Pretext, at: int, split: str) -> None:
+    """From the forward on that comes after `at` steps, the gradients or the held-out losses are not finite, while the
+    losses of the training are."""
+    forward, steps = pretext.forward, [0]
+
+    def poisoned(batch, rng):
+        parts = forward(batch, rng)
+        steps[0] += pretext.training
+        if pretext.training and split == "train" and steps[0] > at:
+            parts["loss"].register_hook(lambda gradient: gradient * float("inf"))
+        if not pretext.training and split == "heldout" and steps[0] > at:
+            parts["loss"] = parts["loss"] / 0
+        return parts
+
+    pretext.forward = poisoned
+
+
+@pytest.mark.parametrize(
+    "split, at, message", [("train", 4, "norm of the gradient is .* at step 4"), ("heldout", 4, "held-out .* step 6")]
+)
+def test_what_is_not_finite_stops_before_the_step_and_leaves_the_last_good_state(stored, tmp_path, split, at, message):
+    folder, uids = stored
+    data = solids(folder, uids, "faces")
+    whole = train(fresh(8), data, data, PARAMS, tmp_path / "whole.pt", lambda row: None, CPU)
+    pretext, kept = fresh(8), []
+    poison(pretext, at, split)
+    with pytest.raises(FloatingPointError, match=message + r", solids .*#0.*; the last good state is kept"):
+        train(pretext, data, data, PARAMS, tmp_path / "a.pt", lambda row: None, CPU, lambda s, _: kept.append(s))
+    assert kept == [0, 4]
+    assert all(torch.isfinite(p).all() for p in pretext.parameters()), "the optimizer did not step"
+    rows = train(fresh(8), data, data, PARAMS, tmp_path / "a.pt", lambda row: None, CPU)
+    assert rows == whole, "what was kept goes on as if nothing had been"
 
 
 def test_every_epoch_shows_every_solid_once_in_another_order(stored):
