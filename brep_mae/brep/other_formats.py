@@ -1,45 +1,85 @@
 """BREP and IGES files -> their solids. Neither has names, products or assemblies that could be kept."""
 
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from OCP.BinTools import BinTools
 from OCP.BRep import BRep_Builder
 from OCP.BRepBuilderAPI import BRepBuilderAPI_Sewing
 from OCP.BRepLib import BRepLib
-from OCP.BRepTools import BRepTools
+from OCP.BRepTools import BRepTools, BRepTools_ShapeSet
 from OCP.IFSelect import IFSelect_RetDone
 from OCP.IGESControl import IGESControl_Reader
 from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_SHAPE, TopAbs_SHELL, TopAbs_SOLID
-from OCP.TopoDS import TopoDS_Compound, TopoDS_Shape
+from OCP.TopoDS import TopoDS_Shape
 
-from brep_mae.brep.parts import ReadSolid, found, leftovers, misplaced, solids_of
+from brep_mae.brep.brep_text import whole_text
+from brep_mae.brep.formats import unmarked
+from brep_mae.brep.iges_text import check
+from brep_mae.brep.parts import ReadSolid, bare, found, leftovers, misplaced, solids_of, together
 from brep_mae.brep.reject import Reject
 
+BINARY = b"\nOpen CASCADE Topology V"
+"""First letters of the kernel's binary format."""
 SEWING_MM = (1e-6, 1e-2)
 """Least and greatest gap between faces of an IGES file that is sewn shut; between them the file's own resolution."""
 
 
 def read_brep(path: Path) -> list[ReadSolid | Reject]:
-    """Solids of the kernel's own text format. It has no unit: lengths are taken as mm."""
+    """Solids of the kernel's own format, text or binary, or of a set of shapes without a root, as occwl writes it.
+
+    It has no unit: lengths are taken as mm.
+
+    Raises:
+        Reject: unreadable.
+    """
+    data = unmarked(path.read_bytes())
     shape = TopoDS_Shape()
-    if not BRepTools.Read_s(shape, str(path), BRep_Builder()) or shape.IsNull():
-        raise Reject("unreadable", f"{path.name}: not a BREP file, or a broken one")
+    if data.startswith(BINARY):
+        BinTools.Read_s(shape, io.BytesIO(data))
+    else:
+        text, roots = whole_text(data, path.name)
+        if roots:
+            shapes = BRepTools_ShapeSet()
+            shapes.Read(io.BytesIO(text))
+            shape = together(shapes.Shape(number) for number in roots)
+        else:
+            BRepTools.Read_s(shape, io.BytesIO(text), BRep_Builder())
+    if shape.IsNull():
+        raise Reject("unreadable", f"{path.name}: a BREP file without a shape; export it again")
     return _entries(shape, 1.0, path.name)
 
 
 def read_iges(path: Path) -> list[ReadSolid | Reject]:
     """Solids of an IGES file. Most hold loose faces: these are sewn, and what closes becomes a solid."""
-    with path.open("rb") as file:
-        if file.read(80)[72:73] not in (b"S", b"C"):  # column 73 names the section: start, or compressed
-            raise Reject("unreadable", f"{path.name}: not an IGES file")
+    data = path.read_bytes()
+    text = unmarked(data)
+    check(text, path.name)
     reader = IGESControl_Reader()
-    if reader.ReadFile(str(path)) != IFSelect_RetDone:
-        raise Reject("unreadable", f"{path.name}: not an IGES file, or a broken one")
+    with _as_file(path, text if text is not data else None) as file:
+        if reader.ReadFile(file) != IFSelect_RetDone:
+            raise Reject("unreadable", f"{path.name}: a broken IGES file; export it again")
     header = reader.IGESModel().GlobalSection()
     unit_mm = float(header.UnitValue())
     reader.TransferRoots()
     if reader.NbShapes() == 0:
         return []
     return _entries(_sewn(reader.OneShape(), header.Resolution() * unit_mm), unit_mm, path.name)
+
+
+@contextmanager
+def _as_file(path: Path, changed: bytes | None) -> Iterator[str]:
+    """Where the text lies, in a file of its own where it was changed: the kernel reads IGES from files alone."""
+    if changed is None:
+        yield str(path)
+        return
+    with tempfile.NamedTemporaryFile(suffix=".igs") as copy:
+        copy.write(changed)
+        copy.flush()
+        yield copy.name
 
 
 def _sewn(shape: TopoDS_Shape, gap_mm: float) -> TopoDS_Shape:
@@ -52,13 +92,8 @@ def _sewn(shape: TopoDS_Shape, gap_mm: float) -> TopoDS_Shape:
     for face in loose:
         sewing.Add(face)
     sewing.Perform()
-    builder, all_of_it = BRep_Builder(), TopoDS_Compound()
-    builder.MakeCompound(all_of_it)
-    for kind, outside in ((TopAbs_SOLID, TopAbs_SHAPE), (TopAbs_SHELL, TopAbs_SOLID), (TopAbs_EDGE, TopAbs_FACE)):
-        for part in found(shape, kind, outside):
-            builder.Add(all_of_it, part)
-    builder.Add(all_of_it, sewing.SewedShape())
-    return all_of_it
+    kinds = ((TopAbs_SOLID, TopAbs_SHAPE), (TopAbs_SHELL, TopAbs_SOLID), (TopAbs_EDGE, TopAbs_FACE))
+    return together([*(part for kind in kinds for part in found(shape, *kind)), sewing.SewedShape()])
 
 
 def _entries(shape: TopoDS_Shape, unit_mm: float, file: str) -> list[ReadSolid | Reject]:
@@ -66,6 +101,9 @@ def _entries(shape: TopoDS_Shape, unit_mm: float, file: str) -> list[ReadSolid |
     for solid in solids_of(shape):
         if misplaced(solid):
             entries.append(Reject("scaled_placement", f"{file}: solid {len(entries)} is placed with a change of size"))
+            continue
+        if lacks := bare(solid):
+            entries.append(Reject("no_geometry", f"{file}: solid {len(entries)} has {lacks}; export it as a solid"))
             continue
         BRepLib.OrientClosedSolid_s(solid)
         entries.append(ReadSolid(solid, len(entries), "", unit_mm))

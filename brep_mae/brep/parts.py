@@ -1,13 +1,13 @@
 """What a shape holds: solids to be used, and the rest with the reason why it is left out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from OCP.BRep import BRep_Builder, BRep_Tool
 from OCP.BRepLib import BRepLib
 from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_SHAPE, TopAbs_SHELL, TopAbs_SOLID, TopAbs_VERTEX
 from OCP.TopExp import TopExp, TopExp_Explorer
-from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
+from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Face, TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 from OCP.TopTools import TopTools_IndexedMapOfShape
 
 from brep_mae.brep.colors import Color, no_color
@@ -55,6 +55,15 @@ def found(shape: TopoDS_Shape, kind: object, within: object = TopAbs_SHAPE) -> I
         explorer.Next()
 
 
+def together(shapes: Iterable[TopoDS_Shape]) -> TopoDS_Compound:
+    """All of them as one shape."""
+    builder, compound = BRep_Builder(), TopoDS_Compound()
+    builder.MakeCompound(compound)
+    for shape in shapes:
+        builder.Add(compound, shape)
+    return compound
+
+
 def count_faces(shape: TopoDS_Shape) -> int:
     """Distinct faces."""
     faces = TopTools_IndexedMapOfShape()
@@ -96,6 +105,19 @@ def leftovers(shape: TopoDS_Shape, where: str = "") -> list[Reject]:
     if curves or points:
         rejects.append(Reject("wireframe", f"{where}{curves} curves and {points} points that belong to no face"))
     return rejects
+
+
+def bare(shape: TopoDS_Shape) -> str:
+    """What in the shape has no geometry, in words; "" where all is there. Faces that are meshes have no surface."""
+    for face in map(TopoDS.Face_s, found(shape, TopAbs_FACE)):
+        if BRep_Tool.Surface_s(face) is None:
+            return "a face without a surface, a mesh at most"
+        for edge in map(TopoDS.Edge_s, found(face, TopAbs_EDGE)):
+            if not BRep_Tool.Degenerated_s(edge) and BRep_Tool.Curve_s(edge, 0.0, 0.0) is None:
+                return "an edge without a curve"
+            if BRep_Tool.CurveOnSurface_s(edge, face, 0.0, 0.0) is None:
+                return "an edge without a curve on its surface"
+    return ""
 
 
 def misplaced(solid: TopoDS_Solid) -> bool:

@@ -7,6 +7,7 @@ REJECT_REASONS = (
     "open_shell",  # a shell that bounds no volume, or a solid that lost faces
     "sheet_body",  # a face that belongs to no shell
     "wireframe",  # curves and points that belong to no face
+    "no_geometry",  # a face without a surface, as in a mesh, or an edge without a curve
     "not_transferred",  # the kernel could make nothing of this part of the file
     "scaled_placement",  # a placement that changes sizes
     "too_large",  # a compressed file that unpacks to too much

@@ -23,7 +23,6 @@ from OCP.IFSelect import IFSelect_RetDone
 from OCP.Interface import Interface_Static
 from OCP.Message import Message, Message_Gravity
 from OCP.Resource import Resource_DataMapOfAsciiStringAsciiString
-from OCP.Standard import Standard_Failure, Standard_OutOfMemory
 from OCP.STEPControl import STEPControl_Reader
 from OCP.StepShape import StepShape_ManifoldSolidBrep
 from OCP.TCollection import TCollection_AsciiString
@@ -32,7 +31,8 @@ from OCP.TopoDS import TopoDS_Shape, TopoDS_Solid
 
 from brep_mae.brep.colors import Colors, no_color
 from brep_mae.brep.entities import Entities, FaceEntities, name_of, no_name, of_type, placed_parts, product_name
-from brep_mae.brep.formats import read_bytes
+from brep_mae.brep.formats import kind_of, read_bytes
+from brep_mae.brep.kernel_errors import as_reject
 from brep_mae.brep.other_formats import read_brep, read_iges
 from brep_mae.brep.parts import ReadSolid, count_faces, found, leftovers, misplaced, solids_of
 from brep_mae.brep.reject import Reject
@@ -107,17 +107,13 @@ def read_solids(path: Path, trusting: bool = False) -> list[ReadSolid | Reject]:
         raise Reject("unreadable", f"{path.name}: suffix {path.suffix or 'none'}, known are {', '.join(SUFFIXES)}")
     silence()
     Interface_Static.SetCVal_s("xstep.cascade.unit", "MM")
-    try:
+    with as_reject(path.name):
         if suffix in BREP:
             entries = read_brep(path)
         elif suffix in IGES:
             entries = read_iges(path)
         else:
             entries = _read_step(path, read_bytes(path), trusting)
-    except Standard_OutOfMemory:
-        raise
-    except (Standard_Failure, RecursionError) as error:
-        raise Reject("unreadable", f"{path.name}: {type(error).__name__}: {str(error)[:200]}") from None
     if not entries:
         raise Reject("no_solid", f"{path.name}: nothing in it could be made into a shape")
     return entries
@@ -125,7 +121,7 @@ def read_solids(path: Path, trusting: bool = False) -> list[ReadSolid | Reject]:
 
 def _read_step(path: Path, data: bytes, trusting: bool) -> list[ReadSolid | Reject]:
     if b"ISO-10303-21" not in data[:4096]:
-        raise Reject("unreadable", f"{path.name}: not a STEP file")
+        raise Reject("unreadable", f"{path.name}: not a STEP file but {kind_of(data)}")
     reader = STEPControl_Reader()
     Interface_Static.SetRVal_s(REGULARITY, 0.0)  # no such name before there is a reader, no effect after it has read
     if suffix_of(path) in PACKED_STEP:

@@ -13,6 +13,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Face
 
 from brep_mae.brep.freeform import FreeForm, FreeForms
+from brep_mae.brep.reject import Reject
 from brep_mae.brep.swept import untrimmed
 from brep_mae.schema import SURFACE_TYPES
 
@@ -64,6 +65,8 @@ class Surfaces:
         placed: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for number, face in enumerate(faces):
             surface = BRep_Tool.Surface_s(face, location)
+            if surface is None:
+                raise Reject("no_geometry", f"face {number} has no surface, it is a mesh at most")
             basis, name = surface, type(surface).__name__
             if name == "Geom_RectangularTrimmedSurface":
                 basis = untrimmed(surface)

@@ -111,7 +111,6 @@ def test_what_cannot_be_read_says_why(tmp_path):
         "whole.xyz": whole,
         "no_suffix": whole,
         "cut.stp.gz": gzip.compress(whole)[:800],
-        "plain.stpz": whole,
         "garbage.brep": b"hello",
         "garbage.igs": b"hello",
         "binary.iges": bytes(range(256)) * 4,
