@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """How the system says that there is no more room: on the disk, in the user's share of it, in one file."""
@@ -43,15 +44,22 @@ def written(path: Path, kept: Path | None = None) -> Iterator[None]:
         raise OutputError(f"{error.filename or path}: {reason}; remedy: name a place that can be written to") from error
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file so that a crash leaves the old one or the new one, never half of one. Raises OSError."""
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file so that a crash leaves the old one or the new one, never half of one. Raises OSError."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)  # on a full disk even half a file is in the way
         raise
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Writes a whole file, as `whole_file` does."""
+    with whole_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)

@@ -58,6 +58,7 @@ def task_add(
     as_json: bool,
 ) -> None:
     """Learn the task NAME from labelled shards and keep it; earlier tasks answer as before, bit for bit."""
+    from brep_mae.output_folder import growing_folder
     from brep_mae.pretext.stored import require_grid
     from brep_mae.settings import TaskParams
     from brep_mae.transfer import task_folder
@@ -65,6 +66,7 @@ def task_add(
 
     params = TaskParams(mask_steps=steps, weight_steps=steps, transfer=transfer, margin=2.0)
     try:
+        click.get_current_context().with_resource(growing_folder(folder, task_folder.room(folder, encoder)))
         if any(folder.glob("task_*")):
             if encoder is not None:
                 raise ValueError(f"{folder}: its tasks have their encoder; leave --encoder out, or name a new folder")

@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from brep_mae import schema
 from brep_mae.models.backbone import Backbone
+from brep_mae.output_files import write_whole
 from brep_mae.pretext.pretext import Facts, build
 
 CONFIG, WEIGHTS, STEPS = "config.json", "model.safetensors", "steps"
@@ -39,19 +39,17 @@ def save_backbone(
     folder.mkdir(parents=True, exist_ok=True)
     _save_weights(backbone, folder / WEIGHTS)
     config = {"schema": schema.VERSION, "method": method, "params": values, "facts": asdict(facts), "data": data}
-    (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+    write_whole(folder / CONFIG, json.dumps(config, indent=1, sort_keys=True) + "\n")
 
 
 def _save_weights(backbone: Backbone, path: Path) -> None:
-    save_file({k: v.contiguous().cpu() for k, v in backbone.state_dict().items()}, path)
+    write_whole(path, save({k: v.contiguous().cpu() for k, v in backbone.state_dict().items()}))
 
 
 def save_snapshot(folder: Path, step: int, backbone: Backbone) -> None:
     """Keeps the backbone as it is after `step` steps: `folder`/000100.safetensors, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{step:06d}.safetensors"
-    _save_weights(backbone, path.with_suffix(".tmp"))
-    os.replace(path.with_suffix(".tmp"), path)
+    _save_weights(backbone, folder / f"{step:06d}.safetensors")
 
 
 def snapshots(folder: Path) -> Iterator[tuple[int, Backbone]]:

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from brep_mae import schema
+from brep_mae.output_files import write_whole
 from brep_mae.pretext.pretext import Facts, Pretext, build
 from brep_mae.pretext.stored import CONFIG, CheckpointError
 
@@ -17,7 +18,8 @@ WHOLE = "pretext.safetensors"
 def save_pretext(folder: Path, pretext: Pretext) -> None:
     """Writes pretext.safetensors into the folder of the method's backbone. A teacher that comes from elsewhere is not
     in it: it is opened again from where it came from."""
-    save_file({k: v.detach().cpu().contiguous().clone() for k, v in pretext.state_dict().items()}, folder / WHOLE)
+    weights = {k: v.detach().cpu().contiguous().clone() for k, v in pretext.state_dict().items()}
+    write_whole(folder / WHOLE, save(weights))
 
 
 def load_pretext(folder: Path) -> Pretext:

@@ -3,13 +3,13 @@
 Nothing here can run code on loading: safetensors, JSON, and `torch.load` with `weights_only=True`.
 """
 
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from brep_mae.output_files import whole_file
 from brep_mae.pretext.stored import (
     CONFIG,
     WEIGHTS,
@@ -36,12 +36,8 @@ __all__ = [
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Writes tensors and plain values so that a crash leaves the old file or the new one, never half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+    with whole_file(path) as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def load_state(path: Path, device: torch.device) -> dict[str, Any] | None:

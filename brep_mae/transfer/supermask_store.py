@@ -7,7 +7,6 @@ mask nor a missing or exchanged task goes unnoticed.
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from brep_mae.output_files import write_whole, written
 from brep_mae.transfer.supermask import Kind, SupermaskModel, TaskState, fingerprint
 
 BASE_FILE = "base.safetensors"
@@ -44,11 +44,10 @@ def _checksum(tensors: dict[str, Tensor], header: str) -> str:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], header: str) -> None:
-    """Writes beside the target, then renames: a crash leaves either no file or a whole one."""
-    part = path.with_suffix(".part")
+    """A crash leaves either no file or a whole one. Raises OutputError where there is no room."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    save_file(tensors, part, metadata={"header": header, "sha256": _checksum(tensors, header)})
-    os.replace(part, path)
+    with written(path):
+        write_whole(path, save(tensors, metadata={"header": header, "sha256": _checksum(tensors, header)}))
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], str, str]:

@@ -4,8 +4,6 @@ Beside the files of `supermask_store` lies the encoder's config.json, from which
 checkpoint it came from is not needed any more.
 """
 
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,9 @@ from typing import Any
 import torch
 
 from brep_mae.datasets.batch import Batch
-from brep_mae.pretext.stored import CONFIG, load_backbone, new_backbone
+from brep_mae.output_files import write_whole, written
+from brep_mae.output_folder import ROOM
+from brep_mae.pretext.stored import CONFIG, WEIGHTS, load_backbone, new_backbone
 from brep_mae.seeds import generator
 from brep_mae.settings import TaskParams
 from brep_mae.transfer.class_tasks import TaskBatch, TaskFeatures
@@ -22,6 +22,7 @@ from brep_mae.transfer.continual_fit import OnStep, Task, TaskReport, evaluate
 from brep_mae.transfer.supermask import SupermaskModel
 from brep_mae.transfer.supermask_roles import Base
 from brep_mae.transfer.supermask_store import (
+    BASE_FILE,
     TaskFileError,
     list_tasks,
     load_tasks,
@@ -80,6 +81,12 @@ def open_tasks(folder: Path) -> SupermaskModel:
     return model
 
 
+def room(folder: Path, encoder: Path | None) -> int:
+    """Bytes that one more task takes at most: its masks and all of the weights, and in a new folder the base."""
+    base = folder / BASE_FILE if encoder is None else encoder / WEIGHTS
+    return ROOM + 3 * (base.stat().st_size if base.is_file() else 0)
+
+
 def add_task(
     model: SupermaskModel, task: Task, params: TaskParams, folder: Path, encoder: Path, on_step: OnStep | None = None
 ) -> Added:
@@ -105,8 +112,8 @@ def add_task(
         raise RuntimeError(f"training {task.name} moved the answers of {', '.join(moved)}; it is not saved")
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / CONFIG).exists():
-        shutil.copyfile(encoder / CONFIG, folder / f"{CONFIG}.part")
-        os.replace(folder / f"{CONFIG}.part", folder / CONFIG)
+        with written(folder):
+            write_whole(folder / CONFIG, (encoder / CONFIG).read_bytes())
     path = save_task(model, folder, number)
     test = evaluate(model, logits, task.test, number)[0] if task.test else None
     full = all(bool(used.all()) for used in model.used().values())

@@ -1,8 +1,10 @@
 """`brep-mae task` and `predict` from STEP files and a labels.csv to answers, every step a command of its own."""
 
 import json
+import os
 import re
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,13 @@ from OCP.BRepPrimAPI import BRepPrimAPI_MakeCylinder
 from OCP.TopoDS import TopoDS_Shape
 
 from brep_mae.cli import main
+from brep_mae.output_folder import growing_folder
 from brep_mae.pretext.pretext import Facts, build
-from brep_mae.pretext.stored import save_backbone
+from brep_mae.pretext.stored import STEPS, load_backbone, save_backbone, save_snapshot
+from brep_mae.training.checkpoint import save_state
 from brep_mae.transfer import task_folder
 from tests.brep.solids import box, write_step
+from tests.full_disk import files_of_at_most
 
 PARTS = 30
 
@@ -61,7 +66,11 @@ def shards(parts, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory) -> Path:
     """A small network of a method, as a checkpoint holds it."""
-    folder, facts = tmp_path_factory.mktemp("encoder"), Facts(grid=4, frame=0)
+    return small_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+def small_encoder(folder: Path) -> Path:
+    facts = Facts(grid=4, frame=0)
     values = {"steps": 1, "batch": 1, "lr": 0.1, "dim": 16, "depth": 2, "dropout": 0.0, "mask_ratio": 0.3}
     values["weights"] = {"invariants.scalars": 1.0}
     torch.manual_seed(0)
@@ -218,3 +227,51 @@ def test_predict_tells_of_a_file_that_cannot_be_read(tasks, tmp_path):
     (tmp_path / "bad.step").write_text("no STEP")
     text = ok("predict", tmp_path, "--tasks", tasks, "--task", "surface")
     assert "bad.step solid 0  left out" in text and "good.step solid 0  6 flat" in text
+
+
+def test_task_add_looks_at_its_folder_before_it_works(shards, encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(task_folder, "add_task", lambda *_: pytest.fail("work began"))
+    (tmp_path / "file").touch()
+    places = {tmp_path / "file": "a file", tmp_path / "file" / "tasks": "Not a directory"}
+    if Path("/sys/kernel").is_dir():
+        places[Path("/sys/kernel/tasks")] = "/sys/kernel/tasks: "  # root, too, is refused there
+    for folder, words in places.items():
+        done = run("task", "add", "surface", "--tasks", folder, "--data", shards, "--encoder", encoder)
+        assert done.exit_code == 1 and words in done.stderr and "remedy: name a" in done.stderr, done.stderr
+    with growing_folder(tmp_path / "tasks"):
+        done = run("task", "add", "surface", "--tasks", tmp_path / "tasks", "--data", shards, "--encoder", encoder)
+        assert f"process {os.getpid()} on" in done.stderr and "is writing it; remedy: wait" in done.stderr
+    with files_of_at_most(1000):
+        done = run("task", "add", "surface", "--tasks", tmp_path / "tasks", "--data", shards, "--encoder", encoder)
+        assert done.exit_code == 1 and "File too large; remedy: make room" in done.stderr, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_disk_that_fills_up_meanwhile_costs_the_new_task_alone(shards, tasks, encoder, tmp_path, monkeypatch):
+    real = task_folder.save_task
+
+    def without_room(*arguments):
+        with files_of_at_most(1000):
+            return real(*arguments)
+
+    monkeypatch.setattr(task_folder, "save_task", without_room)
+    before = {path.name: path.read_bytes() for path in tasks.iterdir()}
+    done = run("task", "add", "late", "--tasks", tasks, "--data", shards, "--kind", "multilabel", "--steps", 1)
+    assert done.exit_code == 1, done.output
+    assert re.search(r"Error: .*task_\d+.safetensors: File too large; remedy: make room", done.stderr.splitlines()[-1])
+    assert {path.name: path.read_bytes() for path in tasks.iterdir()} == before
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o027])
+def test_tasks_and_encoders_get_the_permissions_of_the_umask(shards, tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        small_encoder(tmp_path / "encoder")
+        ok("task", "add", "surface", "--tasks", tmp_path / "tasks", "--data", shards, "--encoder", tmp_path / "encoder")
+        save_snapshot(tmp_path / "encoder" / STEPS, 1, load_backbone(tmp_path / "encoder"))
+        save_state(tmp_path / "encoder" / "state.pt", {"step": 1})
+    finally:
+        os.umask(before)
+    paths = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(paths) == 7
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in paths} == {p.name: 0o666 & ~mask for p in paths}
