@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from brep_mae.datasets import image_files
 from brep_mae.datasets.image_files import Refused, decode
 from brep_mae.datasets.images import Images, read_about, store_images
 from brep_mae.datasets.source import SourceError
@@ -114,6 +115,24 @@ def test_what_is_left_out_is_counted_with_a_reason(tmp_path):
     assert about.reasons == {"duplicate": 1, "not_an_image": 1, "too_small": 1, "unreadable": 3}
     assert len(about.labels) + len(about.rejects) == len(files)
     assert {r["file"] for r in about.rejects if r["reason"] == "too_small"} == {"cat/tiny.png"}
+
+
+def test_a_small_file_of_more_pixels_than_the_limit_is_left_out():
+    out = io.BytesIO()
+    Image.new("1", (8001, 8000)).save(out, "PNG")
+    assert len(out.getvalue()) < 50_000
+    refused = decode("bomb.png", out.getvalue(), 16)
+    assert isinstance(refused, Refused) and refused.reason == "too_large"
+    assert "bomb.png" in refused.detail and "8001 x 8000" in refused.detail
+
+
+def test_a_file_of_more_bytes_than_the_limit_is_left_out_unread(tmp_path, monkeypatch):
+    files = {"big.png": content(0, (200, 200)), "small.png": content(0, (8, 8))}
+    monkeypatch.setattr(image_files, "MAX_BYTES", len(files["small.png"]))
+    for path in (write(tmp_path / "in", files), archive(tmp_path / "a.tar.gz", files)):
+        read = dict(image_files.read_files(path, 0)[1])
+        assert isinstance(read["big.png"], Refused) and read["big.png"].reason == "too_large"
+        assert read["small.png"] == files["small.png"]
 
 
 def test_an_archive_can_neither_write_nor_read_outside_itself(tmp_path):

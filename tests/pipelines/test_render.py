@@ -1,6 +1,7 @@
 """The render stage: frames for every parsed solid, a reason for every other one, and no work done twice."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import cadquery as cq
 import numpy as np
 import pytest
 
+from brep_mae import settings
 from brep_mae.brep.pool import file_key
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.render_pool import RenderOptions, render_file
@@ -133,3 +135,30 @@ def test_frames_show_the_solid_where_its_file_puts_it(tmp_path):
     found = render_file(tmp_path / "pair.step", OPTIONS)
     a, b = (solid.face >= 0 for solid in found.values())
     assert np.logical_xor(a, b).sum() > 50
+
+
+def test_faces_that_were_cut_in_two_for_parsing_are_cut_for_drawing(tmp_path):
+    """Half a cylinder's side is a face of its own: the number of a pixel's face counts as the records do."""
+    cq.exporters.export(cq.Workplane().circle(2).extrude(5), str(tmp_path / "round.step"))
+    [whole] = render_file(tmp_path / "round.step", OPTIONS).values()
+    [cut] = render_file(tmp_path / "round.step", replace(OPTIONS, split_closed=True)).values()
+    assert (whole.n_faces, cut.n_faces) == (3, 4)
+    assert len(np.unique(cut.face[cut.face >= 0])) > len(np.unique(whole.face[whole.face >= 0]))
+
+
+def test_the_stage_draws_as_the_solids_were_parsed(tmp_path, monkeypatch, capsys):
+    params = settings.load()
+    asked = []
+
+    def drawn(root, shards, out, options, workers):
+        asked.append(options)
+        return render.RenderReport(1, options.views, options.size, {}, [])
+
+    for cut in (True, False):
+        parse = params.parse.model_copy(update={"split_closed": cut})
+        monkeypatch.setattr(settings, "load", lambda parse=parse: params.model_copy(update={"parse": parse}))
+        monkeypatch.setattr(render, "open_source", lambda *_: SimpleNamespace(root=tmp_path))
+        monkeypatch.setattr(render, "open_shards", lambda *_: [])
+        monkeypatch.setattr(render, "render_dataset", drawn)
+        render.main()
+    assert [options.split_closed for options in asked] == [True, False]

@@ -16,6 +16,7 @@ from torch import nn
 
 from brep_mae import settings
 from brep_mae.models.encoder import Fill
+from brep_mae.pretext.image_teachers import timm_model
 from brep_mae.pretext.pretext import MaskedPretext
 from brep_mae.pretext.stored import CheckpointError, save_backbone
 from brep_mae.seeds import generator
@@ -184,6 +185,25 @@ def test_a_timm_model_teaches_patches_and_faces_without_a_download(tmp_path):
     for name in ("maskdistill_images", "maskdistill_faces"):
         out = small(name, teacher=teacher)(batch, generator(0))
         assert torch.isfinite(out["loss"]) and out["loss"] > 0
+
+
+class Writes:
+    """Pickled, it writes a file where it is read without care."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_weights_of_a_teacher_that_hide_a_program_are_refused_and_run_nothing(tmp_path):
+    torch.save({"head.weight": Writes(tmp_path / "ran")}, tmp_path / "weights.pth")
+    with pytest.raises(CheckpointError, match=r"weights.pth: not weights of vit_tiny_patch16_224"):
+        timm_model("vit_tiny_patch16_224", str(tmp_path / "weights.pth"))
+    assert not (tmp_path / "ran").exists()
+    torch.load(tmp_path / "weights.pth", weights_only=False)
+    assert (tmp_path / "ran").exists(), "control: without care it does run"
 
 
 def test_a_student_s_checkpoint_opens_without_its_teacher_s(tmp_path, images):
