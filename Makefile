@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup repro test ui mfcad transfer continual
+.PHONY: setup repro test smoke ui mfcad transfer continual
 
 setup: $(VENV)/.ready
 
@@ -24,6 +24,10 @@ test: setup
 	mypy brep_mae pipelines
 	lint-imports
 	pytest
+
+# The whole graph with small numbers, from nothing, and the wheel in an environment of its own; about five minutes.
+smoke: setup
+	.ci/smoke
 
 ui: setup
 	brep-mae ui
