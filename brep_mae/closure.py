@@ -24,6 +24,8 @@ WITHOUT_EFFECT = frozenset(
     {
         "brep_mae",
         "brep_mae.closure",
+        "brep_mae.folder_lock",
+        "brep_mae.folder_note",
         "brep_mae.output_files",
         "brep_mae.output_folder",
         "brep_mae.progress",

@@ -1,33 +1,25 @@
 """Folders that this program fills. Nothing in them is lost that it did not write, and none is ever half-filled.
 
-A finished folder holds a note, MARKER, of every file that was written into it. Only a folder whose files are all in its
+A finished folder holds a note of every file that was written into it. Only a folder whose files are all in its
 note, unchanged, is replaced, in one step, and what it held is removed after that. Until then everything unfinished lies
 beside it in `.NAME.work`, where a lock keeps a second process away.
 """
 
 import ctypes
-import errno
-import hashlib
-import json
 import os
 import re
 import shutil
-import socket
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from brep_mae.folder_lock import ROOM, check_room, held
+from brep_mae.folder_note import foreign, mark, remove
+from brep_mae.output_files import OutputError, enough_room, written
 
-from brep_mae.output_files import OutputError, enough_room, write_whole, written
-
-MARKER = ".brep_mae.json"
-ROOM = 2**20
-"""Bytes that must be free before any work begins."""
-NEW, OLD, LOCK, HOLDER = "new", "old", "lock", "holder"
+NEW, OLD = "new", "old"
 KEY = re.compile("[0-9a-f]{16}")
 """Ends the name of a folder of unfinished work, after all that the work depends on."""
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
@@ -61,11 +53,11 @@ class Claim:
             yield new
             _refuse_foreign(self.place, self.out)
             with written(self.out):
-                _mark(new)
+                mark(new)
                 _replace(new, self.place, old)
         finally:
             shutil.rmtree(new, ignore_errors=True)
-        _remove(old)
+        remove(old)
 
 
 @contextmanager
@@ -104,15 +96,9 @@ def growing_folder(folder: Path, room: int = ROOM) -> Iterator[None]:
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: a file; remedy: name a folder")
     there = folder.is_dir()
-    work = folder / ".work"
-    with written(folder):
-        work.mkdir(parents=True, exist_ok=True)
     try:
-        with held(work, folder):
-            with written(folder):
-                check_room(work, room)
-            with enough_room(folder):
-                yield
+        with _claimed(folder / ".work", folder, room):
+            yield
     finally:
         if not there:
             with suppress(OSError):  # it is not empty
@@ -120,77 +106,34 @@ def growing_folder(folder: Path, room: int = ROOM) -> Iterator[None]:
 
 
 @contextmanager
-def held(work: Path, out: Path) -> Iterator[None]:
-    """Holds the lock in the folder `work`, which goes at the end if nothing else is in it.
-
-    Raises OutputError at once where another process holds it; the message says which.
-    """
-    while True:
-        with written(out):
-            work.mkdir(exist_ok=True)  # another process that ended may have removed it
-            lock = FileLock(work / LOCK, timeout=0)
-            try:
-                lock.acquire()
-            except Timeout:
-                raise OutputError(
-                    f"{out}: {_holder(work)} is writing it; remedy: wait until it has ended, or name another folder"
-                ) from None
-        if (work / LOCK).exists():
-            break
-        lock.release()  # it was removed by its last holder after this process had opened it
-    try:
-        with written(out):
-            since = time.strftime("%H:%M:%S")
-            (work / HOLDER).write_text(f"process {os.getpid()} on {socket.gethostname()} (since {since})")
+def output_file(path: Path, room: int = ROOM) -> Iterator[None]:
+    """Claims a file that is written in the end, whole; the errors are those of `growing_folder`."""
+    if path.is_dir():
+        raise OutputError(f"{path}: a folder; remedy: name a file")
+    with _claimed(beside(path), path, room):
         yield
-    finally:
-        with suppress(OSError):
-            (work / HOLDER).unlink(missing_ok=True)
-            (work / LOCK).unlink(missing_ok=True)
-            work.rmdir()
-        lock.release()
 
 
-def _holder(work: Path) -> str:
-    try:
-        return (work / HOLDER).read_text() or "another process"
-    except OSError:
-        return "another process"
-
-
-def check_room(folder: Path, room: int) -> None:
-    """Raises OSError where the folder cannot be written or its disk has less room than that many bytes."""
-    probe = folder / "room"
-    try:
-        probe.write_bytes(bytes(min(room, ROOM)))
-    finally:
-        probe.unlink(missing_ok=True)
-    if (free := shutil.disk_usage(folder).free) < room:
-        raise OSError(errno.ENOSPC, f"{free / 1e6:.0f} MB are free, {room / 1e6:.0f} MB are needed")
+@contextmanager
+def _claimed(work: Path, out: Path, room: int) -> Iterator[None]:
+    with written(out):
+        work.mkdir(parents=True, exist_ok=True)
+    with held(work, out):
+        with written(out):
+            check_room(work, room)
+        with enough_room(out):
+            yield
 
 
 def collect(work: Path, stage: str) -> None:
     """Removes the unfinished work of a stage, that of earlier attempts with other settings as well.
 
     Args:
-        work: folder in which `stage`-KEY lie; all of them are for one output, whose lock is held or was just given up.
+        work: folder in which `stage`-KEY lie; all of them are for one output, whose lock is held.
     """
     for path in work.glob(f"{stage}-*"):
         if KEY.fullmatch(path.name.removeprefix(f"{stage}-")):
             shutil.rmtree(path)
-
-
-def foreign(folder: Path) -> list[str]:
-    """Names below `folder` that this program did not write there, or that were changed since."""
-    noted = _noted(folder)
-    folders = {parent for name in noted for parent in Path(name).parents}
-    found = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        ours = name in folders if path.is_dir() else _unchanged(path, noted.get(name.as_posix()))
-        if not ours and name.as_posix() != MARKER:
-            found.append(name.as_posix())
-    return found
 
 
 def _place(out: Path) -> Path:
@@ -216,32 +159,6 @@ def _refuse_foreign(place: Path, out: Path) -> None:
         )
 
 
-def _noted(folder: Path) -> dict[str, str]:
-    """Name -> SHA-256 of the files in the folder's note; nothing where there is no note of ours."""
-    try:
-        note = json.loads((folder / MARKER).read_text())
-        return {str(name): str(digest) for name, digest in note["written"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _unchanged(path: Path, digest: str | None) -> bool:
-    if digest is None or not path.is_file():
-        return False
-    return _sha256(path) == digest
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _mark(folder: Path) -> None:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    note = {"made_by": "brep_mae", "written": {path.relative_to(folder).as_posix(): _sha256(path) for path in files}}
-    write_whole(folder / MARKER, json.dumps(note, indent=1) + "\n")
-
-
 def _replace(new: Path, place: Path, old: Path) -> None:
     """Puts `new` in the place of `place`, and what was there, if anything, into `old`."""
     if not place.exists() or not any(place.iterdir()):
@@ -256,7 +173,7 @@ def _replace(new: Path, place: Path, old: Path) -> None:
     os.rename(place, old)
     try:
         os.rename(new, place)
-    except OSError:
+    except BaseException:
         os.rename(old, place)
         raise
 
@@ -275,23 +192,5 @@ def _recover(place: Path, work: Path) -> None:
     old = work / OLD
     if old.exists() and not place.exists():
         os.rename(old, place)
-    _remove(old)
+    remove(old)
     shutil.rmtree(work / NEW, ignore_errors=True)
-
-
-def _remove(old: Path) -> None:
-    """Removes a folder that this program filled, its note last, so that it stays known where the process is killed.
-
-    Raises OutputError where more is in it.
-    """
-    if not old.exists():
-        return
-    if found := foreign(old):
-        raise OutputError(f"{old / found[0]}: was not written by this program; remedy: move it elsewhere")
-    for path in sorted(old.rglob("*"), reverse=True):  # what is in a folder comes before the folder
-        if path.is_dir() and not path.is_symlink():
-            path.rmdir()
-        elif path != old / MARKER:
-            path.unlink()
-    (old / MARKER).unlink(missing_ok=True)
-    old.rmdir()

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from brep_mae import output_folder as module
+from brep_mae.folder_note import MARKER, foreign
 from brep_mae.output_files import OutputError, write_whole
-from brep_mae.output_folder import MARKER, beside, collect, foreign, growing_folder, output_folder
+from brep_mae.output_folder import beside, collect, growing_folder, output_folder
 from tests.full_disk import files_of_at_most
 
 

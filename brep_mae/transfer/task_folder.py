@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from brep_mae.datasets.batch import Batch
+from brep_mae.folder_lock import ROOM
 from brep_mae.output_files import write_whole, written
-from brep_mae.output_folder import ROOM
 from brep_mae.pretext.stored import CONFIG, WEIGHTS, load_backbone, new_backbone
 from brep_mae.seeds import generator
 from brep_mae.settings import TaskParams
