@@ -36,6 +36,8 @@ WITHOUT_EFFECT = frozenset(
         "brep_mae.training.tracking",
         "brep_mae.training.tracking_jsonl",
         "pipelines",
+        "pipelines.stage",
+        "pipelines.unfinished",
     }
 )
 """Modules that show, track, time or put away what is done and change nothing of it: mending one makes no work

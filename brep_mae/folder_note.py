@@ -11,7 +11,7 @@ MARKER = ".brep_mae.json"
 
 def mark(folder: Path) -> None:
     """Notes all files of a folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MARKER)
     note = {"made_by": "brep_mae", "written": {path.relative_to(folder).as_posix(): _sha256(path) for path in files}}
     write_whole(folder / MARKER, json.dumps(note, indent=1) + "\n")
 

@@ -4,7 +4,6 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import shutil
 import time
 from collections import ChainMap, Counter
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from brep_mae.brep.reject import Reject
 from brep_mae.datasets.shards import SUFFIX, digest, open_shards, write_shard
 from brep_mae.datasets.source import LabelError, Source
 from brep_mae.datasets.splits import make_split, write_split
-from brep_mae.output_files import written
+from brep_mae.output_files import link_or_copy, written
 from brep_mae.output_folder import collect, output_folder
 from brep_mae.progress import progress
 from brep_mae.schema import FaceGraph
@@ -226,10 +225,7 @@ def _publish(
 ) -> None:
     """Fills the empty folder `out`. The shards take no more room where it is on the same disk."""
     for shard in sorted(folder.glob(f"*{SUFFIX}")):
-        try:
-            os.link(shard, out / shard.name)
-        except OSError:
-            shutil.copyfile(shard, out / shard.name)
+        link_or_copy(shard, out / shard.name)
     shards = open_shards(out)
     files = dict(zip(shards.uids, shards.files, strict=True))
     write_split(out / "split.json", make_split(files, split.validation, split.test, source.name))

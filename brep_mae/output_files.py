@@ -3,6 +3,7 @@ of the system in one sentence."""
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,14 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         part.unlink(missing_ok=True)  # on a full disk even half a file is in the way
         raise
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """One more name for a finished file, which takes no more room, or a copy where it lies on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

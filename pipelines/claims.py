@@ -11,11 +11,14 @@ from typing import Any
 
 import torch
 
+from brep_mae.output_files import write_whole
+from brep_mae.output_folder import output_file
 from brep_mae.pretext.whole import WHOLE, load_pretext
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
 from brep_mae.training.cross_modal import cross_modal_gain
 from brep_mae.transfer.separability import separability
+from pipelines.stage import run_stage
 from pipelines.stored import MODELS, RESULTS, Stored, stored
 
 SEED = 0
@@ -81,17 +84,17 @@ def leaves(tree: Numbers, prefix: str = "") -> dict[str, float]:
 
 def main() -> None:
     data, found = stored(), Numbers()
-    with tracking.run("claims", "claims", {"data.digest": data.digest, "seed": SEED}) as tracker:
+    about = {"data.digest": data.digest, "seed": SEED}
+    with output_file(RESULTS / "claims.json"), tracking.run("claims", "claims", about) as tracker:
         for name, (measure, files) in CLAIMS.items():
             if missing := [f"{MODELS / file}" for file in files if not (MODELS / file).is_file()]:
                 print(f"claims: {name} is left out, for {', '.join(missing)} is missing: pretrain it first")
                 continue
             found[name] = measure(data)
             tracker.set_tags({f"ckpt_sha256.{file}": sha256(MODELS / file) for file in files})
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        (RESULTS / "claims.json").write_text(json.dumps(found, indent=1) + "\n")
+        write_whole(RESULTS / "claims.json", json.dumps(found, indent=1) + "\n")
         tracker.log_metrics(leaves(found))
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -1,20 +1,22 @@
 """Stage `continual`: face classes as a sequence of tasks, on supermasks and on the baselines -> results/continual."""
 
 import json
-import shutil
 from typing import Any
 
 import numpy as np
 import torch
 
 from brep_mae import settings
+from brep_mae.output_folder import output_folder
 from brep_mae.schema import UNLABELLED
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
 from brep_mae.transfer.class_tasks import TaskFeatures, class_groups, face_tasks
 from pipelines.jobs import Rows, run_jobs
 from pipelines.sequences.learn import BASELINES, SUPERMASKS, Way, learn
-from pipelines.stored import MODELS, RESULTS, stored, work_folder
+from pipelines.stage import run_stage
+from pipelines.stored import MODELS, RESULTS, stored
+from pipelines.unfinished import unfinished
 
 
 def one(mode: Way, seed: int) -> Rows:
@@ -39,17 +41,18 @@ def main() -> None:
     params, data = settings.load(), stored()
     p = params.continual
     weights = sha256(MODELS / p.encoder / WEIGHTS)
-    work = work_folder("continual", p.model_dump(), data.digest, weights)
     flat = settings.flat({"continual": p}) | {"data.digest": data.digest}
-    with tracking.run("continual", "continual", flat, {"ckpt_sha256": weights}) as tracker:
+    out, inputs = RESULTS / "continual", (p.model_dump(), data.digest, weights)
+    with (
+        output_folder(out) as claim,
+        unfinished("continual", out, *inputs) as work,
+        tracking.run("continual", "continual", flat, {"ckpt_sha256": weights}) as tracker,
+    ):
         modes: tuple[Way, ...] = (*SUPERMASKS, *BASELINES, "majority") if data.face_classes else ()
         if not modes:
             print("continual: this data set has no face classes, so there are no tasks to learn")
         jobs: dict[str, tuple[Any, ...]] = {f"{m}-{seed}": (m, seed) for seed in range(p.seeds) for m in modes}
         rows = [row for found in run_jobs(one, jobs, work, p.workers, "continual").values() for row in found]
-        out = RESULTS / "continual"
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "runs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         metrics: dict[str, Any] = {}
         for row in rows:
             numbers = {k: row[k] for k in ("average_accuracy", "forgetting", "bit_identical")}
@@ -60,9 +63,10 @@ def main() -> None:
                 child.log_metrics({k: float(v) for k, v in logged.items() if v is not None})
                 for task, (steps, seconds) in enumerate(zip(row["steps_to_95"], row["seconds_each"], strict=True)):
                     child.log_metrics({"steps_to_95": float(steps), "seconds": seconds}, step=task + 1)
-        (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
-    shutil.rmtree(work)
+        with claim.filled() as new:
+            (new / "runs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            (new / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

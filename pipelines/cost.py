@@ -1,7 +1,6 @@
 """What a training costs, kept in a file as it goes, so that one that was cut off and resumed knows of all its parts."""
 
 import json
-import os
 import resource
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 
+from brep_mae.output_files import write_whole
 from brep_mae.pretext.pretext import Pretext
 
 
@@ -36,9 +36,7 @@ class Costs:
         """Takes note of a train row that the loop reports."""
         kept = {"samples_per_s": row["solids_per_s"], "seconds": row["seconds"]}
         self.rows[str(step)] = kept | peak_mb()
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(self.rows))
-        os.replace(temporary, self.path)
+        write_whole(self.path, json.dumps(self.rows))
 
     def total(self, pretext: Pretext) -> dict[str, float]:
         """Median speed, minutes and peak memory of training alone, evaluation left out; numbers of parameters, all of

@@ -1,7 +1,6 @@
 """Stage `fewshot`: scratch and every pretrained encoder, with few labelled solids -> results/fewshot."""
 
 import json
-import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
@@ -10,13 +9,16 @@ from typing import Any
 from brep_mae import settings
 from brep_mae.datasets.loader import Solids
 from brep_mae.models.backbone import Backbone
+from brep_mae.output_folder import output_folder
 from brep_mae.report.tables import SCORES, summarise
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, new_backbone, sha256
 from brep_mae.transfer.fewshot import MAJORITY, EncoderSource, compare, head, reads
 from brep_mae.transfer.problem import labelled_order, tasks
 from pipelines.jobs import Rows, run_jobs
-from pipelines.stored import MODELS, RESULTS, stored, work_folder
+from pipelines.stage import run_stage
+from pipelines.stored import MODELS, RESULTS, stored
+from pipelines.unfinished import unfinished
 
 MASKS_ONLY = "encoder.fill."
 """Prefix of what an encoder puts in the place of hidden tokens: no part of what it makes of a whole solid."""
@@ -73,9 +75,13 @@ def main() -> None:
     labelled = bool(data.face_classes or data.part_classes)
     encoders = sources([method for method in params.methods if (MODELS / method).is_dir() and labelled])
     hashes = {s.name: sha256(MODELS / s.name / WEIGHTS) for s in encoders if (MODELS / s.name).is_dir()}
-    work = work_folder("fewshot", params.fewshot.model_dump(), data.digest, hashes)
     flat = settings.flat({"fewshot": params.fewshot}) | {"data.digest": data.digest}
-    with tracking.run("fewshot", "fewshot", flat) as tracker:
+    out, inputs = RESULTS / "fewshot", (params.fewshot.model_dump(), data.digest, hashes)
+    with (
+        output_folder(out) as claim,
+        unfinished("fewshot", out, *inputs) as work,
+        tracking.run("fewshot", "fewshot", flat) as tracker,
+    ):
         if not labelled:
             print("few-shot: this data set has no labels, so there is nothing to score")
         jobs: dict[str, tuple[Any, ...]] = {
@@ -86,10 +92,9 @@ def main() -> None:
         }
         found = run_jobs(one, jobs, work, params.fewshot.workers, "few-shot")
         rows = [row for rows in found.values() for row in rows]
-        out = RESULTS / "fewshot"
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "runs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        (out / "metrics.json").write_text(json.dumps(nested(rows), indent=1) + "\n")
+        with claim.filled() as new:
+            (new / "runs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            (new / "metrics.json").write_text(json.dumps(nested(rows), indent=1) + "\n")
         groups: dict[tuple[str, int, int], Rows] = defaultdict(list)
         for row in rows:
             groups[row["encoder"], row["shots"], row["seed"]].append(row)
@@ -99,8 +104,7 @@ def main() -> None:
                 child.log_metrics(
                     {f"{r['task']}/{r['mode']}/{s}": float(r[s]) for r in group for s in SCORES if s in r}
                 )
-    shutil.rmtree(work)
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

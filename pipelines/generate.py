@@ -8,9 +8,12 @@ from pathlib import Path
 
 from brep_mae import settings
 from brep_mae.datasets.source import SourceError
+from brep_mae.output_files import link_or_copy
+from brep_mae.output_folder import output_folder
+from pipelines.stage import run_stage
+from pipelines.unfinished import unfinished
 
 OUT = Path("data/source")
-WORK = Path(".work")
 
 
 def manifest(path: Path) -> list[dict[str, str | int]]:
@@ -30,21 +33,21 @@ def manifest(path: Path) -> list[dict[str, str | int]]:
 def main() -> None:
     params = settings.load()
     if params.dataset.name == "generated":
-        from brep_mae.brep.generate import generate, generator
+        from brep_mae.brep.generate import generate
 
-        # DVC deletes the output before the stage runs: what is to be resumed is made elsewhere and moved when whole.
-        kind, seed, solids = params.generate.kind, params.generate.seed, params.generate.solids
-        unfinished = WORK / f"generate-{kind}-{generator(kind).version}-{seed}-{solids}"
-        report = generate(unfinished, kind, solids, seed, os.cpu_count() or 1)
-        shutil.rmtree(OUT, ignore_errors=True)
-        OUT.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(unfinished, OUT)
+        about = params.generate
+        with output_folder(OUT) as claim, unfinished("generate", OUT, about.model_dump()) as work:
+            report = generate(work / "parts", about.kind, about.solids, about.seed, os.cpu_count() or 1)
+            with claim.filled() as new:
+                shutil.copytree(work / "parts", new, copy_function=link_or_copy, dirs_exist_ok=True)
         rejected = ", ".join(f"{count} {reason}" for reason, count in report.rejected.items()) or "none"
         print(f"{report.solids} solids from {report.attempts} attempts; drawn again: {rejected}")
     else:
-        OUT.mkdir(parents=True, exist_ok=True)
-        (OUT / "manifest.json").write_text(json.dumps(manifest(Path(params.dataset.path)), indent=1) + "\n")
+        with output_folder(OUT) as claim:
+            text = json.dumps(manifest(Path(params.dataset.path)), indent=1) + "\n"
+            with claim.filled() as new:
+                (new / "manifest.json").write_text(text)
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from brep_mae.output_files import write_whole
 from brep_mae.progress import progress
 
 Rows = list[dict[str, Any]]
@@ -56,9 +57,7 @@ def run_jobs(
             try:
                 for future in as_completed(left):
                     file = files[left[future]]
-                    temporary = file.with_suffix(".tmp")
-                    temporary.write_text(json.dumps(future.result()))
-                    os.replace(temporary, file)
+                    write_whole(file, json.dumps(future.result()))
                     done += 1
                     advance(done, left[future])
             except BaseException:

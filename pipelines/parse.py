@@ -6,8 +6,8 @@ from pathlib import Path
 from brep_mae import settings
 from brep_mae.datasets.source import open_source
 from brep_mae.ingest import parse_dataset
-
-WORK = Path(".work")
+from pipelines.stage import run_stage
+from pipelines.unfinished import WORK
 
 
 def main() -> None:
@@ -15,11 +15,11 @@ def main() -> None:
     generated = params.dataset.name == "generated"
     path = "data/source" if generated else params.dataset.path
     source = open_source(params.dataset.name, path, params.dataset.limit, WORK)
-    report = parse_dataset(source, Path("data/parsed"), params.parse, params.split, os.cpu_count() or 1, WORK / "parse")
+    report = parse_dataset(source, Path("data/parsed"), params.parse, params.split, os.cpu_count() or 1)
     left_out = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items()) or "none"
     print(f"{report.solids} solids, {report.faces} faces, {report.arcs} arcs from {report.files} files")
     print(f"left out: {left_out}; {report.solids_per_s:.1f} solids/s")
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

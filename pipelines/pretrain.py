@@ -12,6 +12,8 @@ import torch
 from brep_mae import settings
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
+from brep_mae.output_files import link_or_copy
+from brep_mae.output_folder import Claim, output_folder
 from brep_mae.pretext.pretext import Pretext, build
 from brep_mae.pretext.stored import STEPS, save_snapshot
 from brep_mae.pretext.whole import save_pretext
@@ -22,7 +24,9 @@ from brep_mae.training.checkpoint import WEIGHTS, save_backbone, sha256
 from brep_mae.training.loop import train
 from pipelines.cost import Costs
 from pipelines.picture import pictures
-from pipelines.stored import MODELS, WORK, Stored, stored, work_folder
+from pipelines.stage import run_stage
+from pipelines.stored import MODELS, Stored, stored
+from pipelines.unfinished import WORK, unfinished
 
 HELDOUT_IMAGES = 400
 """As many as the frames that a hundred solids would hold out; a folder of images may hold out thousands."""
@@ -43,6 +47,12 @@ def samples_for(pretext: Pretext, data: Stored, split: settings.SplitParams) -> 
 
 
 def main(method: str) -> None:
+    with output_folder(MODELS / method) as claim:
+        pretrain(method, claim)
+
+
+def pretrain(method: str, claim: Claim) -> None:
+    """Trains, or goes on where a run was cut off, and fills the output."""
     params = settings.load()
     data = stored()
     values = params.methods.get(method, {})
@@ -50,12 +60,16 @@ def main(method: str) -> None:
     pretext = build(method, values, data.facts)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     samples, heldout, digest = samples_for(pretext, data, params.split)
-    work = work_folder("pretrain", method, values, params.pretrain.model_dump(), digest)
     flat = settings.flat({"method": method, "methods": {method: values}, "pretrain": params.pretrain})
     flat = {key.replace(f"methods.{method}.", "method."): value for key, value in flat.items()}
     facts = {"data.digest": digest, "data.train": len(samples), "device": device.type, "seed": params.pretrain.seed}
 
-    with tracking.run("pretrain", method, flat | facts) as tracker, progress(pretext.params.steps, method) as bar:
+    inputs = method, values, params.pretrain.model_dump(), digest
+    with (
+        unfinished("pretrain", claim.out, *inputs) as work,
+        tracking.run("pretrain", method, flat | facts) as tracker,
+        progress(pretext.params.steps, method) as bar,
+    ):
         costs = Costs(work / "costs.json")
 
         def report(row: dict[str, float | str]) -> None:
@@ -71,29 +85,26 @@ def main(method: str) -> None:
 
         history = train(pretext, samples, heldout, params.pretrain, work / "state.pt", report, device, keep)
 
-        out = MODELS / method
-        out.mkdir(parents=True, exist_ok=True)
         pretext.cpu().eval()
-        save_backbone(out, pretext.backbone(), method, values, data.facts, digest)
-        save_pretext(out, pretext)
-        (out / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
-        last = {str(k): v for k, v in history[-1].items() if k not in ("step", "split")}
-        (out / "metrics.json").write_text(json.dumps({"heldout": last}, indent=1) + "\n")
-        cost = costs.total(pretext)
-        (out / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
-        for name, arrays in pictures(pretext, heldout, params.pretrain.seed).items():
-            file = out / f"reconstruction_{name}.npz"
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            tracker.log_figure(drawings.reconstruction(file), f"figures/{file.stem}.png")
+        with claim.filled() as new:
+            save_backbone(new, pretext.backbone(), method, values, data.facts, digest)
+            save_pretext(new, pretext)
+            (new / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
+            last = {str(k): v for k, v in history[-1].items() if k not in ("step", "split")}
+            (new / "metrics.json").write_text(json.dumps({"heldout": last}, indent=1) + "\n")
+            cost = costs.total(pretext)
+            (new / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
+            for name, arrays in pictures(pretext, heldout, params.pretrain.seed).items():
+                file = new / f"reconstruction_{name}.npz"
+                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+                tracker.log_figure(drawings.reconstruction(file), f"figures/{file.stem}.png")
 
-        final = {f"final/{k}": float(v) for k, v in last.items()} | {f"cost/{k}": v for k, v in cost.items()}
-        tracker.log_metrics(final, step=pretext.params.steps)
-        tracker.set_tags({"ckpt_sha256": sha256(out / WEIGHTS)})
-        tracker.log_model(out, name=method, metrics=final)
-        shutil.rmtree(out / STEPS, ignore_errors=True)
-        shutil.move(work / STEPS, out / STEPS)  # last: until then a stage that is started again finds them
-    shutil.rmtree(work)
+            final = {f"final/{k}": float(v) for k, v in last.items()} | {f"cost/{k}": v for k, v in cost.items()}
+            tracker.log_metrics(final, step=pretext.params.steps)
+            tracker.set_tags({"ckpt_sha256": sha256(new / WEIGHTS)})
+            tracker.log_model(new, name=method, metrics=final)
+            shutil.copytree(work / STEPS, new / STEPS, copy_function=link_or_copy)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_stage(main, sys.argv[1])

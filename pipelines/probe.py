@@ -1,11 +1,11 @@
 """Stage `probe`: every snapshot of every pretraining, by linear probe and nearest neighbours -> results/probe."""
 
 import json
-import shutil
 from collections import defaultdict
 from typing import Any
 
 from brep_mae import settings
+from brep_mae.output_folder import output_folder
 from brep_mae.pretext.stored import STEPS, snapshots
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import new_backbone, sha256
@@ -13,7 +13,9 @@ from brep_mae.training.embed import readable
 from brep_mae.transfer.probe import Sides, probe
 from brep_mae.transfer.problem import tasks
 from pipelines.jobs import Rows, run_jobs
-from pipelines.stored import MODELS, RESULTS, stored, work_folder
+from pipelines.stage import run_stage
+from pipelines.stored import MODELS, RESULTS, stored
+from pipelines.unfinished import unfinished
 
 
 def one(method: str) -> Rows:
@@ -44,23 +46,25 @@ def main() -> None:
     methods = [method for method in params.methods if (MODELS / method / STEPS).is_dir() and labelled]
     files = [path for method in methods for path in sorted((MODELS / method / STEPS).iterdir())]
     hashes = {str(path): sha256(path) for path in files}
-    work = work_folder("probe", params.probe.model_dump(), data.digest, hashes)
     flat = settings.flat({"probe": params.probe}) | {"data.digest": data.digest}
-    with tracking.run("probe", "probe", flat) as tracker:
+    out, inputs = RESULTS / "probe", (params.probe.model_dump(), data.digest, hashes)
+    with (
+        output_folder(out) as claim,
+        unfinished("probe", out, *inputs) as work,
+        tracking.run("probe", "probe", flat) as tracker,
+    ):
         if not labelled:
             print("probe: this data set has no labels, so there is nothing to score")
         found = run_jobs(one, {method: (method,) for method in methods}, work, params.probe.workers, "probe")
         rows = [row for of_method in found.values() for row in of_method]
-        out = RESULTS / "probe"
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "curves.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        (out / "metrics.json").write_text(json.dumps(ends(rows), indent=1) + "\n")
+        with claim.filled() as new:
+            (new / "curves.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            (new / "metrics.json").write_text(json.dumps(ends(rows), indent=1) + "\n")
         for method, of_method in found.items():
             with tracker.child(method, {"method": method}) as child:
                 for row in of_method:
                     child.log_metrics({f"{row['task']}/{row['probe']}": row["score"]}, step=row["step"])
-    shutil.rmtree(work)
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from brep_mae.closure import digest
 from brep_mae.datasets.frames import FrameWriter, open_frames
 from brep_mae.datasets.shards import Shards, open_shards
 from brep_mae.datasets.source import open_source
+from brep_mae.output_folder import collect, output_folder
 from brep_mae.progress import progress
-
-WORK = Path(".work")
+from pipelines.stage import run_stage
+from pipelines.unfinished import WORK
 
 
 @dataclass(frozen=True)
@@ -32,29 +32,31 @@ class RenderReport:
 
 
 def render_dataset(
-    root: Path, shards: Shards, out: Path, options: RenderOptions, workers: int, work: Path = WORK
+    root: Path, shards: Shards, out: Path, options: RenderOptions, workers: int, work: Path | None = None
 ) -> RenderReport:
-    """Fills `out` with the frames of every solid in `shards`, in their order, and report.json; what was there goes.
+    """Fills `out` with the frames of every solid in `shards`, in their order, and report.json, in place of old ones.
 
     Args:
         root: the files that `shards` names are relative to it.
         workers: processes.
-        work: finished frames wait here, so that a killed run goes on where it was.
+        work: finished frames wait here, so that a killed run goes on where it was. It serves this output alone; None =
+            the folder beside it where all that is unfinished of it lies.
     """
-    folder = work / f"render-{_key(shards, options)}"
-    rejects = _fill(root, shards, folder, options, workers)
-    reasons = dict(sorted(Counter(reject["reason"] for reject in rejects).items()))
-    if len(rejects) == len(shards):
-        raise ValueError(f"{root}: none of {len(shards)} solids could be drawn: {reasons}; first {rejects[0]}")
-    report = RenderReport(len(shards) - len(rejects), options.views, options.size, reasons, rejects)
-    shutil.rmtree(out, ignore_errors=True)
-    drawn = open_frames(folder)
-    with FrameWriter(out, options.views, options.size) as writer:
-        for uid in shards.uids:
-            if uid in drawn:
-                writer.copy(drawn, uid)
-    (out / "report.json").write_text(json.dumps(vars(report), indent=1) + "\n")
-    shutil.rmtree(folder)
+    with output_folder(out) as claim:
+        folder = (work or claim.work) / f"render-{_key(shards, options)}"
+        rejects = _fill(root, shards, folder, options, workers)
+        reasons = dict(sorted(Counter(reject["reason"] for reject in rejects).items()))
+        if len(rejects) == len(shards):
+            raise ValueError(f"{root}: none of {len(shards)} solids could be drawn: {reasons}; first {rejects[0]}")
+        report = RenderReport(len(shards) - len(rejects), options.views, options.size, reasons, rejects)
+        drawn = open_frames(folder)
+        with claim.filled() as new:
+            with FrameWriter(new, options.views, options.size) as writer:
+                for uid in shards.uids:
+                    if uid in drawn:
+                        writer.copy(drawn, uid)
+            (new / "report.json").write_text(json.dumps(vars(report), indent=1) + "\n")
+        collect(folder.parent, "render")
     return report
 
 
@@ -101,10 +103,11 @@ def main() -> None:
     root = open_source(params.dataset.name, path, params.dataset.limit, WORK).root
     limits = params.parse.deadline_s, params.parse.memory_mb, params.parse.split_closed
     options = RenderOptions(params.render.views, params.render.size, *limits)
-    report = render_dataset(root, open_shards(Path("data/parsed")), Path("data/frames"), options, os.cpu_count() or 1)
+    shards, workers = open_shards(Path("data/parsed")), os.cpu_count() or 1
+    report = render_dataset(root, shards, Path("data/frames"), options, workers)
     left_out = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items()) or "none"
     print(f"{report.solids} solids, {report.views} views of {report.size} x {report.size} pixels; left out: {left_out}")
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from brep_mae.output_folder import output_folder
 from brep_mae.report import figures, tables
 from brep_mae.report.comparison import comparison, method_curves
 from brep_mae.report.drawings import reconstruction
 from brep_mae.report.page import method_tables, page
 from brep_mae.report.sources import Sources
 from brep_mae.training import tracking
+from pipelines.stage import run_stage
 
 
 def draw(sources: Sources) -> dict[str, Figure]:
@@ -39,24 +41,25 @@ def main(root: Path = Path(".")) -> None:
     """Reads data/parsed, models and results; writes results/report."""
     sources = Sources.read(root / "data", root / "models", root / "results")
     out = root / "results" / "report"
-    out.mkdir(parents=True, exist_ok=True)
     fewshot = [*tables.fewshot_tables(sources.fewshot), *tables.gain_tables(sources.fewshot)]
     continual = [tables.continual_table(sources.continual)] if sources.continual else []
-    for name, found in (("methods", method_tables(sources)), ("fewshot", fewshot), ("continual", continual)):
-        (out / f"{name}.md").write_text("\n".join(table.markdown() for table in found) or f"No {name} results.\n")
-    pngs = {name: figures.png(figure) for name, figure in draw(sources).items()}
-    (out / "index.html").write_text(page(sources, pngs))
-    for name, png in pngs.items():
-        (out / (re.sub(r"[^\w\-]+", "_", name) + ".png")).write_bytes(png)
-
-    with tracking.run("report", "report", {}) as tracker:
+    with output_folder(out) as claim, tracking.run("report", "report", {}) as tracker:
+        with claim.filled() as new:
+            for name, found in (("methods", method_tables(sources)), ("fewshot", fewshot), ("continual", continual)):
+                text = "\n".join(table.markdown() for table in found) or f"No {name} results.\n"
+                (new / f"{name}.md").write_text(text)
+            pngs = {name: figures.png(figure) for name, figure in draw(sources).items()}
+            (new / "index.html").write_text(page(sources, pngs))
+            for name, png in pngs.items():
+                (new / (re.sub(r"[^\w\-]+", "_", name) + ".png")).write_bytes(png)
+            files = sorted(new.iterdir())
         for row in tables.summarise(sources.fewshot, ("task", "encoder", "mode", "shots"), tuple(tables.SCORES)):
             names = {score: f"{row['task']}/{row['encoder']}/{row['mode']}/{score}" for score in tables.SCORES}
             means = {names[score]: row[f"{score}_mean"] for score in tables.SCORES if row[f"{score}_n"]}
             tracker.log_metrics(means, step=row["shots"])
-        for path in sorted(out.iterdir()):
-            tracker.log_file(path, "figures" if path.suffix == ".png" else "")
+        for path in files:
+            tracker.log_file(out / path.name, "figures" if path.suffix == ".png" else "")
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -1,19 +1,16 @@
 """Where the stages put things, and what a stage after `parse` needs to know of them."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from brep_mae.closure import digest
 from brep_mae.datasets.frames import open_frames
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.splits import read_split
 from brep_mae.pretext.pretext import Facts
 
 SOURCE, PARSED, FRAMES = Path("data/source"), Path("data/parsed"), Path("data/frames")
-MODELS, RESULTS, WORK = Path("models"), Path("results"), Path(".work")
+MODELS, RESULTS = Path("models"), Path("results")
 
 
 @dataclass(frozen=True)
@@ -55,18 +52,3 @@ def stored(parsed: Path = PARSED, frames: Path | None = FRAMES) -> Stored:
         digest=dataset["digest"],
         facts=Facts(grid=dataset["parse"]["grid"], frame=size),
     )
-
-
-def work_folder(stage: str, *inputs: Any) -> Path:
-    """Untracked folder for a stage's unfinished work, named after all that its result depends on: DVC deletes the
-    outputs of a stage before it runs, so what is to be resumed must lie elsewhere.
-
-    Args:
-        stage: module of the stage below `pipelines`; its code is a part of the key, all of it.
-        inputs: the rest: settings, and digests of the data and weights that are read.
-    """
-    values = json.dumps(inputs, sort_keys=True, default=str)
-    key = hashlib.sha256(f"{digest(f'pipelines.{stage}')} {values}".encode()).hexdigest()[:16]
-    folder = WORK / f"{stage}-{key}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -1,7 +1,6 @@
 """Stage `hundred`: tasks in a row, kept on disk, asked again by a new process -> hundred.json of the study."""
 
 import json
-import shutil
 import subprocess
 import sys
 from itertools import combinations
@@ -13,6 +12,8 @@ from torch import Tensor
 
 from brep_mae.datasets.loader import Samples
 from brep_mae.datasets.splits import SIDES
+from brep_mae.output_files import write_whole
+from brep_mae.output_folder import output_file
 from brep_mae.progress import progress
 from brep_mae.training import tracking
 from brep_mae.transfer.class_tasks import FACES, face_tasks
@@ -21,9 +22,12 @@ from brep_mae.transfer.continual_fit import Task
 from brep_mae.transfer.supermask_ops import fingerprint
 from brep_mae.transfer.task_folder import add_task, new_tasks, open_tasks
 from pipelines.sequences.plan import STUDY, HundredParams, plan
-from pipelines.stored import stored, work_folder
+from pipelines.stage import run_stage
+from pipelines.stored import stored
+from pipelines.unfinished import unfinished
 
 SEED = 0
+OUT = STUDY / "hundred.json"
 
 
 def tasks(params: HundredParams) -> list[Task]:
@@ -55,8 +59,14 @@ def _hash(logits: Tensor) -> str:
 
 def main() -> None:
     params = plan().hundred
+    inputs = params.model_dump(), stored(params.parsed, frames=None).digest
+    with output_file(OUT), unfinished("sequences.hundred", OUT, *inputs) as work:
+        learn(params, work)
+
+
+def learn(params: HundredParams, work: Path) -> None:
+    """Learns the tasks, or those that `work` lacks, and writes what came of them."""
     todo = tasks(params)
-    work = work_folder("sequences.hundred", params.model_dump(), stored(params.parsed, frames=None).digest)
     folder, record = work / "tasks", work / "each.jsonl"
     rows = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
     for path in sorted(folder.glob("task_*"))[len(rows) :]:  # saved, but cut off before it was recorded
@@ -88,8 +98,7 @@ def main() -> None:
             "base_bytes": (folder / "base.safetensors").stat().st_size,
             "each": rows,
         }
-        (STUDY / "hundred.json").write_text(json.dumps(found, indent=1) + "\n")
-    shutil.rmtree(work)
+        write_whole(OUT, json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
@@ -97,4 +106,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         print(json.dumps(answers(Path(sys.argv[1]), tasks(plan().hundred))))
     else:
-        main()
+        run_stage(main)

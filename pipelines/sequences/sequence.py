@@ -1,7 +1,6 @@
 """Stage `sequence`: every arm and seed of one sequence of tasks -> rows/SEQUENCE.jsonl of the study."""
 
 import json
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,6 +16,8 @@ from brep_mae.datasets.loader import Samples
 from brep_mae.datasets.splits import SIDES
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.resnet import ResNet18
+from brep_mae.output_files import write_whole
+from brep_mae.output_folder import output_file
 from brep_mae.pretext.stored import described
 from brep_mae.settings import flat
 from brep_mae.training import tracking
@@ -35,7 +36,9 @@ from brep_mae.transfer.supermask_roles import Base
 from pipelines.jobs import Rows, run_jobs
 from pipelines.sequences.learn import learn
 from pipelines.sequences.plan import ROWS, TIME, DataParams, SequenceParams, plan
-from pipelines.stored import WORK, stored, work_folder
+from pipelines.stage import run_stage
+from pipelines.stored import stored
+from pipelines.unfinished import WORK, unfinished
 
 RESNET, RESNET_SIDE = "resnet18", 32
 """The paper's network, and the pixels per side that it takes."""
@@ -121,19 +124,21 @@ def main(sequence: str) -> None:
     about = flat({"sequence": study, "budget": todo.budget}) | {"data.digest": digest}
     inputs = study.model_dump(exclude={"arms", "seeds"}), weights, digest
     how = {arm: (todo.arms[arm].model_dump(), todo.params(sequence, arm).model_dump()) for arm in study.arms}
-    work = work_folder("sequences.sequence", *inputs, how)
+    out = ROWS / f"{sequence}.jsonl"
     jobs = {f"{arm}-{seed}": (sequence, arm, seed) for arm in study.arms for seed in range(study.seeds)}
-    with tracking.run("continual", sequence, about, {"ckpt_sha256": weights}) as tracker:
+    with (
+        output_file(out),
+        unfinished("sequences.sequence", out, *inputs, how) as work,
+        tracking.run("continual", sequence, about, {"ckpt_sha256": weights}) as tracker,
+    ):
         rows = [row for found in run_jobs(one, jobs, work, 0, sequence).values() for row in found]
-        ROWS.mkdir(parents=True, exist_ok=True)
-        (ROWS / f"{sequence}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        write_whole(out, "".join(json.dumps(row) + "\n" for row in rows))
         for row in rows:
             with tracker.child(f"{row['arm']}-{row['seed']}", {"arm": row["arm"]}) as child:
                 child.log_params({"arm": row["arm"], "seed": row["seed"]})
                 keys = ("average_accuracy", "forgetting", "bit_identical", "seconds", "overlap")
                 child.log_metrics({key: float(row[key]) for key in keys if row[key] is not None})
-    shutil.rmtree(work)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_stage(main, sys.argv[1])

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from statistics import fmean, median
 from typing import Any
 
+from brep_mae.output_files import write_whole
 from brep_mae.report.tables import Row, Table, interval, percent, points, summarise
 from pipelines.sequences.plan import ROWS, STUDY, TIME, plan
+from pipelines.stage import run_stage
 
 TRANSFERS = ("exssnet_best", "exssnet_all")
 HEADER = [
@@ -157,9 +159,9 @@ def main() -> None:
     else:
         left.append("hundred")
     text = [found.markdown() for found in tables] + ([f"Not run yet: {', '.join(left)}.\n"] if left else [])
-    (STUDY / "tables.md").write_text("\n".join(text))
-    (STUDY / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    write_whole(STUDY / "tables.md", "\n".join(text))
+    write_whole(STUDY / "metrics.json", json.dumps(metrics, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 
+from brep_mae.output_folder import output_folder
 from brep_mae.report.confusions import Mistaken, drawn, matrix
 from brep_mae.schema import POINT
 from brep_mae.transfer.fewshot import head
 from brep_mae.transfer.metrics import confusion
 from brep_mae.transfer.problem import Problem, Rows, features_of, in_batches, labelled_order, tasks
+from pipelines.stage import run_stage
 from pipelines.transfer.fewshot import encoder, material, tuned
 from pipelines.transfer.plan import STUDY, plan, stored_set
 
@@ -40,13 +42,8 @@ def main() -> None:
             edges = faces.arc_grid[..., POINT].numpy()
             mistaken.append(Mistaken(uid, faces.grid.numpy(), edges, truth, found))
     mistaken.sort(key=lambda solid: -int((solid.truth != solid.answer).sum()))
-    OUT.mkdir(parents=True, exist_ok=True)
     right = f"{100 * table.diagonal().sum() / table.sum():.2f} % of {table.sum()} faces"
-    matrix(table, names, f"{ARM} on {len(labelled)} generated parts, no label of MFCAD: {right}").savefig(
-        OUT / "matrix.png"
-    )
-    if mistaken:
-        drawn(mistaken[:SHOWN], names).savefig(OUT / "solids.png")
+    title = f"{ARM} on {len(labelled)} generated parts, no label of MFCAD: {right}"
     wrong = [
         {"truth": names[i], "answer": names[j], "faces": int(table[i, j])}
         for i, j in sorted(np.argwhere(table), key=lambda at: -table[tuple(at)])
@@ -54,8 +51,12 @@ def main() -> None:
     ]
     recall = {name: float(table[i, i] / max(table[i].sum(), 1)) for i, name in enumerate(names)}
     about = {"solids_with_a_mistake": len(mistaken), "recall": recall, "wrong": wrong}
-    (OUT / "confusions.json").write_text(json.dumps(about, indent=1) + "\n")
+    with output_folder(OUT) as claim, claim.filled() as new:
+        matrix(table, names, title).savefig(new / "matrix.png")
+        if mistaken:
+            drawn(mistaken[:SHOWN], names).savefig(new / "solids.png")
+        (new / "confusions.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import sys
 from dataclasses import dataclass
 from functools import cache, partial
@@ -14,6 +13,8 @@ from brep_mae.models.backbone import Backbone
 from brep_mae.models.blind import Blind
 from brep_mae.models.hops import Hops
 from brep_mae.models.joined import Joined
+from brep_mae.output_files import write_whole
+from brep_mae.output_folder import output_file
 from brep_mae.report.tables import SCORES
 from brep_mae.settings import FewshotParams, flat
 from brep_mae.training import tracking
@@ -22,8 +23,9 @@ from brep_mae.transfer.baselines.uvnet import UVNet
 from brep_mae.transfer.fewshot import EncoderSource, compare
 from brep_mae.transfer.problem import labelled_order, tasks
 from pipelines.jobs import Rows, run_jobs
-from pipelines.stored import work_folder
+from pipelines.stage import run_stage
 from pipelines.transfer.plan import ROWS, SOURCES, ArmParams, Plan, TargetParams, plan, stored_set
+from pipelines.unfinished import unfinished
 
 FACES = frozenset({"faces"})
 WITHOUT_A_CHECKPOINT = {"hops": Hops, "uvnet": UVNet}
@@ -121,7 +123,7 @@ def main(target: str) -> None:
     names = {encoder.removeprefix(SCRATCH) for arm in arms.values() for encoder in arm.encoders}
     hashes = {n: sha256(SOURCES / n / WEIGHTS) for n in sorted(names - {*WITHOUT_A_CHECKPOINT})}
     fewshot = todo.fewshot.model_dump()
-    work = work_folder("transfer.fewshot", target, study.model_dump(exclude={"arms"}), fewshot, sets, hashes)
+    out, inputs = ROWS / f"{target}.jsonl", (target, study.model_dump(exclude={"arms"}), fewshot, sets, hashes)
     jobs: dict[str, tuple[Any, ...]] = {
         f"{name}-{_key(arm)}-{budget}-{seed}": (target, name, budget, seed)
         for budget, seeds in (("few", study.few_seeds), ("many", study.many_seeds))
@@ -129,18 +131,20 @@ def main(target: str) -> None:
         for name, arm in arms.items()
         if budget in arm.shots
     }
-    with tracking.run("transfer", target, flat({"study": study, "fewshot": fewshot})) as tracker:
+    with (
+        output_file(out),
+        unfinished("transfer.fewshot", out, *inputs) as work,
+        tracking.run("transfer", target, flat({"study": study, "fewshot": fewshot})) as tracker,
+    ):
         found = run_jobs(one, jobs, work, todo.fewshot.workers, target)
         rows = [row for rows in found.values() for row in rows]
-        ROWS.mkdir(parents=True, exist_ok=True)
-        (ROWS / f"{target}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        write_whole(out, "".join(json.dumps(row) + "\n" for row in rows))
         for name, arm in arms.items():
             with tracker.child(name, {"encoder": name}) as child:
                 child.log_params(flat(arm))
                 for row in (row for row in rows if row["encoder"] == name):
                     child.log_metrics({s: float(row[s]) for s in SCORES if s in row}, step=int(row["shots"]))
-    shutil.rmtree(work)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_stage(main, sys.argv[1])

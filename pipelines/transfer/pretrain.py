@@ -1,7 +1,6 @@
 """Stage `source`: one pretraining of the study -> models/NAME of the study."""
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from brep_mae import settings
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
 from brep_mae.datasets.together import InTurn, Together
+from brep_mae.output_folder import Claim, output_folder
 from brep_mae.pretext.pretext import Facts, build
 from brep_mae.pretext.supervised import Supervised
 from brep_mae.progress import progress
@@ -18,8 +18,9 @@ from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, save_backbone, sha256
 from brep_mae.training.loop import train
 from pipelines.cost import Costs
-from pipelines.stored import WORK, work_folder
+from pipelines.stage import run_stage
 from pipelines.transfer.plan import SOURCES, plan, stored_set
+from pipelines.unfinished import WORK, unfinished
 
 IMAGES_HELD_OUT = 0.02
 """Share of the natural images; they teach, and are never scored."""
@@ -33,6 +34,12 @@ def with_images(path: str, size: int, data: Samples, heldout: Samples) -> tuple[
 
 
 def main(name: str) -> None:
+    with output_folder(SOURCES / name) as claim:
+        pretrain(name, claim)
+
+
+def pretrain(name: str, claim: Claim) -> None:
+    """Trains, or goes on where a run was cut off, and fills the output."""
     todo = plan()
     source = (todo.sources | todo.taught)[name]
     values = todo.methods[source.method]
@@ -55,9 +62,13 @@ def main(name: str) -> None:
     if source.labels:
         pretext = Supervised(pretext.params, pretext.backbone(), solids.face_classes, solids.part_classes)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    work = work_folder("transfer.pretrain", name, source.model_dump(), values, todo.pretrain.model_dump(), digest)
+    inputs = name, source.model_dump(), values, todo.pretrain.model_dump(), digest
     flat = settings.flat({"source": source, "method": values, "pretrain": todo.pretrain})
-    with tracking.run("transfer", name, flat) as tracker, progress(pretext.params.steps, name) as bar:
+    with (
+        unfinished("transfer.pretrain", claim.out, *inputs) as work,
+        tracking.run("transfer", name, flat) as tracker,
+        progress(pretext.params.steps, name) as bar,
+    ):
         costs = Costs(work / "costs.json")
 
         def report(row: dict[str, float | str]) -> None:
@@ -68,15 +79,14 @@ def main(name: str) -> None:
             bar(step, f"{row['split']} loss {row['loss']:.3f}")
 
         history = train(pretext, data, heldout, todo.pretrain, work / "state.pt", report, device)
-        out = SOURCES / name
-        save_backbone(out, pretext.cpu().eval().backbone(), source.method, values, facts, digest)
-        cost = costs.total(pretext) | {"weights_mb": (out / WEIGHTS).stat().st_size / 1e6}
-        (out / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
-        (out / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
-        tracker.log_metrics({f"cost/{k}": v for k, v in cost.items()}, step=pretext.params.steps)
-        tracker.set_tags({"ckpt_sha256": sha256(out / WEIGHTS)})
-    shutil.rmtree(work)
+        with claim.filled() as new:
+            save_backbone(new, pretext.cpu().eval().backbone(), source.method, values, facts, digest)
+            cost = costs.total(pretext) | {"weights_mb": (new / WEIGHTS).stat().st_size / 1e6}
+            (new / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
+            (new / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
+            tracker.log_metrics({f"cost/{k}": v for k, v in cost.items()}, step=pretext.params.steps)
+            tracker.set_tags({"ckpt_sha256": sha256(new / WEIGHTS)})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_stage(main, sys.argv[1])

@@ -4,8 +4,10 @@ import json
 import shutil
 import sys
 
+from brep_mae.output_folder import output_folder
 from brep_mae.report.tables import Table, percent, summarise
 from brep_mae.training.checkpoint import CONFIG, WEIGHTS, sha256
+from pipelines.stage import run_stage
 from pipelines.transfer.plan import ROWS, SETS, SOURCES, STUDY, plan
 from pipelines.transfer.tables import DIGITS
 
@@ -14,11 +16,7 @@ OUT = STUDY / "release"
 
 def main(name: str) -> None:
     todo = plan()
-    source, out = todo.sources[name], OUT / name
-    out.mkdir(parents=True, exist_ok=True)
-    for file in (CONFIG, WEIGHTS):
-        shutil.copyfile(SOURCES / name / file, out / file)
-    data = []
+    source, data = todo.sources[name], []
     for each in source.sets:
         about = json.loads((SETS / each / "dataset.json").read_text())
         report = json.loads((SETS / each / "report.json").read_text())
@@ -35,14 +33,18 @@ def main(name: str) -> None:
     made = Table("Pretrained on", ["data set", "origin", "licence", "files", "digest"], data, read)
     header = ["target", "arm of params.yaml", "labelled solids", "in %"]
     scored = Table("Right faces, or solids, of the test side", header, scores)
+    weights = SOURCES / name / WEIGHTS
     text = (
         f"# An encoder of face graphs\n\nSource `{name}` of the transfer study, made again by `make transfer`; preset "
         f"`methods.{source.method}`. `brep_mae.training.checkpoint.load_backbone(folder)` opens it.\n\n`{WEIGHTS}`: "
-        f"{(out / WEIGHTS).stat().st_size / 1e6:.2f} MB, SHA-256 `{sha256(out / WEIGHTS)}`. Licence of the weights: "
+        f"{weights.stat().st_size / 1e6:.2f} MB, SHA-256 `{sha256(weights)}`. Licence of the weights: "
         f"Apache-2.0.\n\n{made.markdown()}\n{scored.markdown()}"
     )
-    (out / "README.md").write_text(text)
+    with output_folder(OUT / name) as claim, claim.filled() as new:
+        for file in (CONFIG, WEIGHTS):
+            shutil.copyfile(SOURCES / name / file, new / file)
+        (new / "README.md").write_text(text)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_stage(main, sys.argv[1])

@@ -5,7 +5,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from brep_mae.output_files import write_whole
 from brep_mae.report.tables import Row, Table, interval, percent, points, shots_title, summarise
+from pipelines.stage import run_stage
 from pipelines.transfer.plan import ROWS, SOURCES, STUDY, TableParams, plan
 
 DIGITS = 2
@@ -89,9 +91,9 @@ def main() -> None:
     tables.append(costs().markdown())
     if left := sorted(files.keys() - there.keys()):
         tables.append(f"Not run yet: {', '.join(left)}.\n")
-    (STUDY / "tables.md").write_text("\n".join(tables))
-    (STUDY / "metrics.json").write_text(json.dumps(metrics(rows), indent=1) + "\n")
+    write_whole(STUDY / "tables.md", "\n".join(tables))
+    write_whole(STUDY / "metrics.json", json.dumps(metrics(rows), indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -25,7 +25,15 @@ def test_every_stage_is_a_script_and_depends_on_it():
 def outs(stage: dict) -> set[str]:
     """What a stage writes, that of every instance of a matrix."""
     methods = stage.get("matrix", {}).get("method", [""])
-    return {out.replace("${item.method}", method) for out in stage.get("outs", []) for method in methods}
+    return {
+        name.replace("${item.method}", method) for out in stage.get("outs", []) for name in out for method in methods
+    }
+
+
+def test_no_output_is_removed_before_its_stage_has_made_the_next_one():
+    """DVC would, and a stage that then fails would leave nothing; each stage replaces its own output in the end."""
+    for stage in stages().values():
+        assert all(about == {"persist": True} for out in stage.get("outs", []) for about in out.values())
 
 
 def test_every_dependency_is_a_file_or_the_output_of_another_stage():

@@ -1,7 +1,9 @@
 """The stage that pretrains: killed in the middle it goes on where it was, and ends with the same losses."""
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +16,12 @@ import pytest
 import yaml
 
 from brep_mae.datasets.splits import read_split, write_split
-from brep_mae.training.checkpoint import load_backbone, sha256
+from brep_mae.training.checkpoint import CheckpointError, load_backbone, sha256
 from brep_mae.training.embed import embed
+from pipelines import pretrain
+from pipelines.stage import run_stage
 from tests.conftest import TOP
+from tests.full_disk import files_of_at_most
 from tests.stored import store
 from tests.synthetic import GRID
 
@@ -129,3 +134,64 @@ def test_the_run_holds_flat_numbers_each_loss_term_and_the_checkpoint_hash(whole
         assert f"heldout/uvgrid.{term}" in run.data.metrics
     assert run.data.tags["ckpt_sha256"] == sha256(whole / "models/mae_faces/model.safetensors")
     assert "figures/reconstruction_faces.png" in [f.path for f in client.list_artifacts(run.info.run_id, "figures")]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def no_steps(folder: Path) -> str:
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["methods"]["mae_faces"]["steps"] = 0
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    return "steps"
+
+
+def a_thesis(folder: Path) -> str:
+    (folder / "models/mae_faces/thesis.tex").write_text("years of work")
+    return "models/mae_faces: holds something else than this program wrote there: thesis.tex"
+
+
+def late(folder: Path) -> str:
+    return "the network is trained, and then"
+
+
+@pytest.mark.parametrize("change", [no_steps, a_thesis, late])
+def test_a_run_that_fails_leaves_the_model_of_the_run_before(whole, tmp_path, monkeypatch, change):
+    folder = tmp_path / "project"
+    shutil.copytree(whole, folder, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts"))
+    words = change(folder)
+    before = content(folder / "models")
+
+    def fails(*_: object) -> None:
+        raise CheckpointError(words)
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(pretrain, "train", lambda *_: [] if change is no_steps else [{"step": 1, "loss": 0.5}])
+    monkeypatch.setattr(pretrain, "save_pretext", fails)
+    with pytest.raises((SystemExit, CheckpointError, IndexError), match=words if change is not no_steps else None):
+        run_stage(pretrain.main, "mae_faces")
+    assert content(folder / "models") == before
+
+
+def test_a_full_disk_ends_a_stage_with_one_sentence(whole, tmp_path, monkeypatch):
+    shutil.copytree(whole / "data", tmp_path / "data")
+    shutil.copyfile(whole / "params.yaml", tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pretrain, "train", lambda *_: pytest.fail("work began"))
+    with files_of_at_most(1000), pytest.raises(SystemExit) as ended:
+        run_stage(pretrain.main, "mae_faces")
+    assert str(ended.value).startswith("Error: models/mae_faces: File too large; remedy: make room")
+
+    def wrapped() -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError:
+            raise ArithmeticError("no batch was written") from None
+
+    with pytest.raises(SystemExit, match="no batch was written; remedy: make room"):
+        run_stage(wrapped)
+    with pytest.raises(ZeroDivisionError):  # a fault of the code keeps its traceback
+        run_stage(lambda: 1 / 0)  # type: ignore[arg-type]
