@@ -17,11 +17,10 @@ from torch.nn import functional as F
 from brep_mae import schema
 from brep_mae.datasets.invariants import invariants
 from brep_mae.datasets.typical import standardised
-
-WALK_STEPS = 8
-"""Length of the random walks whose return probabilities tell where in the graph a face sits."""
+from brep_mae.datasets.walks import WALK_STEPS, walk_encoding
 
 WHERE_DIM = WALK_STEPS + 1
+"""Where in the graph a face sits: return probabilities of random walks of every length, and the log of its degree."""
 ARC_KIND_DIM = len(schema.CONVEXITY) + len(schema.CURVE_TYPES)
 
 
@@ -105,23 +104,6 @@ class Batch:
             return replace(part, **{k: v.to(device) for k, v in vars(part).items()})
 
         return replace(self, faces=self.faces and move(self.faces), frames=self.frames and move(self.frames))
-
-
-def walk_encoding(arc_index: np.ndarray, n_faces: int) -> np.ndarray:
-    """Return probabilities of random walks of 1..WALK_STEPS steps, and log degree.
-
-    Dwivedi et al. 2021, arXiv:2110.07875, section 3. Shapes: (2, A), F -> (F, WHERE_DIM) float32.
-    """
-    adjacency = np.zeros((n_faces, n_faces), np.float32)
-    np.add.at(adjacency, (arc_index[0], arc_index[1]), 1.0)
-    np.fill_diagonal(adjacency, 0.0)
-    degree = adjacency.sum(1)
-    step = adjacency / np.maximum(degree, 1.0)[:, None]
-    walk, diagonals = step, []
-    for _ in range(WALK_STEPS):
-        diagonals.append(np.diagonal(walk))
-        walk = walk @ step
-    return np.stack([*diagonals, np.log1p(degree)], axis=1)
 
 
 def analytic_of(graph: schema.FaceGraph) -> Analytic:

@@ -1,7 +1,9 @@
 """Scalars of a face's cavity: the faces joined to it through concave arcs. What was cut from one plane counts once."""
 
 import numpy as np
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 CAVITY_SCALARS = (
     "log_inner",  # 1 + walls of the cavity that this face meets
@@ -18,6 +20,12 @@ CAVITY_SCALARS = (
 
 TOLERANCE = 1e-3
 """Of the size: how near a point lies to a plane it is on. Of a cosine: how near directions are that are one."""
+APART = np.sqrt(2 * TOLERANCE)
+"""Greatest distance of unit vectors that are one direction."""
+CELL = 1 / 64
+"""Of those distances: how roughly faces are placed for a first look."""
+FEW = 256
+"""Faces compared one by one."""
 
 
 def cavity_scalars(
@@ -44,12 +52,9 @@ def cavity_scalars(
     def different(group: np.ndarray, item: np.ndarray) -> np.ndarray:
         return np.bincount(np.unique(group * n_faces + item) // n_faces, minlength=n_faces)
 
-    cosine = normal @ normal.T
-    alike = cosine > 1 - TOLERANCE
-    way = alike.argmax(1)  # the first face with this normal stands for all, and so does the first in this plane
-    wall = (alike & (np.abs(level[:, None] - level) < TOLERANCE)).argmax(1)
-    linked = np.zeros((n_faces, n_faces), bool)
-    linked[source[joined], target[joined]] = True
+    # The first face with a normal stands for all with it, and so does the first in a plane.
+    way, wall = first_alike(normal, np.zeros(n_faces)), first_alike(normal, level)
+    linked = coo_array((np.ones(joined.sum()), (source[joined], target[joined])), shape=(n_faces, n_faces))
     cavity = connected_components(linked, directed=False)[1].astype(np.int64)
     faces = np.bincount(cavity, minlength=n_faces)
     walls = different(cavity, wall)
@@ -59,9 +64,9 @@ def cavity_scalars(
     outward = cavity[source] != cavity[target]
     around, outside = cavity[source[outward]], target[outward]
     hull = on_hull[outside]
-    exits = np.zeros((n_faces, n_faces), bool)
-    exits[around[hull], way[outside[hull]]] = True
-    opposed = exits & (exits @ (cosine < TOLERANCE - 1))
+    exit_of, exit_way = np.divmod(np.unique(around[hull] * n_faces + way[outside[hull]]), n_faces)
+    opposed = _opposed(exit_of, normal[exit_way])
+    exits = np.bincount(exit_of, minlength=n_faces)
     arcs = np.bincount(cavity[source], minlength=n_faces)
     inner = np.bincount(cavity[source[joined]], minlength=n_faces)
     right = np.bincount(cavity[source], square, n_faces)
@@ -75,11 +80,46 @@ def cavity_scalars(
                 np.log1p(np.maximum(pairs - walls + 1, 0)),
                 np.log1p(different(around, wall[outside])),
                 np.log1p(different(around, way[outside])),
-                np.log1p(exits.sum(1)),
-                opposed.sum(1) / np.maximum(exits.sum(1), 1),
+                np.log1p(exits),
+                np.bincount(exit_of, opposed, n_faces) / np.maximum(exits, 1),
                 np.bincount(cavity, on_hull, n_faces) / np.maximum(faces, 1),
                 np.where(inner > 0, right_inner / np.maximum(inner, 1), 1.0),
                 np.where(arcs > inner, (right - right_inner) / np.maximum(arcs - inner, 1), 1.0),
             )
         ),
     ]
+
+
+def first_alike(normal: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """The number of the first face with the normal and level of each. (F, 3), (F,) -> (F,)
+
+    To be alike does not carry over from one pair to the next, so there are no classes: the faces are halved again and
+    again, and whoever has a like in the first half is not looked for in the second.
+    """
+    place = np.round(np.column_stack([normal / APART, level / TOLERANCE]) / CELL) * CELL
+    first = np.zeros(len(level), np.int64)
+
+    def search(low: int, high: int, rows: np.ndarray) -> np.ndarray:
+        """Looks for a like of `rows`, all of which are at least `low`. Returns those that have none there."""
+        if high - low <= FEW:
+            alike = normal[rows] @ normal[low:high].T > 1 - TOLERANCE
+            alike &= np.abs(level[rows, None] - level[low:high]) < TOLERANCE
+            found = alike.any(1)
+            first[rows[found]] = low + alike[found].argmax(1)
+            return rows[~found]
+        tree = cKDTree(np.unique(place[low:high], axis=0))  # thousands of rows alike would end in one leaf
+        distance, _ = tree.query(place[rows], p=np.inf, distance_upper_bound=1 + 2 * CELL)
+        near, middle = np.isfinite(distance), (low + high) // 2
+        left = search(low, middle, rows[near])
+        return np.concatenate([rows[~near], search(middle, high, left[left >= middle])])
+
+    search(0, len(level), np.arange(len(level)))
+    return first
+
+
+def _opposed(group: np.ndarray, way: np.ndarray) -> np.ndarray:
+    """True = the group has a way opposite to this one. Shapes: (W,), (W, 3) -> (W,)"""
+    if not len(group):
+        return np.zeros(0, bool)
+    tree = cKDTree(np.column_stack([4.0 * group, way]))  # no way reaches into another group
+    return np.isfinite(tree.query(np.column_stack([4.0 * group, -way]), distance_upper_bound=APART)[0])

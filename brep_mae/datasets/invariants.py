@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brep_mae.datasets.cavities import CAVITY_SCALARS, TOLERANCE, cavity_scalars
+from brep_mae.datasets.extremes import Extremes
 from brep_mae.schema import CONVEXITY, CURVE_TYPES, INSIDE, NORMAL, POINT, SURFACE_TYPES, FaceGraph
 
 FACE_SCALARS = (
@@ -56,8 +57,6 @@ LEAST_NORMAL = 0.05
 """A mean normal shorter than this says nothing: the axis takes its place, and of what is signed the magnitude."""
 HULL_SAMPLES = 3
 """Per side of a curved face's grid; a plane needs one tangent plane."""
-BLOCK = 1 << 22
-"""Products of tangent planes and points held at a time."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ def invariants(graph: FaceGraph) -> Invariants:
     weighted = cell[..., None] * away
     sides = np.sqrt(12 * np.maximum(np.linalg.eigvalsh(weighted.transpose(0, 2, 1) @ away), 0))
 
-    cloud = _cloud(graph, points, size_mm)
-    above, below = _reach(center, normal, cloud)
+    solid = Extremes(_cloud(graph, points, size_mm))
+    above, below = solid.over(center, normal), solid.over(center, -normal)
     both = np.maximum(above, below)
     above, below = np.where(signed, above, both), np.where(signed, below, both)
     to_solid = center - (area @ center) / area.sum()
@@ -106,7 +105,7 @@ def invariants(graph: FaceGraph) -> Invariants:
     plane = graph.face_type == SURFACE_TYPES.index("plane")
     edges = np.bincount(source, length, n_faces)
     perimeter = np.maximum(edges, 1e-9)
-    on_hull = _on_hull(graph, points, normals, center, normal, cloud)
+    on_hull = _on_hull(graph, points, normals, center, normal, solid)
     bulge = (weighted * normals).sum((1, 2))
     hollow = (bulge[source] < -TOLERANCE) | (bulge[target] < -TOLERANCE)
     joined = (kind == CONVEXITY.index("concave")) | (hollow & (kind == CONVEXITY.index("smooth")))
@@ -185,19 +184,8 @@ def _cloud(graph: FaceGraph, points: np.ndarray, size_mm: float) -> np.ndarray:
     return np.concatenate([ends.reshape(-1, 3), bent.reshape(-1, 3), points[curved][inside]])
 
 
-def _reach(at: np.ndarray, normal: np.ndarray, cloud: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How far the cloud lies over and beneath M planes. Shapes: (M, 3), (M, 3), (Q, 3) -> twice (M,)"""
-    step = max(1, BLOCK // max(1, len(cloud)))
-    parts = [normal[i : i + step] @ cloud.T for i in range(0, len(normal), step)] if len(cloud) else []
-    level = np.einsum("mc,mc->m", at, normal)
-    if not parts:
-        return np.zeros(len(at)), np.zeros(len(at))
-    high, low = np.concatenate([p.max(1) for p in parts]), np.concatenate([p.min(1) for p in parts])
-    return high - level, level - low
-
-
 def _on_hull(
-    graph: FaceGraph, points: np.ndarray, normals: np.ndarray, center: np.ndarray, normal: np.ndarray, cloud: np.ndarray
+    graph: FaceGraph, points: np.ndarray, normals: np.ndarray, center: np.ndarray, normal: np.ndarray, solid: Extremes
 ) -> np.ndarray:
     """Share of a face's samples with nothing of the solid over their tangent plane: 0 or 1 for a plane. (F,)"""
     n_faces, u, v = graph.face_grid.shape[:3]
@@ -210,5 +198,5 @@ def _on_hull(
     which = np.concatenate([np.flatnonzero(once), face])
     at = np.concatenate([center[once], points[face, chosen[sample]]])
     along = np.concatenate([normal[once], normals[face, chosen[sample]]])
-    free = _reach(at, along, cloud)[0] <= TOLERANCE
+    free = solid.over(at, along) <= TOLERANCE
     return np.bincount(which, free, n_faces) / np.bincount(which, minlength=n_faces)
