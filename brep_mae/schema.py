@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 2
+VERSION = 3
 """Goes into every shard and checkpoint; raised whenever a stored array changes its meaning."""
 
 MIN_FACES = 2
@@ -35,13 +35,16 @@ CURVE_TYPES = ("line", "circle", "ellipse", "hyperbola", "parabola", "bezier", "
 CONVEXITY = ("concave", "smooth", "convex")
 
 POINT, NORMAL, INSIDE = slice(0, 3), slice(3, 6), 6
-"""Channels of a UV-grid: point (mm), outward unit normal, 1 where the sample lies inside the trimming loops."""
+"""Channels of a UV-grid: point (mm from `center_mm`), outward unit normal, 1 where the sample lies inside the trimming
+loops."""
 
 TANGENT = slice(3, 6)
-"""Channels of a U-grid after the point: unit tangent, the source face on its left seen from outside."""
+"""Channels of a U-grid after the point (mm from `center_mm`): unit tangent, the source face on its left seen from
+outside."""
 
 FIELD_UV, FIELD_POINT, FIELD_DISTANCE = slice(0, 2), slice(2, 5), 5
-"""Channels of a field sample: uv in the unit box of the trimmed face, point (mm), signed distance (inside < 0)."""
+"""Channels of a field sample: uv in the unit box of the trimmed face, point (mm from `center_mm`), signed distance
+(inside < 0)."""
 
 NO_COLOR = -1
 
@@ -56,8 +59,10 @@ class FaceGraph:
 
     `uid` is the first 16 hex digits of the file's SHA-256, `#`, and the number of the solid in the file. `product` and
     `assembly` (names from the root down, joined by "/") say what the file calls it and where it hangs.
-    Lengths are millimetres whatever the file's unit was; `unit_mm` tells that unit. `center_mm` and `scale_mm`
-    (half the longest side of the bounding box) map the solid into [-1, 1]^3, the frame of everything called `_unit`.
+    Lengths are millimetres whatever the file's unit was; `unit_mm` tells that unit. `center_mm`, the middle of the
+    bounding box, is where the solid lies in the file; every other point is stored as its way from there, so that a
+    part far from the origin keeps its shape. `scale_mm` (half the longest side of the bounding box) makes points fill
+    [-1, 1]^3, the frame of everything called `_unit`.
     Labels are `UNLABELLED` and colours (0 to 255) `NO_COLOR` where there are none.
 
     `face_box_mm` is low and high corner; `face_axes` are rows: u direction, n x u, mean outward normal n (where that

@@ -1,8 +1,11 @@
 """Face graphs in a few numbers, for a person or a script that asks what is in a file."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from brep_mae.schema import CONVEXITY, CURVE_TYPES, SURFACE_TYPES, FaceGraph
 
@@ -37,13 +40,17 @@ def one(graph: FaceGraph) -> dict[str, Any]:
 
 
 def _face(graph: FaceGraph, i: int) -> dict[str, Any]:
-    """What tells one face from the others; `face` is the number that labels.csv names."""
+    """What tells one face from the others; `face` is the number that labels.csv names.
+
+    `box_mm` is where the file has it, to a millionth of the solid's size.
+    """
+    decimals = 6 - math.ceil(math.log10(graph.scale_mm))
     return {
         "face": int(graph.face_parent[i]),
         "name": graph.face_name[i],
         "surface": SURFACE_TYPES[graph.face_type[i]],
         "area_mm2": float(f"{graph.face_area_mm2[i]:.6g}"),
-        "box_mm": [float(f"{length:.6g}") for length in graph.face_box_mm[i]],
+        "box_mm": (np.tile(graph.center_mm, 2) + graph.face_box_mm[i]).round(decimals).tolist(),
     }
 
 

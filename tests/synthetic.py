@@ -27,12 +27,13 @@ def make_graph(n_faces: int = 6, seed: int = 0, grid: int = GRID, samples: int =
     a = arc_index.shape[1]
     tangent = rng.normal(size=(a, grid, 3))
     tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True)
-    arc_grid = np.concatenate([rng.normal(size=(a, grid, 3)) * 20, tangent], -1)
+    arc_grid = np.concatenate([rng.normal(size=(a, grid, 3)) * 20 - points.mean((0, 1, 2)), tangent], -1)
     uv = rng.uniform(-0.1, 1.1, size=(n_faces, samples, 2))
     span = uv * 2 - 1
     where = np.stack([size[:, :1] * span[..., 0], size[:, 1:] * span[..., 1], bend[:, None] * span.prod(-1)], -1)
     distance = np.abs(span).max(-1, keepdims=True) - 1
-    field = np.concatenate([uv, where @ axes + center[:, None], distance / 2], -1)
+    field = np.concatenate([uv, where @ axes + center[:, None] - points.mean((0, 1, 2)), distance / 2], -1)
+    middle = points.mean((0, 1, 2))
     graph = schema.FaceGraph(
         uid=f"{seed:08x}{n_faces:08x}#0",
         file=f"step/{seed:04d}-{n_faces}.step",
@@ -40,14 +41,14 @@ def make_graph(n_faces: int = 6, seed: int = 0, grid: int = GRID, samples: int =
         name=f"part {seed}",
         unit_mm=1.0,
         face_name=[str(i) for i in range(n_faces)],
-        center_mm=points.mean((0, 1, 2)),
+        center_mm=middle,
         scale_mm=np.array(np.ptp(points, axis=(0, 1, 2)).max() / 2),
-        face_grid=np.concatenate([points, normals, inside], -1).astype(np.float32),
+        face_grid=np.concatenate([points - middle, normals, inside], -1).astype(np.float32),
         face_type=rng.integers(0, 5, n_faces).astype(np.int8),
         face_area_mm2=(4 * size.prod(1)).astype(np.float32),
         face_loops=rng.integers(1, 3, n_faces).astype(np.int16),
-        face_box_mm=np.concatenate([points.min((1, 2)), points.max((1, 2))], -1).astype(np.float32),
-        face_centroid_mm=center.astype(np.float32),
+        face_box_mm=np.concatenate([points.min((1, 2)) - middle, points.max((1, 2)) - middle], -1).astype(np.float32),
+        face_centroid_mm=(center - middle).astype(np.float32),
         face_axes=axes.astype(np.float32),
         face_curvature=np.zeros((n_faces, grid, grid, 0), np.float32),
         face_params_unit=rng.normal(size=(n_faces, 21)).astype(np.float32),

@@ -15,11 +15,10 @@ from brep_mae.brep.surfaces import CYLINDER, PLANE, TORUS, Surfaces
 from brep_mae.brep.topology import Topology
 
 
-def face_params(
-    topology: Topology, surfaces: Surfaces, motions: Motions, center: np.ndarray, scale: np.ndarray
-) -> np.ndarray:
-    """Shapes: center (K, 3), scale (K,) -> (F, K, 21) = one-hot plane, cylinder, cone, sphere, torus (5); origin (3);
-    normal (3) of planes; axis (3) of the others; reference direction (3); radius, minor radius, half angle in rad (3);
+def face_params(topology: Topology, surfaces: Surfaces, motions: Motions, scale: np.ndarray) -> np.ndarray:
+    """Shapes: K motions about the solid's centre, scale (K,) -> (F, K, 21) = one-hot plane, cylinder, cone, sphere,
+    torus (5); origin (3); normal (3) of planes;
+    axis (3) of the others; reference direction (3); radius, minor radius, half angle in rad (3);
     1 where the face looks against the normal of its plane, or inwards on a round surface. All zero but the last for
     other surfaces, where it is 1 against the surface's own normal.
     """
@@ -28,7 +27,7 @@ def face_params(
     kind = surfaces.kind[rows]
     params[rows, :, kind] = 1.0
     size = surfaces.scale[rows, None]
-    origin = (motions.points(surfaces.origin[rows]) - center) / scale[:, None]
+    origin = motions.points(surfaces.origin[rows]) / scale[:, None]
     normal = motions.vectors(surfaces.z[rows] / size)
     along = (origin * normal).sum(axis=-1, keepdims=True) * normal
     plane, cylinder = ((kind == one)[:, None, None] for one in (PLANE, CYLINDER))
@@ -45,15 +44,16 @@ def face_params(
 
 
 def edge_params(
-    topology: Topology, surfaces: Surfaces, edges: Curves, motions: Motions, center: np.ndarray, scale: np.ndarray
+    topology: Topology, surfaces: Surfaces, edges: Curves, motions: Motions, scale: np.ndarray
 ) -> np.ndarray:
-    """Shapes: center (K, 3), scale (K,) -> (E, K, 18) = one-hot line, circle, ellipse (3); origin (3); direction (3) of
-    lines; axis (3) of the others; reference direction (3); radius, minor radius (2); 1 where the first face that uses
+    """Shapes: K motions about the solid's centre, scale (K,) -> (E, K, 18) = one-hot line, circle, ellipse (3); origin
+    (3); direction (3) of lines;
+    axis (3) of the others; reference direction (3); radius, minor radius (2); 1 where the first face that uses
     the edge lies right of it. All zero but the last for other curves.
     """
     params = np.zeros((len(edges), len(motions), 18))
     line, turns = np.flatnonzero(edges.kind == LINE), np.flatnonzero(edges.turns)
-    lead = (motions.points(edges.lead) - center) / scale[:, None]
+    lead = motions.points(edges.lead) / scale[:, None]
     direction = motions.vectors(_unit(edges.along[line]))
     params[line, :, 0] = 1.0
     params[line, :, 3:6] = lead[line] - (lead[line] * direction).sum(axis=-1, keepdims=True) * direction

@@ -46,7 +46,7 @@ def moments(
     """
     flat = surfaces.kind == PLANE
     nodes = loops.quadrature()
-    middle = topology.vertex_mm.mean(axis=0) if len(topology.vertex_mm) else np.zeros(3)
+    middle = topology.middle
     integrals = _flat_moments(surfaces, middle, *nodes)
     if surfaces.free:
         free = list(surfaces.free)
@@ -55,17 +55,20 @@ def moments(
     if not flat.all():
         integrals[~flat] = _curved_moments(np.flatnonzero(~flat), surfaces, middle, trimming, *nodes)
     signed = integrals[:, 0]
-    centroid = integrals[:, 1:4] / np.where(np.abs(signed) > 0, signed, 1.0)[:, None]
+    centroid = middle + integrals[:, 1:4] / np.where(np.abs(signed) > 0, signed, 1.0)[:, None]
     outward = np.where(topology.reversed, -1.0, 1.0) * np.sign(signed)
     return np.abs(signed), centroid, outward * integrals[:, 4] / 3
 
 
-def _densities(points: np.ndarray, normals: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """What is integrated over a face, by du dv. Args: normals: Du x Dv. Shapes: twice (..., 3), (3,) -> (..., 5)"""
+def _densities(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """What is integrated over a face, by du dv. Args: points about a point near the solid; normals: Du x Dv.
+
+    Shapes: twice (..., 3) -> (..., 5)
+    """
     out = np.empty((*points.shape[:-1], 5))
     out[..., 0] = np.sqrt((normals * normals).sum(axis=-1))
     np.multiply(out[..., :1], points, out=out[..., 1:4])
-    out[..., 4] = (normals * (points - middle)).sum(axis=-1)
+    out[..., 4] = (normals * points).sum(axis=-1)
     return out
 
 
@@ -79,8 +82,9 @@ def _flat_moments(
     area, about_u, about_v = (
         np.bincount(face, values, rows) for values in ((u * dv - v * du) / 2, u * u * dv / 2, -v * v * du / 2)
     )
-    moments = area[:, None] * surfaces.origin + about_u[:, None] * surfaces.x + about_v[:, None] * surfaces.y
-    height = ((surfaces.origin - middle) * surfaces.z).sum(axis=1) * surfaces.handed / surfaces.scale
+    origin = surfaces.origin - middle
+    moments = area[:, None] * origin + about_u[:, None] * surfaces.x + about_v[:, None] * surfaces.y
+    height = (origin * surfaces.z).sum(axis=1) * surfaces.handed / surfaces.scale
     return np.column_stack([area, moments, area * height]) * (surfaces.scale**2)[:, None]
 
 
@@ -99,7 +103,8 @@ def _curved_moments(
     low, extent = trimming.low, trimming.extent
     unit = np.stack(np.meshgrid(x, x, indexing="ij"), axis=-1).reshape(-1, 2)
     inner = low[index] + np.tile(unit, (len(members), 1)) * extent[index]
-    values = _densities(*surfaces.element(index, inner), middle).reshape(-1, NODES, NODES * 5)
+    points, normals = surfaces.element(index, inner)
+    values = _densities(points - middle[index], normals).reshape(-1, NODES, NODES * 5)
     integral = upwards @ (along @ values).reshape(-1, NODES, NODES, 5) / 2  # the points run over [-1, 1], v over [0, 1]
 
     _, mine = take(np.bincount(face, minlength=len(low)), members)
@@ -155,7 +160,8 @@ def _like_moments(
         (start[:, :-1, None] + size[..., None] * x).reshape(k, -1)
         for start, size, x in zip(spans, sizes, (x_u, x_v), strict=True)
     )
-    values = _densities(*surfaces.elements(members, u, v), middle)
+    points, normals = surfaces.elements(members, u, v)
+    values = _densities(points - middle[members, None, None], normals)
     values = values.reshape(k, p, n, q, m * 5).swapaxes(2, 3)
     values = (along @ values).reshape(k, p, q, n, m, 5)
     integral = upwards @ values * (sizes[1] / 2)[:, None, :, None, None, None]  # (k, P, Q, u, v + 1, 5)

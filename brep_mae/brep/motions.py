@@ -1,7 +1,7 @@
 """Rigid motions that put one part in several places, applied together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ class Motions:
     """K rigid motions. What they make of an array of points or vectors has K as its last axis but one.
 
     Args:
-        matrix: (K, 3, 3) rotations; None = the part stays where it was made, and K is 1.
+        matrix: (K, 3, 3) rotations; None = the part is not turned, and K is 1.
         offset: (K, 3) in mm.
     """
 
@@ -23,6 +23,10 @@ class Motions:
         """From pairs of a matrix (3, 3) and an offset (3,); the matrix of a single one may be None."""
         matrices, offsets = zip(*places, strict=True)
         return cls(None if matrices[0] is None else np.stack(matrices), np.stack(offsets))
+
+    def about(self, center: np.ndarray) -> "Motions":
+        """The same motions, with the origin in `center` (K, 3) afterwards."""
+        return replace(self, offset=self.offset - center)
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -36,12 +40,12 @@ class Motions:
 
     def points(self, points: np.ndarray) -> np.ndarray:
         """Turned and shifted. Shapes: (..., 3) -> (..., K, 3)"""
-        moved = self.vectors(points)
-        return moved if self.matrix is None else moved + self.offset
+        return self.vectors(points) + self.offset
 
     def each(self, points: np.ndarray) -> np.ndarray:
         """Points that are meant for one motion each. Shapes: (..., K, 3) -> the same"""
-        return points if self.matrix is None else np.einsum("kij,...kj->...ki", self.matrix, points) + self.offset
+        turned = points if self.matrix is None else np.einsum("kij,...kj->...ki", self.matrix, points)
+        return turned + self.offset
 
     def back(self, vectors: np.ndarray) -> np.ndarray:
         """Which vectors these are made from. Shapes: (..., 3) -> (..., K, 3)"""

@@ -20,7 +20,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Shape, TopoDS_Solid
 from OCP.TopTools import TopTools_FormatVersion
 
 from brep_mae.brep.step import ReadSolid
-from brep_mae.schema import FaceGraph
+from brep_mae.schema import POINT, FaceGraph
 
 CONDA = "conda install -c lambouj -c conda-forge occwl"
 MODULES = ("occwl.solid", "OCC.Core.BRepTools", "OCC.Core.BRep", "OCC.Core.TopoDS")
@@ -31,12 +31,14 @@ class UVNetArrays:
     """What UV-Net stores for one solid; F faces, E directed edges between different faces.
 
     Args:
-        faces: point (mm), outward unit normal, 1 where the sample is inside the trimming loops or on them. Samples
-            include both ends of the (u, v) box, and run backwards in u on reversed faces. `ndata["x"]` there.
-        edges: point (mm) and unit tangent, with the source face on the left seen from outside. `edata["x"]` there.
+        faces: point (mm, where the file has it), outward unit normal, 1 where the sample is inside the trimming loops
+            or on them. Samples include both ends of the (u, v) box, and run backwards in u on reversed faces.
+            `ndata["x"]` there.
+        edges: point (mm, as above) and unit tangent, with the source face on the left seen from outside; `edata["x"]`
+            there.
         edge_index: source and target faces, sorted by source.
 
-    Shapes: faces (F, U, V, 7), edges (E, U, 6), edge_index (2, E)
+    Shapes: faces (F, U, V, 7) float64, edges (E, U, 6) float64, edge_index (2, E)
     """
 
     faces: np.ndarray
@@ -49,7 +51,7 @@ def uvnet_arrays(graph: FaceGraph) -> UVNetArrays:
 
     That converter drops seams, and keeps one edge for every pair of faces: the last of them, at the place of the
     first. Nothing is centred or rescaled, as there. Which labels belong to which row does not change: faces keep
-    their numbers.
+    their numbers. Stored points are exact about the solid's centre, so they go back to the origin in double precision.
     """
     source, target = graph.arc_index
     last: dict[tuple[int, int], int] = {}
@@ -57,7 +59,10 @@ def uvnet_arrays(graph: FaceGraph) -> UVNetArrays:
         if not graph.arc_seam[arc]:
             last[int(source[arc]), int(target[arc])] = arc  # a dict keeps the place of the first
     kept = np.array(list(last.values()), np.int64)
-    return UVNetArrays(graph.face_grid, graph.arc_grid[kept], graph.arc_index[:, kept])
+    faces, edges = graph.face_grid.astype(np.float64), graph.arc_grid[kept].astype(np.float64)
+    for grid in (faces, edges):
+        grid[..., POINT] += graph.center_mm
+    return UVNetArrays(faces, edges, graph.arc_index[:, kept])
 
 
 def from_occwl(solid: Any, index: int = 0) -> ReadSolid:

@@ -42,15 +42,16 @@ def place(part: Part, motions: Motions) -> list[Arrays]:
     bad = ~((scale > 0) & (scale < 1e50))
     if bad.any():
         raise Reject("degenerate", f"the bounding box runs from {low[bad][0]} to {high[bad][0]} mm")
-    edge = edge_params(topology, surfaces, edges, motions, center, scale)[part.edges.exists]
+    motions = motions.about(center)  # in double precision: what is stored in single keeps its shape however far it is
+    edge = edge_params(topology, surfaces, edges, motions, scale)[part.edges.exists]
     found = {
         "face_grid": _moved(part.grids, (POINT, NORMAL), motions),
-        "face_box_mm": _apart(box),
+        "face_box_mm": _apart(box - np.tile(center, 2)),
         "face_centroid_mm": _apart(motions.points(part.centroid)),
         "face_axes": _apart(motions.vectors(part.axes)),
-        "face_params_unit": _apart(face_params(topology, surfaces, motions, center, scale)),
+        "face_params_unit": _apart(face_params(topology, surfaces, motions, scale)),
         "edge_params_unit": _apart(edge),
-        "vertex_unit": _apart((motions.points(topology.vertex_mm) - center) / scale[:, None]),
+        "vertex_unit": _apart(motions.points(topology.vertex_mm) / scale[:, None]),
         "arc_grid": _moved(part.arcs["arc_grid"], (POINT, TANGENT), motions),
         "field_samples": _moved(part.samples, (FIELD_POINT,), motions),
     }
@@ -67,8 +68,6 @@ def _apart(array: np.ndarray) -> np.ndarray:
 
 def _moved(array: np.ndarray, channels: tuple[slice, ...], motions: Motions) -> np.ndarray:
     """The points in the first of the channels and the vectors in the others moved. Shapes: (..., D) -> (K, ..., D)"""
-    if motions.matrix is None:
-        return array[None].astype(np.float32)
     copies = np.empty((len(motions), *array.shape), np.float32)
     copies[:] = array
     for channel, way in zip(channels, (motions.points, motions.vectors), strict=False):

@@ -28,6 +28,7 @@ class Topology:
         loops: (F,) number of trimming loops.
         edge_vertex: (2, E) start and end, -1 where there is none.
         vertex_mm: (P, 3).
+        middle: (F, 3) a point near the solid that each face belongs to, in mm.
     """
 
     faces: list[TopoDS_Face]
@@ -40,6 +41,7 @@ class Topology:
     loops: np.ndarray
     edge_vertex: np.ndarray
     vertex_mm: np.ndarray
+    middle: np.ndarray
 
 
 def walk(solid: TopoDS_Shape) -> Topology:
@@ -90,6 +92,7 @@ def walk(solid: TopoDS_Shape) -> Topology:
         loops=loops,
         edge_vertex=edge_vertex,
         vertex_mm=vertex_mm,
+        middle=np.tile(vertex_mm.mean(axis=0) if len(vertex_mm) else np.zeros(3), (count, 1)),
     )
 
 
@@ -111,6 +114,7 @@ def joined(solids: list[Topology]) -> Topology:
         loops=np.concatenate([s.loops for s in solids]),
         edge_vertex=np.concatenate(ends, axis=1),
         vertex_mm=np.concatenate([s.vertex_mm for s in solids]),
+        middle=np.concatenate([s.middle for s in solids]),
     )
 
 

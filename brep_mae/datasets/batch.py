@@ -125,14 +125,14 @@ def analytic_of(graph: schema.FaceGraph) -> Analytic:
 
 def from_graph(graph: schema.FaceGraph) -> Faces:
     """One stored solid as a batch of one. Seam arcs are left out: a face is not its own neighbour."""
-    scale, center = float(graph.scale_mm), graph.center_mm.astype(np.float32)
+    scale = float(graph.scale_mm)
     between = ~graph.arc_seam & (graph.arc_index[0] != graph.arc_index[1])
     scalars = standardised(invariants(graph))
     arc_index = scalars.arc_index
 
     def rescale(array: np.ndarray, points: slice) -> Tensor:
         array = array.copy()
-        array[..., points] = (array[..., points] - center) / scale
+        array[..., points] /= scale
         return torch.from_numpy(array)
 
     angle = torch.from_numpy(graph.arc_angle_rad[between])

@@ -81,8 +81,8 @@ def invariants(graph: FaceGraph) -> Invariants:
     size_mm = np.sqrt(area.sum())
     area = np.maximum(area / size_mm**2, 1e-9)
     length = np.maximum(graph.arc_length_mm[between] / size_mm, 1e-6)
-    points = (graph.face_grid[..., POINT] - graph.center_mm) / size_mm
-    center = (graph.face_centroid_mm - graph.center_mm) / size_mm
+    points = graph.face_grid[..., POINT].astype(np.float64) / size_mm
+    center = graph.face_centroid_mm.astype(np.float64) / size_mm
 
     cell, box = _cells(points, graph.face_grid[..., INSIDE])
     points, normals = points.reshape(n_faces, -1, 3), graph.face_grid[..., NORMAL].reshape(n_faces, -1, 3)
@@ -177,7 +177,7 @@ def _cloud(graph: FaceGraph, points: np.ndarray, size_mm: float) -> np.ndarray:
     """Points whose hull is the solid's: edges (of lines the ends) and the inside of what is curved. (Q, 3)"""
     first = np.unique(graph.arc_edge, return_index=True)[1]
     line = graph.arc_type[first] == CURVE_TYPES.index("line")
-    edges = (graph.arc_grid[first, :, POINT] - graph.center_mm) / size_mm
+    edges = graph.arc_grid[first, :, POINT].astype(np.float64) / size_mm
     curved = graph.face_type != SURFACE_TYPES.index("plane")
     inside = graph.face_grid[..., INSIDE].reshape(points.shape[:2])[curved] > 0.5
     ends, bent = edges[line][:, [0, -1]], edges[~line]

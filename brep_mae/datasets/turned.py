@@ -21,32 +21,33 @@ def turned(graph: FaceGraph, matrix: np.ndarray) -> FaceGraph:
     Args:
         matrix: (3, 3), orthogonal.
     """
-    center = graph.center_mm
 
-    def moved(array: np.ndarray, points: slice, directions: slice | None) -> np.ndarray:
+    def moved(array: np.ndarray, *vectors: slice) -> np.ndarray:
         array = array.astype(np.float64)
-        array[..., points] = (array[..., points] - center) @ matrix.T + center
-        if directions is not None:
-            array[..., directions] = array[..., directions] @ matrix.T
-        return array.astype(np.float32)
+        for channels in vectors:
+            array[..., channels] = array[..., channels] @ matrix.T
+        return array
 
     grid, arcs = moved(graph.face_grid, POINT, NORMAL), moved(graph.arc_grid, POINT, TANGENT)
     if np.linalg.det(matrix) < 0:  # the face on the left of a coedge would lie on its right: it runs the other way
         arcs = arcs[:, ::-1].copy()
         arcs[..., TANGENT] *= -1
     inside = grid[..., INSIDE] > 0.5
-    every = np.concatenate([grid[..., POINT][inside], arcs[..., POINT].reshape(-1, 3)]).astype(np.float64)
+    every = np.concatenate([grid[..., POINT][inside], arcs[..., POINT].reshape(-1, 3)])
     low, high = every.min(0), every.max(0)
+    samples, centroid = moved(graph.field_samples, FIELD_POINT), moved(graph.face_centroid_mm, POINT)
+    for array, channels in ((grid, POINT), (arcs, POINT), (samples, FIELD_POINT), (centroid, POINT)):
+        array[..., channels] -= (low + high) / 2
     axes = graph.face_axes @ matrix.T
     axes[:, 1] *= np.sign(np.linalg.det(matrix))  # the second is the third across the first
     return replace(
         graph,
-        face_grid=grid,
-        arc_grid=arcs,
-        field_samples=moved(graph.field_samples, FIELD_POINT, None),
-        face_centroid_mm=moved(graph.face_centroid_mm, slice(0, 3), None),
+        face_grid=grid.astype(np.float32),
+        arc_grid=arcs.astype(np.float32),
+        field_samples=samples.astype(np.float32),
+        face_centroid_mm=centroid.astype(np.float32),
         face_axes=axes.astype(np.float32),
-        center_mm=(low + high) / 2,
+        center_mm=graph.center_mm + (low + high) / 2,
         scale_mm=np.array((high - low).max() / 2),
     )
 

@@ -41,7 +41,7 @@ def turned(matrix_of: gp_Trsf, shape):
 
 
 def unit_points(graph: FaceGraph, points: np.ndarray) -> np.ndarray:
-    return (points.astype(float) - graph.center_mm) / graph.scale_mm
+    return points.astype(float) / graph.scale_mm
 
 
 def faces_of(graph: FaceGraph, kind: str) -> np.ndarray:
@@ -209,7 +209,7 @@ def test_half_axes_are_the_ellipses_own_wherever_the_edge_begins(begin):
     parts = parts_of(box(1, 1, 1))
     parts.topology.coedge_edge[:] = 0
     stays, scale = Motions(None, np.zeros((1, 3))), np.array([2.0])
-    p = edge_params(parts.topology, parts.surfaces, edge_curves([edge]), stays, np.zeros((1, 3)), scale)[0, 0]
+    p = edge_params(parts.topology, parts.surfaces, edge_curves([edge]), stays, scale)[0, 0]
     own = BRepAdaptor_Curve(edge).Ellipse()
     assert p[:3].tolist() == [0, 0, 1]
     assert p[3:6] * 2 == pytest.approx([1, 2, 3])

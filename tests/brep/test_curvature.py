@@ -56,7 +56,7 @@ def test_round_faces_have_the_known_curvatures(name, how, free):
     graph, original = graph_of(place(how, shape), grid=9, curvature=True), graph_of(shape, grid=9)
     face = round_face(graph)
     assert (graph.face_type[face] == SURFACE_TYPES.index("bspline")) == free
-    points = original.face_grid[face, ..., POINT].astype(float)
+    points = original.face_grid[face, ..., POINT] + original.center_mm
     if how == "mirrored geometry":  # the face is then used from the other side, from where its grid runs
         points = points if (known(name, points) == known(name, points[::-1])).all() else points[::-1]
     want = known(name, points)
@@ -93,7 +93,7 @@ def test_a_part_seven_times_as_large_bends_a_seventh():
 def test_the_apex_of_a_cone_has_finite_curvature():
     graph = graph_of(SHAPES["cone with apex"], curvature=True)
     curvature = graph.face_curvature[round_face(graph)]
-    at_apex = away(graph.face_grid[round_face(graph), ..., POINT].astype(float)) < 1e-5
+    at_apex = away(graph.face_grid[round_face(graph), ..., POINT] + graph.center_mm) < 1e-5
     assert at_apex.any() and not curvature[at_apex].any() and (curvature[~at_apex][:, 0] > 0).all()
 
 

@@ -68,7 +68,7 @@ def test_a_cylinder_with_a_slot_has_the_analytic_distance(across_the_seam, how):
     graph = graph_of(shape, pool=5000, keep=500)
     side = int(np.argmax(np.where(graph.face_type == 1, graph.face_area_mm2, 0)))
     samples = graph.field_samples[side].astype(float)
-    x, y, z = samples[:, FIELD_POINT].T
+    x, y, z = (samples[:, FIELD_POINT] + graph.center_mm).T
     turn = np.linspace(0, math.pi, 400)
     outline = np.concatenate(
         [[0.5 * np.cos(turn), 4 + 0.5 * np.sin(turn)], [-0.5 * np.cos(turn), 2 - 0.5 * np.sin(turn)]], axis=1
@@ -91,7 +91,7 @@ def test_a_patch_of_a_torus_has_the_analytic_distance(angle):
     graph = graph_of(drilled_torus(angle), pool=5000, keep=500)
     (side,) = np.flatnonzero(graph.face_type == SURFACE_TYPES.index("torus"))
     samples = graph.field_samples[side].astype(float)
-    x, y, z = samples[:, FIELD_POINT].T
+    x, y, z = (samples[:, FIELD_POINT] + graph.center_mm).T
     middle = angle / 2
     u = (np.arctan2(y, x) - middle + math.pi) % (2 * math.pi) - math.pi  # from the middle of the hole
     v = np.arctan2(z, np.hypot(x, y) - 3) % (2 * math.pi)

@@ -97,7 +97,7 @@ def test_the_source_face_is_on_the_left_seen_from_outside(name, how):
     for face in np.flatnonzero(graph.face_type == 0):
         total = np.zeros(3)
         for arc in np.flatnonzero(graph.arc_index[0] == face):
-            points = graph.arc_grid[arc, :, :3].astype(float) - graph.center_mm
+            points = graph.arc_grid[arc, :, :3].astype(float)
             total += np.cross(points[:-1], points[1:]).sum(0) / 2
         normal = graph.face_grid[face, 0, 0, 3:6]
         assert total @ normal == pytest.approx(graph.face_area_mm2[face], rel=0.01)

@@ -47,7 +47,7 @@ def check(whole: FaceGraph, cut: FaceGraph) -> None:
     accuracy = 1e-4 if (whole.face_type > SURFACE_TYPES.index("torus")).any() else 1e-6
     assert areas == pytest.approx(whole.face_area_mm2.astype(float), rel=accuracy)
     sums = [np.bincount(parent, cut.face_area_mm2 * cut.face_centroid_mm[:, k].astype(float)) for k in range(3)]
-    error = np.stack(sums, axis=1) / areas[:, None] - whole.face_centroid_mm
+    error = np.stack(sums, axis=1) / areas[:, None] + cut.center_mm - whole.face_centroid_mm - whole.center_mm
     assert np.abs(error).max() < 10 * accuracy * whole.scale_mm
     assert (cut.face_type == whole.face_type[parent]).all()
     assert np.abs(cut.face_params_unit[:, :5] - whole.face_params_unit[parent, :5]).max() == 0

@@ -32,7 +32,7 @@ def volume(shape, size: int = 41) -> float:
     """Divergence theorem over the stored grids: a third of the flux of the position through the cells inside."""
     graph = graph_of(shape, grid=size, pool=16, keep=4)
     grid = graph.face_grid.astype(float)
-    points = grid[..., POINT] - graph.center_mm
+    points = grid[..., POINT]
     a, b = points[:, 1:, 1:] - points[:, :-1, :-1], points[:, :-1, 1:] - points[:, 1:, :-1]
     corners = [np.s_[:, i : i + size - 1, j : j + size - 1] for i in (0, 1) for j in (0, 1)]
     middle = sum(points[c] for c in corners) / 4
@@ -82,7 +82,7 @@ def test_closed_forms_agree_with_the_kernel(name, how):
 def test_the_grid_includes_both_ends_and_is_uniform_between():
     graph = graph_of(BRepPrimAPI_MakeCylinder(2.0, 6.0).Shape(), grid=7)
     side = graph.face_grid[list(graph.face_type).index(SURFACE_TYPES.index("cylinder"))]
-    assert side[0, :, 2] == pytest.approx(np.linspace(0, 6, 7))
+    assert side[0, :, 2] == pytest.approx(np.linspace(-3, 3, 7))
     turn = np.unwrap(np.arctan2(side[:, 0, 1], side[:, 0, 0]))
     assert turn == pytest.approx(np.linspace(0, 2 * np.pi, 7), abs=1e-6)
     assert graph.face_grid.shape == (3, 7, 7, 7)

@@ -28,7 +28,7 @@ def moved(scale: float, by_mm: float) -> Batch:
         changed = {"center_mm": graph.center_mm * scale + by_mm}
         for name, points in (("face_grid", POINT), ("arc_grid", POINT), ("field_samples", FIELD_POINT)):
             array = getattr(graph, name).copy()
-            array[..., points] = array[..., points] * scale + by_mm
+            array[..., points] *= scale
             changed[name] = array
         faces.append(from_graph(replace(graph, **changed)))
     return Batch(("a", "b"), collate(faces))

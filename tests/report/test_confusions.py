@@ -20,7 +20,7 @@ def test_every_count_off_the_diagonal_is_written_and_every_class_named():
 def test_wrong_faces_are_painted_and_the_title_says_what_they_were_taken_for():
     graph = graph_of(box(4, 3, 2), grid=5)
     grid = np.concatenate(
-        [(graph.face_grid[..., POINT] - graph.center_mm) / graph.scale_mm, graph.face_grid[..., NORMAL],
+        [graph.face_grid[..., POINT] / graph.scale_mm, graph.face_grid[..., NORMAL],
          graph.face_grid[..., INSIDE:]], -1)  # fmt: skip
     truth, answer = np.zeros(6, int), np.zeros(6, int)
     answer[2] = 1

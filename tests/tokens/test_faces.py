@@ -16,7 +16,7 @@ from tests.synthetic import GRID, make_batch, make_graph
 def moved(graph: schema.FaceGraph, rotation: np.ndarray, shift_mm: np.ndarray, factor: float) -> schema.FaceGraph:
     def points(array, at):
         array = array.astype(np.float64)
-        array[..., at] = array[..., at] @ rotation.T * factor + shift_mm
+        array[..., at] = array[..., at] @ rotation.T * factor
         return array
 
     def vectors(array, at):
