@@ -8,7 +8,6 @@ from pathlib import Path
 
 from OCP.BinTools import BinTools
 from OCP.BRep import BRep_Builder
-from OCP.BRepBuilderAPI import BRepBuilderAPI_Sewing
 from OCP.BRepLib import BRepLib
 from OCP.BRepTools import BRepTools, BRepTools_ShapeSet
 from OCP.IFSelect import IFSelect_RetDone
@@ -21,11 +20,10 @@ from brep_mae.brep.formats import unmarked
 from brep_mae.brep.iges_text import check
 from brep_mae.brep.parts import ReadSolid, bare, found, leftovers, misplaced, solids_of, together
 from brep_mae.brep.reject import Reject
+from brep_mae.brep.sewing import solids_and_rest
 
 BINARY = b"\nOpen CASCADE Topology V"
 """First letters of the kernel's binary format."""
-SEWING_MM = (1e-6, 1e-2)
-"""Least and greatest gap between faces of an IGES file that is sewn shut; between them the file's own resolution."""
 
 
 def read_brep(path: Path) -> list[ReadSolid | Reject]:
@@ -83,17 +81,12 @@ def _as_file(path: Path, changed: bytes | None) -> Iterator[str]:
 
 
 def _sewn(shape: TopoDS_Shape, gap_mm: float) -> TopoDS_Shape:
-    """The shape with its loose faces sewn to shells; the same shape where it has none."""
-    loose = list(found(shape, TopAbs_FACE, TopAbs_SHELL))
-    if not loose:
+    """The shape with its loose faces made into solids as far as they bound some; the same shape where it has none."""
+    if next(found(shape, TopAbs_FACE, TopAbs_SHELL), None) is None:
         return shape
-    low, high = SEWING_MM
-    sewing = BRepBuilderAPI_Sewing(min(max(gap_mm, low), high))
-    for face in loose:
-        sewing.Add(face)
-    sewing.Perform()
     kinds = ((TopAbs_SOLID, TopAbs_SHAPE), (TopAbs_SHELL, TopAbs_SOLID), (TopAbs_EDGE, TopAbs_FACE))
-    return together([*(part for kind in kinds for part in found(shape, *kind)), sewing.SewedShape()])
+    solids, rest = solids_and_rest(shape, gap_mm)
+    return together([*(part for kind in kinds for part in found(shape, *kind)), *solids, *rest])
 
 
 def _entries(shape: TopoDS_Shape, unit_mm: float, file: str) -> list[ReadSolid | Reject]:

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from OCP.BOPTools import BOPTools_AlgoTools3D
 from OCP.BRep import BRep_Builder, BRep_Tool
 from OCP.BRepLib import BRepLib
+from OCP.gp import gp_Pnt, gp_Pnt2d
+from OCP.IntTools import IntTools_Context
 from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_SHAPE, TopAbs_SHELL, TopAbs_SOLID, TopAbs_VERTEX
 from OCP.TopExp import TopExp, TopExp_Explorer
 from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Face, TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
-from OCP.TopTools import TopTools_IndexedMapOfShape
+from OCP.TopTools import TopTools_IndexedDataMapOfShapeListOfShape, TopTools_IndexedMapOfShape
 
 from brep_mae.brep.colors import Color, no_color
 from brep_mae.brep.entities import no_name
@@ -87,6 +90,31 @@ def solid_from(shell: TopoDS_Shell) -> TopoDS_Solid:
     builder.Add(solid, shell)
     BRepLib.OrientClosedSolid_s(solid)
     return solid
+
+
+def shell_of(faces: Iterable[TopoDS_Shape]) -> TopoDS_Shell:
+    """A shell of faces that share their edges."""
+    builder, shell = BRep_Builder(), TopoDS_Shell()
+    builder.MakeShell(shell)
+    for face in faces:
+        builder.Add(shell, face)
+    shell.Closed(BRep_Tool.IsClosed_s(shell))
+    return shell
+
+
+def edge_uses(shape: TopoDS_Shape) -> list[int]:
+    """How often each edge is used by faces, a seam twice by its own; edges at poles are left out."""
+    faces = TopTools_IndexedDataMapOfShapeListOfShape()
+    TopExp.MapShapesAndAncestors_s(shape, TopAbs_EDGE, TopAbs_FACE, faces)
+    edges = ((TopoDS.Edge_s(faces.FindKey(i)), faces.FindFromIndex(i)) for i in range(1, faces.Extent() + 1))
+    return [users.Extent() for edge, users in edges if not BRep_Tool.Degenerated_s(edge)]
+
+
+def middle(face: TopoDS_Face) -> gp_Pnt:
+    """A point inside the face, away from its sides."""
+    point = gp_Pnt()
+    BOPTools_AlgoTools3D.PointInFace_s(face, point, gp_Pnt2d(), IntTools_Context())
+    return point
 
 
 def leftovers(shape: TopoDS_Shape, where: str = "") -> list[Reject]:
