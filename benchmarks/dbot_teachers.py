@@ -36,7 +36,7 @@ from brep_mae.transfer.heads.frozen import answer, probe
 from brep_mae.transfer.metrics import scores
 from brep_mae.transfer.problem import labelled_order, tasks
 from pipelines.jobs import Rows, run_jobs
-from pipelines.stored import Stored, stored
+from pipelines.stored import LABELS, Stored, stored
 
 TEACHERS = ("random", "mae", "supervised")
 SHOTS = (10, 50)
@@ -117,7 +117,7 @@ def labelled(encoder: Backbone, data: Stored, side: str) -> Labelled:
 
 def one(name: str, seed: int, steps: int, rounds: int, draws: int) -> Rows:
     """All scores of one first teacher and one seed; round 0 is the teacher itself."""
-    data = stored()
+    data = stored(labels=LABELS)
     task = tasks(len(data.face_classes), 0)[0]
     with tempfile.TemporaryDirectory() as folder:
         teacher = first_teacher(name, seed, steps, data, Path(folder))

@@ -1,4 +1,4 @@
-"""Data set -> shards: parse in many processes, join the labels, store, and account for every file left out."""
+"""Data set -> shards: parse in many processes, store, and account for every file left out."""
 
 import hashlib
 import importlib.metadata
@@ -8,15 +8,17 @@ import time
 from collections import ChainMap, Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from brep_mae import schema
 from brep_mae.brep.pool import ParseOptions, Solids, parse_files
 from brep_mae.brep.reject import Reject
+from brep_mae.datasets.join import join_labels
+from brep_mae.datasets.labels import FOLDER, LabelReport
 from brep_mae.datasets.shards import SUFFIX, digest, open_shards, write_shard
-from brep_mae.datasets.source import LabelError, Source
+from brep_mae.datasets.source import Source
 from brep_mae.datasets.splits import make_split, write_split
 from brep_mae.output_files import link_or_copy, written
 from brep_mae.output_folder import collect, output_folder
@@ -26,6 +28,7 @@ from brep_mae.settings import ParseParams, SplitParams
 
 FILES_PER_SHARD = 256
 """What a kill -9 can cost: the files of the shard at hand."""
+REPORT, KEY = "report.json", "parsed.key"
 PACKAGE = Path(__file__).parent
 LIBRARIES = ("cadquery-ocp", "cadquery-ocp-novtk", "numpy")
 """What the numbers in a shard depend on besides this program; one of the first two is there."""
@@ -40,6 +43,7 @@ class ParseReport:
         reasons: rejects by reason.
         rejects: one {file, solid, reason, detail} for each; `solid` is its number in the file, None = the whole file.
         solids_per_s: 0 where every shard was already there.
+        labels: what became of the labels, where they were joined at once.
     """
 
     files: int
@@ -51,6 +55,7 @@ class ParseReport:
     reasons: dict[str, int]
     rejects: list[dict[str, Any]]
     solids_per_s: float
+    labels: LabelReport | None = None
 
 
 def parse_dataset(
@@ -60,6 +65,7 @@ def parse_dataset(
     split: SplitParams,
     workers: int,
     work: Path | None = None,
+    labelled: bool = False,
 ) -> ParseReport:
     """Fills `out` with shards, dataset.json, split.json and report.json, in place of those of an earlier run.
 
@@ -67,19 +73,46 @@ def parse_dataset(
         workers: processes.
         work: finished shards wait here, under a key of settings and files, so that a killed run goes on where it was.
             It serves this output alone; None = the folder beside it where all that is unfinished of it lies.
+        labelled: True = the labels are joined at once and lie in the folder as well, and shards that it holds already,
+            made from the same files by the same settings and code, are kept; else a stage of its own joins the labels.
 
     Raises:
         OutputError: `out` cannot be written, is in use, or holds what this program did not write.
     """
     with output_folder(out) as claim:
-        folder = (work or claim.work) / f"parse-{_key(source, parse)}"
-        with written(folder, folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        report = _parse(source, folder, parse, workers)
+        key = _key(source, parse)
+        folder = (work or claim.work) / f"parse-{key}"
+        kept = labelled and _made_by(claim.place) == key
+        if kept:
+            report = _reported(claim.place)
+        else:
+            with written(folder, folder):
+                folder.mkdir(parents=True, exist_ok=True)
+            report = _parse(source, folder, parse, workers)
         with claim.filled() as new, written(out, folder):
-            _publish(source, folder, new, parse, split, report)
+            _publish(source, claim.place if kept else folder, new, parse, split, report)
+            if labelled:
+                labels = join_labels(source, open_shards(new), report.rejects, new / FOLDER)
+                report = replace(report, labels=labels)
+                (new / KEY).write_text(key)
+            _write_json(
+                new / REPORT, {k: v for k, v in asdict(report).items() if k != "solids_per_s" and v is not None}
+            )
         collect(folder.parent, "parse")
     return report
+
+
+def _made_by(out: Path) -> str:
+    """The key of what a folder holds; "" where it has none."""
+    try:
+        return (out / KEY).read_text()
+    except OSError:
+        return ""
+
+
+def _reported(out: Path) -> ParseReport:
+    values = json.loads((out / REPORT).read_text())
+    return ParseReport(**{**values, "solids_per_s": 0.0, "labels": None})
 
 
 def _parse(source: Source, folder: Path, parse: ParseParams, workers: int) -> ParseReport:
@@ -109,7 +142,7 @@ def _parse(source: Source, folder: Path, parse: ParseParams, workers: int) -> Pa
 def _key(source: Source, parse: ParseParams) -> str:
     """All that a shard depends on: settings, code, and files by name, size and time of change."""
     total = hashlib.sha256(f"{source.name} {FILES_PER_SHARD} {parse.model_dump_json()} {_code()}".encode())
-    for path in (*source.files, *source.label_files):
+    for path in source.files:
         stat = path.stat()
         total.update(f"{path.relative_to(source.root)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return total.hexdigest()[:16]
@@ -144,7 +177,7 @@ def _fill(source: Source, folder: Path, parse: ParseParams, workers: int) -> int
                 continue
             part = _Part([], [], {}, 0)
             for path, found in (next(results) for _ in chunk):
-                part.add(path.relative_to(source.root).as_posix(), _labelled(source, found, ChainMap(part.keys, seen)))
+                part.add(path.relative_to(source.root).as_posix(), _numbered(found, ChainMap(part.keys, seen)))
                 files += 1
                 advance(files, f"{rejected + len(part.rejects)} left out")
             seen |= part.keys
@@ -200,40 +233,33 @@ def _file_key(graph: FaceGraph) -> str:
     return graph.uid.split("#")[0]
 
 
-def _labelled(
-    source: Source, found: Solids | Reject, seen: Mapping[str, str]
-) -> list[tuple[int | None, FaceGraph | Reject]]:
-    """The solids of one file, numbered and labelled; the same bytes under a second name are left out."""
+def _numbered(found: Solids | Reject, seen: Mapping[str, str]) -> list[tuple[int | None, FaceGraph | Reject]]:
+    """The solids of one file with their numbers; the same bytes under a second name are left out."""
     if isinstance(found, Reject):
         return [(None, found)]
-    labelled: list[tuple[int | None, FaceGraph | Reject]] = []
-    for number, solid in enumerate(found):
-        if isinstance(solid, Reject):
-            labelled.append((number, solid))
-        elif (twin := seen.get(_file_key(solid))) is not None:
+    for solid in found:
+        if isinstance(solid, FaceGraph) and (twin := seen.get(_file_key(solid))) is not None:
             return [(None, Reject("duplicate", f"same bytes as {twin}"))]
-        else:
-            try:
-                labelled.append((number, schema.validate(source.label(solid))))
-            except LabelError as error:
-                labelled.append((number, Reject("label_mismatch", str(error))))
-    return labelled
+    return [(i, solid if isinstance(solid, Reject) else schema.validate(solid)) for i, solid in enumerate(found)]
 
 
 def _publish(
-    source: Source, folder: Path, out: Path, parse: ParseParams, split: SplitParams, report: ParseReport
+    source: Source,
+    shards: Path,
+    out: Path,
+    parse: ParseParams,
+    split: SplitParams,
+    report: ParseReport,
 ) -> None:
     """Fills the empty folder `out`. The shards take no more room where it is on the same disk."""
-    for shard in sorted(folder.glob(f"*{SUFFIX}")):
+    for shard in sorted(shards.glob(f"*{SUFFIX}")):
         link_or_copy(shard, out / shard.name)
-    shards = open_shards(out)
-    files = dict(zip(shards.uids, shards.files, strict=True))
+    stored = open_shards(out)
+    files = dict(zip(stored.uids, stored.files, strict=True))
     write_split(out / "split.json", make_split(files, split.validation, split.test, source.name))
     about = {
         "name": source.name,
         "licence": source.licence,
-        "face_classes": source.face_classes,
-        "part_classes": source.part_classes,
         "parse": {
             key: getattr(parse, key) for key in ("grid", "field_pool", "field_samples", "curvature", "split_closed")
         },
@@ -241,7 +267,6 @@ def _publish(
         "digest": digest(out),
     }
     _write_json(out / "dataset.json", about)
-    _write_json(out / "report.json", {k: v for k, v in asdict(report).items() if k != "solids_per_s"})
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -63,7 +63,8 @@ class FaceGraph:
     bounding box, is where the solid lies in the file; every other point is stored as its way from there, so that a
     part far from the origin keeps its shape. `scale_mm` (half the longest side of the bounding box) makes points fill
     [-1, 1]^3, the frame of everything called `_unit`.
-    Labels are `UNLABELLED` and colours (0 to 255) `NO_COLOR` where there are none.
+    Labels are `UNLABELLED` and colours (0 to 255) `NO_COLOR` where there are none. Labels are no part of a shard: they
+    are joined when a record is read.
 
     `face_box_mm` is low and high corner; `face_axes` are rows: u direction, n x u, mean outward normal n (where that
     vanishes, the axis). `face_curvature` holds the principal curvatures (1/mm, larger first, positive where the solid

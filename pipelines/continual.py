@@ -15,13 +15,13 @@ from brep_mae.transfer.class_tasks import TaskFeatures, class_groups, face_tasks
 from pipelines.jobs import Rows, run_jobs
 from pipelines.sequences.learn import BASELINES, SUPERMASKS, Way, learn
 from pipelines.stage import run_stage
-from pipelines.stored import MODELS, RESULTS, stored
+from pipelines.stored import LABELS, MODELS, RESULTS, stored
 from pipelines.unfinished import unfinished
 
 
 def one(mode: Way, seed: int) -> Rows:
     """The row of one mode and seed."""
-    params, data = settings.load(), stored()
+    params, data = settings.load(), stored(labels=LABELS)
     p = params.continual
     faces = frozenset({"faces"})
     sides = {side: data.solids(faces, side) for side in ("train", "validation", "test")}
@@ -38,11 +38,11 @@ def one(mode: Way, seed: int) -> Rows:
 
 
 def main() -> None:
-    params, data = settings.load(), stored()
+    params, data = settings.load(), stored(labels=LABELS)
     p = params.continual
     weights = sha256(MODELS / p.encoder / WEIGHTS)
-    flat = settings.flat({"continual": p}) | {"data.digest": data.digest}
-    out, inputs = RESULTS / "continual", (p.model_dump(), data.digest, weights)
+    flat = settings.flat({"continual": p}) | {"data.digest": data.digest, "data.labels": data.labels_digest}
+    out, inputs = RESULTS / "continual", (p.model_dump(), data.digest, data.labels_digest, weights)
     with (
         output_folder(out) as claim,
         unfinished("continual", out, *inputs) as work,

@@ -17,7 +17,7 @@ from brep_mae.transfer.fewshot import MAJORITY, EncoderSource, compare, head, re
 from brep_mae.transfer.problem import labelled_order, tasks
 from pipelines.jobs import Rows, run_jobs
 from pipelines.stage import run_stage
-from pipelines.stored import MODELS, RESULTS, stored
+from pipelines.stored import LABELS, MODELS, RESULTS, stored
 from pipelines.unfinished import unfinished
 
 MASKS_ONLY = "encoder.fill."
@@ -47,12 +47,12 @@ def sources(methods: list[str]) -> list[EncoderSource]:
 @cache
 def solids(reads: frozenset[str]) -> Solids:
     """All solids that any encoder meets, held by every process once."""
-    return stored().solids(reads, "train", "test")
+    return stored(labels=LABELS).solids(reads, "train", "test")
 
 
 def one(source: EncoderSource, modes: Sequence[str], seed: int) -> Rows:
     """Rows of one encoder and seed."""
-    params, data = settings.load(), stored()
+    params, data = settings.load(), stored(labels=LABELS)
     todo = tasks(len(data.face_classes), len(data.part_classes))
     order = labelled_order(data.split["train"], seed)
     return list(compare(source, modes, seed, todo, solids(reads(source)), order, data.split["test"], params.fewshot))
@@ -68,15 +68,15 @@ def nested(rows: Rows) -> dict[str, Any]:
 
 
 def main() -> None:
-    params, data = settings.load(), stored()
+    params, data = settings.load(), stored(labels=LABELS)
     heads = params.fewshot.heads
     for name in heads:
         head(name)  # a wrong name is an error before any work
     labelled = bool(data.face_classes or data.part_classes)
     encoders = sources([method for method in params.methods if (MODELS / method).is_dir() and labelled])
     hashes = {s.name: sha256(MODELS / s.name / WEIGHTS) for s in encoders if (MODELS / s.name).is_dir()}
-    flat = settings.flat({"fewshot": params.fewshot}) | {"data.digest": data.digest}
-    out, inputs = RESULTS / "fewshot", (params.fewshot.model_dump(), data.digest, hashes)
+    flat = settings.flat({"fewshot": params.fewshot}) | {"data.digest": data.digest, "data.labels": data.labels_digest}
+    out, inputs = RESULTS / "fewshot", (params.fewshot.model_dump(), data.digest, data.labels_digest, hashes)
     with (
         output_folder(out) as claim,
         unfinished("fewshot", out, *inputs) as work,

@@ -25,7 +25,7 @@ from brep_mae.training.loop import train
 from pipelines.cost import Costs
 from pipelines.picture import pictures
 from pipelines.stage import run_stage
-from pipelines.stored import MODELS, Stored, stored
+from pipelines.stored import LABELS, MODELS, Stored, stored
 from pipelines.unfinished import WORK, unfinished
 
 HELDOUT_IMAGES = 400
@@ -38,7 +38,7 @@ def samples_for(pretext: Pretext, data: Stored, split: settings.SplitParams) -> 
     images = pretext.params.model_dump().get("images", "")
     if not images:
         solids, heldout = (data.solids(pretext.reads, side) for side in ("train", "validation"))
-        return solids, heldout, data.digest
+        return solids, heldout, data.digest + data.labels_digest
     folder = store_images(Path(images), data.facts.frame, 0, split.validation, split.test, WORK)
     natural = Images(folder, "train")
     left_out = ", ".join(f"{count} {reason}" for reason, count in natural.about.reasons.items()) or "none"
@@ -58,6 +58,8 @@ def pretrain(method: str, claim: Claim) -> None:
     values = params.methods.get(method, {})
     torch.manual_seed(params.pretrain.seed)
     pretext = build(method, values, data.facts)
+    if pretext.reads_labels:
+        data = stored(labels=LABELS)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     samples, heldout, digest = samples_for(pretext, data, params.split)
     flat = settings.flat({"method": method, "methods": {method: values}, "pretrain": params.pretrain})

@@ -14,13 +14,13 @@ from brep_mae.transfer.probe import Sides, probe
 from brep_mae.transfer.problem import tasks
 from pipelines.jobs import Rows, run_jobs
 from pipelines.stage import run_stage
-from pipelines.stored import MODELS, RESULTS, stored
+from pipelines.stored import LABELS, MODELS, RESULTS, stored
 from pipelines.unfinished import unfinished
 
 
 def one(method: str) -> Rows:
     """Rows of one method, step by step."""
-    params, data = settings.load(), stored()
+    params, data = settings.load(), stored(labels=LABELS)
     todo = tasks(len(data.face_classes), len(data.part_classes))
     solids = data.solids(readable(new_backbone(MODELS / method)), "train", "validation")
     sides = Sides.of(solids, data.split["train"], data.split["validation"], params.probe)
@@ -41,13 +41,13 @@ def ends(rows: Rows) -> dict[str, Any]:
 
 
 def main() -> None:
-    params, data = settings.load(), stored()
+    params, data = settings.load(), stored(labels=LABELS)
     labelled = bool(data.face_classes or data.part_classes)
     methods = [method for method in params.methods if (MODELS / method / STEPS).is_dir() and labelled]
     files = [path for method in methods for path in sorted((MODELS / method / STEPS).iterdir())]
     hashes = {str(path): sha256(path) for path in files}
-    flat = settings.flat({"probe": params.probe}) | {"data.digest": data.digest}
-    out, inputs = RESULTS / "probe", (params.probe.model_dump(), data.digest, hashes)
+    flat = settings.flat({"probe": params.probe}) | {"data.digest": data.digest, "data.labels": data.labels_digest}
+    out, inputs = RESULTS / "probe", (params.probe.model_dump(), data.digest, data.labels_digest, hashes)
     with (
         output_folder(out) as claim,
         unfinished("probe", out, *inputs) as work,

@@ -10,13 +10,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from brep_mae import ingest
 from brep_mae.brep.reject import Reject
 from brep_mae.datasets.shards import open_shards
-from brep_mae.datasets.source import LabelError, Source, open_source
+from brep_mae.datasets.source import Source, open_source
 from brep_mae.datasets.splits import read_split
 from brep_mae.output_files import OutputError
 from brep_mae.settings import ParseParams, SplitParams
@@ -39,32 +38,25 @@ def folder(tmp_path_factory) -> Path:
     return root
 
 
-def fails_on_two(graph):
-    if graph.file == "2.step":
-        raise LabelError("2.step: on purpose")
-    return replace(graph, face_label=np.arange(6, dtype=np.int16))
-
-
 def content(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
 
 
 def test_every_file_is_a_record_or_a_counted_reject(folder, tmp_path):
-    source = replace(open_source("solids", str(folder), 0, tmp_path), label=fails_on_two)
+    source = open_source("solids", str(folder), 0, tmp_path)
     out = tmp_path / "out"
     report = ingest.parse_dataset(source, out, PARSE, SPLIT, 2, tmp_path / "work")
-    assert (report.files, report.solids, report.faces, report.arcs) == (10, 7, 42, 168)
-    assert report.reasons == {"duplicate": 1, "label_mismatch": 1, "unreadable": 1}
-    assert report.files_without_solid == 3
+    assert (report.files, report.solids, report.faces, report.arcs) == (10, 8, 48, 192)
+    assert report.reasons == {"duplicate": 1, "unreadable": 1}
+    assert report.files_without_solid == 2
     assert [(r["file"], r["solid"]) for r in report.rejects] == [
-        ("2.step", 0),
         ("3bad.step", None),
         ("copy.step", None),
     ]
-    assert "0.step" in report.rejects[2]["detail"]
+    assert "0.step" in report.rejects[1]["detail"]
     shards = open_shards(out)
-    assert shards.files == [f"{i}.step" for i in (0, 1, 3, 4, 5, 6, 7)]
-    assert shards[0].face_label.tolist() == list(range(6))
+    assert shards.files == [f"{i}.step" for i in range(8)]
+    assert report.labels is None and (shards[0].face_label == -1).all(), "labels are joined by a stage of their own"
     sides = read_split(out / "split.json").values()
     assert sorted(uid for uids in sides for uid in uids) == sorted(shards.uids)
     stored = json.loads((out / "report.json").read_text())
@@ -131,7 +123,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(folder, tmp_path, mon
 def test_other_settings_or_files_do_not_take_up_old_shards(folder, tmp_path):
     source = open_source("solids", str(folder), 0, tmp_path)
     key = ingest._key(source, PARSE)
-    assert ingest._key(source, PARSE) == key
+    assert ingest._key(replace(source, label_files=(folder / "0.step",)), PARSE) == key
     assert ingest._key(source, PARSE.model_copy(update={"grid": 5})) != key
     assert ingest._key(replace(source, files=source.files[1:]), PARSE) != key
 

@@ -13,7 +13,6 @@ REJECT_REASONS = (
     "too_large",  # a compressed file that unpacks to too much
     "too_many_faces",
     "degenerate",  # a face without extent, or with an infinite one
-    "label_mismatch",  # the labels do not fit the faces
     "duplicate",  # the same bytes came before under another name
     "timeout",
     "memory",

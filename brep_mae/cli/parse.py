@@ -42,16 +42,18 @@ def parse(
     memory: int,
     as_json: bool,
 ) -> None:
-    """CAD files or folders of them -> shards of face graphs, labelled where a labels.csv lies in the folder."""
+    """CAD files or folders of them -> shards of face graphs, labelled where a labels.csv lies beside the files."""
     from dataclasses import asdict
 
     from brep_mae.datasets import solids
     from brep_mae.ingest import parse_dataset
 
     try:
-        files = sorted({file.resolve() for path in inputs for file in found_cad_files(existing(path))})
-        root = Path(os.path.commonpath([file.parent for file in files]))
-        source = solids.source(root, files)
+        given = [Path(os.path.abspath(existing(path))) for path in inputs]
+        files = sorted({file for path in given for file in found_cad_files(path)})
+        folders = {path if path.is_dir() else path.parent for path in given}
+        root = Path(os.path.commonpath(folders))
+        source = solids.source(root, files, solids.tables(given, root))
         settings = ParseParams(
             grid=grid,
             field_pool=field_pool,
@@ -61,12 +63,17 @@ def parse(
             deadline_s=deadline,
             memory_mb=memory,
         )
-        report = parse_dataset(source, out, settings, SplitParams(validation=0.1, test=0.1), workers)
+        split = SplitParams(validation=0.1, test=0.1)
+        report = parse_dataset(source, out, settings, split, workers, labelled=True)
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from None
     values = asdict(report)
+    assert report.labels is not None
+    for line in report.labels.lines():
+        click.echo(f"label not used: {line}", err=True)
     if not as_json:
         values["rejects"] = f"{len(report.rejects)}, listed in {out / 'report.json'}"
+        values["labels"] = str(report.labels)
     print_values(values, as_json)
 
 

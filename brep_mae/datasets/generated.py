@@ -7,23 +7,26 @@ that of the face whose name in the STEP file is n.
 import json
 from pathlib import Path
 
-from brep_mae.datasets.source import LabelError, Source, SourceError, cad_files, with_labels
+from brep_mae.datasets.source import LabelError, Row, Source, SourceError, cad_files, with_labels
 from brep_mae.schema import FaceGraph
+
+LABELS = "labels.jsonl"
 
 
 def open(path: str, limit: int, work: Path) -> Source:
     root = Path(path)
     try:
         classes = json.loads((root / "classes.json").read_text())
-        lines = [json.loads(line) for line in (root / "labels.jsonl").read_text().splitlines() if line]
+        lines = [json.loads(line) for line in (root / LABELS).read_text().splitlines() if line]
     except FileNotFoundError as error:
         raise SourceError(f"{error.filename}: no such file; run the generate stage first") from None
     face_classes, part_classes = tuple(classes["face"]), tuple(classes["part"])
     labels = {line["file"]: line for line in lines}
+    rows = [Row(LABELS, number, line["file"]) for number, line in enumerate(lines, 1)]
 
     def label(graph: FaceGraph) -> FaceGraph:
         if graph.file not in labels:
-            raise LabelError(f"{graph.file}: has no line in labels.jsonl")
+            raise LabelError(f"{graph.file}: has no line in {LABELS}")
         line = labels[graph.file]
         try:
             faces = {number: face_classes.index(name) for number, name in enumerate(line["faces"])}
@@ -33,5 +36,5 @@ def open(path: str, limit: int, work: Path) -> Source:
         return with_labels(graph, faces, part)
 
     files = cad_files(root, limit)
-    beside = (root / "labels.jsonl", root / "classes.json")
-    return Source("generated", "Apache-2.0", root, files, face_classes, part_classes, label, beside)
+    beside = (root / LABELS, root / "classes.json")
+    return Source("generated", "Apache-2.0", root, files, face_classes, part_classes, label, rows, beside)

@@ -56,12 +56,20 @@ class Solids(Samples):
         frames: folder written by the render stage, or None where images are not needed.
         uids: which solids; the order is kept.
         read: "faces", "frames" or both.
+        labels: folder of their labels; None = that in `shards`, where there is one.
     """
 
-    def __init__(self, shards: Path, frames: Path | None, uids: Sequence[str], read: frozenset[str]) -> None:
+    def __init__(
+        self,
+        shards: Path,
+        frames: Path | None,
+        uids: Sequence[str],
+        read: frozenset[str],
+        labels: Path | None = None,
+    ) -> None:
         self.uids = tuple(uids)
         self.read = read
-        self._shards = open_shards(shards)
+        self._shards = open_shards(shards, labels)
         self._at = {uid: i for i, uid in enumerate(self._shards.uids)}
         self._frames = open_frames(frames) if "frames" in read and frames is not None else None
         if missing := [uid for uid in self.uids if uid not in self._at]:

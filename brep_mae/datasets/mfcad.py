@@ -13,7 +13,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from brep_mae.datasets.source import LabelError, Source, SourceError, cad_files, with_labels
+from brep_mae.datasets.source import LabelError, Row, Source, SourceError, cad_files, with_labels
 from brep_mae.schema import FaceGraph
 
 FACE_CLASSES = (
@@ -40,6 +40,8 @@ The publisher has not answered, but the geometry agrees: among 600 files the con
 triangular_passage, 4 for rectangular_passage, 6 for 6sides_passage, 7 for 6sides_pocket, and so on for all 16.
 """
 
+TRUTH = ".face_truth"
+
 
 def open(path: str, limit: int, work: Path) -> Source:
     """`path` is the unpacked folder or the .tar.xz, which is unpacked once into `work`."""
@@ -52,12 +54,18 @@ def open(path: str, limit: int, work: Path) -> Source:
         raise SourceError(f"{path}: neither a folder nor a tar archive; point dataset.path at MFCAD")
 
     def label(graph: FaceGraph) -> FaceGraph:
-        truth = (root / graph.file).with_suffix(".face_truth")
+        truth = (root / graph.file).with_suffix(TRUTH)
         if not truth.is_file():
             raise LabelError(f"{graph.file}: {truth.name} is missing beside it")
         return with_labels(graph, dict(enumerate(read_face_truth(truth))))
 
-    return Source("mfcad", "MIT", root, cad_files(root, limit), FACE_CLASSES, (), label)
+    files = cad_files(root, limit)
+    truths = {file: truth for file in files if (truth := file.with_suffix(TRUTH)).is_file()}
+    rows = [
+        Row(truth.relative_to(root).as_posix(), None, file.relative_to(root).as_posix())
+        for file, truth in truths.items()
+    ]
+    return Source("mfcad", "MIT", root, files, FACE_CLASSES, (), label, rows, tuple(truths.values()))
 
 
 def _unpacked(archive: Path, work: Path) -> Path:

@@ -1,7 +1,8 @@
 """Face graphs on disk: Arrow IPC shards, memory-mapped, one row per solid.
 
-Every array of schema.ARRAYS is one flat list column; its shape follows from the sizes of its axes stored beside it.
-No CAD kernel and no pickle is needed to read them.
+Every array of schema.ARRAYS but the labels is one flat list column; its shape follows from the sizes of its axes stored
+beside it. Labels lie in a folder of their own and are joined when a record is read. No CAD kernel and no pickle is
+needed to read them.
 """
 
 import hashlib
@@ -17,11 +18,14 @@ import numpy as np
 import pyarrow as pa
 
 from brep_mae import schema
-from brep_mae.schema import ARRAYS, FaceGraph
+from brep_mae.datasets.labels import Labels, SolidLabels, labels_of
+from brep_mae.schema import ARRAYS, UNLABELLED, FaceGraph
 
 SUFFIX = ".arrow"
 _VERSION_KEY = b"brep_mae.schema"
-_SIZES = tuple(sorted({axis for _, axes in ARRAYS.values() for axis in axes if isinstance(axis, str)}))
+_LABELS = ("face_label", "part_label")
+_STORED = {name: kind for name, kind in ARRAYS.items() if name not in _LABELS}
+_SIZES = tuple(sorted({axis for _, axes in _STORED.values() for axis in axes if isinstance(axis, str)}))
 _PLAIN = {
     "uid": pa.string(),
     "file": pa.string(),
@@ -29,11 +33,10 @@ _PLAIN = {
     "name": pa.string(),
     "unit_mm": pa.float64(),
     "face_name": pa.list_(pa.string()),
-    "part_label": pa.int32(),
     "product": pa.string(),
     "assembly": pa.string(),
 }
-assert {f.name for f in fields(FaceGraph)} == set(_PLAIN) | set(ARRAYS)
+assert {f.name for f in fields(FaceGraph)} == {*_PLAIN, *_STORED, *_LABELS}
 
 
 class ShardError(ValueError):
@@ -45,11 +48,12 @@ def _stored(dtype: str) -> np.dtype[Any]:
 
 
 def write_shard(path: Path, graphs: Sequence[FaceGraph]) -> None:
-    """Writes one shard in one step: after a crash there is either the whole file or none. Same records, same bytes."""
+    """Writes one shard in one step: after a crash there is either the whole file or none. Same records, same bytes,
+    whatever their labels, which are not stored here."""
     columns = {name: pa.array([getattr(graph, name) for graph in graphs], kind) for name, kind in _PLAIN.items()}
     for size in _SIZES:
         columns[f"size_{size}"] = pa.array([_size(graph, size) for graph in graphs], pa.int32())
-    for name, (dtype, _) in ARRAYS.items():
+    for name, (dtype, _) in _STORED.items():
         flat = [np.ravel(getattr(graph, name)) for graph in graphs]
         offsets = np.array([0, *accumulate(len(part) for part in flat)], np.int64)
         values = np.concatenate(flat) if flat else np.zeros(0, dtype)
@@ -63,7 +67,7 @@ def write_shard(path: Path, graphs: Sequence[FaceGraph]) -> None:
 
 
 def _size(graph: FaceGraph, axis: str) -> int:
-    for name, (_, axes) in ARRAYS.items():
+    for name, (_, axes) in _STORED.items():
         if axis in axes:
             return int(getattr(graph, name).shape[axes.index(axis)])
     raise KeyError(axis)
@@ -73,6 +77,7 @@ class _Shard:
     """One memory-mapped file."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         remedy = "run the parse stage again"
         try:
             reader = pa.ipc.open_file(pa.memory_map(str(path)))
@@ -86,27 +91,35 @@ class _Shard:
         self.sizes = {axis: batch.column(f"size_{axis}").to_numpy() for axis in _SIZES}
         self.arrays = {
             name: (batch.column(name).offsets.to_numpy(), batch.column(name).values.to_numpy().view(dtype))
-            for name, (dtype, _) in ARRAYS.items()
+            for name, (dtype, _) in _STORED.items()
         }
 
     def __len__(self) -> int:
         return len(self.plain["uid"])
 
-    def read(self, row: int) -> FaceGraph:
+    def read(self, row: int, labels: Labels) -> FaceGraph:
         values: dict[str, Any] = {name: column[row].as_py() for name, column in self.plain.items()}
         sizes = {axis: int(column[row]) for axis, column in self.sizes.items()}
-        for name, (_, axes) in ARRAYS.items():
+        for name, (_, axes) in _STORED.items():
             offsets, flat = self.arrays[name]
             shape = tuple(sizes[axis] if isinstance(axis, str) else axis for axis in axes)
             values[name] = flat[offsets[row] : offsets[row + 1]].reshape(shape)
-        return FaceGraph(**values)
+        known = labels.solids.get(values["uid"]) or SolidLabels(np.full(sizes["F"], UNLABELLED, np.int16))
+        if len(known.faces) != sizes["F"]:
+            raise ShardError(
+                f"{self.path}: {values['uid']} has {sizes['F']} faces, its labels name {len(known.faces)}; "
+                "run the label stage again"
+            )
+        return FaceGraph(**values, face_label=known.faces, part_label=known.part)
 
 
 class Shards(Sequence[FaceGraph]):
     """All solids of a folder in stored order; arrays are read-only views into the mapped files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, labels: Path | None) -> None:
         self.folder = Path(folder)
+        self._labels_at = labels
+        self.labels = labels_of(self.folder, labels)
         paths = sorted(self.folder.glob(f"*{SUFFIX}"))
         if not paths:
             raise ShardError(f"{folder}: holds no {SUFFIX} files; run the parse stage first")
@@ -125,15 +138,23 @@ class Shards(Sequence[FaceGraph]):
             raise IndexError(i)
         i %= len(self)
         shard = bisect_right(self._ends, i)
-        return self._shards[shard].read(i - (self._ends[shard - 1] if shard else 0))
+        return self._shards[shard].read(i - (self._ends[shard - 1] if shard else 0), self.labels)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return open_shards, (self.folder,)  # a data loader's process maps the files itself
+        return open_shards, (self.folder, self._labels_at)  # a data loader's process maps the files itself
 
 
-def open_shards(folder: Path | str) -> Shards:
-    """Maps every shard of the folder. Raises ShardError."""
-    return Shards(Path(folder))
+def open_shards(folder: Path | str, labels: Path | None = None) -> Shards:
+    """Maps every shard of the folder.
+
+    Args:
+        labels: folder of the labels that its records get; None = those in the folder itself, where there are any.
+
+    Raises:
+        ShardError: the folder or a shard of it cannot be read.
+        LabelsError: the labels cannot be read.
+    """
+    return Shards(Path(folder), labels)
 
 
 def digest(folder: Path) -> str:

@@ -1,80 +1,103 @@
-"""Any folder of CAD files; their classes from labels.csv, where one lies in it.
+"""Any folder of CAD files; their classes from the files `labels.csv` in it, where there are any.
 
-labels.csv has the columns file, solid, face, class. `file` is relative to the folder; `solid` and `face` are numbers,
-as `brep-mae inspect --json` gives them. An empty `solid` is the first one; an empty `face` names the class of the whole
-solid. What it does not name stays unlabelled.
+labels.csv has the columns file, solid, face, class. `file` is relative to the folder that labels.csv lies in; `solid`
+and `face` are numbers, as `brep-mae inspect --json` gives them. An empty `solid` is the first one; an empty `face`
+names the class of the whole solid. What it does not name stays unlabelled.
 """
 
-import csv
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from brep_mae.datasets.source import LabelError, Source, SourceError, cad_files
+from brep_mae.datasets.file_names import FileNames
+from brep_mae.datasets.label_table import read_table
+from brep_mae.datasets.source import LabelError, Row, Source, SourceError, cad_files
 from brep_mae.schema import UNLABELLED, FaceGraph
 
 LABELS = "labels.csv"
-COLUMNS = ("file", "solid", "face", "class")
 
 
-@dataclass
-class _Named:
-    """What the file says of one solid: class by number of a face, and its own."""
+@dataclass(frozen=True)
+class _Label:
+    """What one line says: the class of a face, or of the solid where `face` is None."""
 
-    faces: dict[int, str] = field(default_factory=dict)
-    part: str = ""
+    row: Row
+    face: int | None
+    name: str
+
+    @property
+    def about(self) -> tuple[str, int | None, int | None]:
+        return self.row.file, self.row.solid, self.face
 
 
 def open(path: str, limit: int, work: Path) -> Source:
     root = Path(path)
     if not root.is_dir():
         raise SourceError(f"{path}: not a folder; point dataset.path at the folder that holds the CAD files")
-    return source(root, cad_files(root, limit))
+    return source(root, cad_files(root, limit), tables([root], root))
 
 
-def source(root: Path, files: list[Path]) -> Source:
-    """These files of a folder, labelled by its labels.csv. Raises SourceError for one that can't be read."""
-    path = root / LABELS
-    if not path.is_file():
-        return Source("solids", "unknown", root, files, (), (), label=lambda graph: graph)
-    named = _read(path)
-    face_classes = sorted({label for solid in named.values() for label in solid.faces.values()})
-    part_classes = sorted({solid.part for solid in named.values()} - {""})
+def tables(given: Iterable[Path], root: Path) -> list[Path]:
+    """Every labels.csv in the folders given, at any depth, and in those that hold what is given, up to the root."""
+    given = list(given)
+    below = (path for folder in given if folder.is_dir() for path in folder.rglob("*"))
+    holding = {folder for path in given for folder in path.parents if folder.is_relative_to(root)}
+    beside = (path for folder in holding for path in folder.iterdir())
+    return sorted({path for path in (*below, *beside) if path.name.lower() == LABELS and path.is_file()})
+
+
+def source(root: Path, files: list[Path], tables: list[Path]) -> Source:
+    """These files of a folder, labelled by these tables. Raises SourceError for a table that can't be read as one."""
+    labels = _labels(root, FileNames(root, [path.relative_to(root).as_posix() for path in files]), tables)
+    named: dict[tuple[str, int | None], dict[int | None, str]] = defaultdict(dict)
+    for one in labels:
+        if not one.row.problem:
+            named[one.row.file, one.row.solid][one.face] = one.name
+    classes = [(face is None, name) for solid in named.values() for face, name in solid.items()]
+    face_classes, part_classes = (sorted({name for part, name in classes if part is of}) for of in (False, True))
 
     def label(graph: FaceGraph) -> FaceGraph:
-        solid = named.get((graph.file, graph.solid), _Named())
-        if solid.faces and max(solid.faces) > max(graph.face_parent):
+        solid = named.get((graph.file, graph.solid), {})
+        faces = {face: name for face, name in solid.items() if face is not None}
+        if faces and max(faces) > max(graph.face_parent):
             raise LabelError(
-                f"{graph.file}: solid {graph.solid} has no face {max(solid.faces)}, only 0 to {max(graph.face_parent)}"
+                f"{graph.file}: solid {graph.solid} has no face {max(faces)}, only 0 to {max(graph.face_parent)}, so "
+                "its labels are meant for another one"
             )
-        found = [face_classes.index(solid.faces[i]) if i in solid.faces else UNLABELLED for i in graph.face_parent]
-        part = part_classes.index(solid.part) if solid.part else UNLABELLED
+        found = [face_classes.index(faces[i]) if i in faces else UNLABELLED for i in graph.face_parent.tolist()]
+        part = part_classes.index(solid[None]) if None in solid else UNLABELLED
         return replace(graph, face_label=np.array(found, np.int16), part_label=part)
 
-    return Source("solids", "unknown", root, files, tuple(face_classes), tuple(part_classes), label, (path,))
+    rows = [one.row for one in labels]
+    beside = tuple(tables)
+    return Source("solids", "unknown", root, files, tuple(face_classes), tuple(part_classes), label, rows, beside)
 
 
-def _read(path: Path) -> dict[tuple[str, int], _Named]:
-    named: dict[tuple[str, int], _Named] = defaultdict(_Named)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        if tuple(rows.fieldnames or ()) != COLUMNS:
-            raise SourceError(f"{path}: its first line is not {','.join(COLUMNS)}; write it so")
-        for row in rows:
-            where = f"{path}, line {rows.line_num}"
-            name, number, face, label = (str(row[column] or "").strip() for column in COLUMNS)
-            if not (path.parent / name).is_file():
-                raise SourceError(f"{where}: no file {name!r} in this folder; mend the name or drop the line")
-            if not label or not all(text.isdecimal() for text in (number or "0", face or "0")):
-                raise SourceError(f"{where}: solid {number!r}, face {face!r}, class {label!r}: two numbers and a name?")
-            solid = named[name, int(number or 0)]
-            known = solid.faces.get(int(face)) if face else solid.part
-            if known and known != label:
-                raise SourceError(f"{where}: it says {label}, an earlier line {known}; keep one of them")
-            if face:
-                solid.faces[int(face)] = label
-            else:
-                solid.part = label
-    return dict(named)
+def _labels(root: Path, names: FileNames, tables: list[Path]) -> list[_Label]:
+    """Every line of the tables. Where lines disagree, neither is used, for nobody knows which of them is right."""
+    found: list[_Label] = []
+    for table in tables:
+        given_in = table.relative_to(root).as_posix()
+        for line in read_table(table):
+            file, unknown = names.find(line.file, table.parent)
+            problem = line.problem or unknown
+            solid, face = (0, None) if line.problem else (int(line.solid or 0), int(line.face) if line.face else None)
+            found.append(_Label(Row(given_in, line.number, file, solid, problem), face, line.label))
+    said: dict[tuple[str, int | None, int | None], dict[str, Row]] = defaultdict(dict)
+    for one in found:
+        if not one.row.problem:
+            said[one.about].setdefault(one.name, one.row)
+    return [replace(one, row=_disputed(one, said[one.about])) if not one.row.problem else one for one in found]
+
+
+def _disputed(one: _Label, said: dict[str, Row]) -> Row:
+    """The line's row, with a problem where another line names another class."""
+    other = next(((name, row) for name, row in said.items() if name != one.name), None)
+    if other is None:
+        return one.row
+    name, row = other
+    where = f"line {row.line}" if row.given_in == one.row.given_in else f"{row.given_in}, line {row.line}"
+    return replace(one.row, problem=f"it says {one.name}, but {where} says {name}; keep one of them")

@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +24,25 @@ class LabelError(ValueError):
 
 
 @dataclass(frozen=True)
+class Row:
+    """One line of a table of labels, or one file of labels, and what it is about.
+
+    Args:
+        given_in: name of the file it was read from, relative to the data set's root.
+        line: its number in that file; None = the whole file.
+        file: name of the CAD file, as records have it.
+        solid: number in the CAD file; None = every one.
+        problem: why it labels nothing whatever was parsed; "" where it can be used.
+    """
+
+    given_in: str
+    line: int | None
+    file: str
+    solid: int | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class Source:
     """One data set before parsing.
 
@@ -33,7 +52,8 @@ class Source:
         files: sorted.
         face_classes, part_classes: names of the labels, () where the set has none.
         label: fills face_label and part_label; raises LabelError where they do not fit.
-        label_files: files that hold labels of many solids.
+        rows: where the labels come from, each one that was given.
+        label_files: files that hold the labels.
     """
 
     name: str
@@ -43,6 +63,7 @@ class Source:
     face_classes: tuple[str, ...]
     part_classes: tuple[str, ...]
     label: Callable[[FaceGraph], FaceGraph]
+    rows: Sequence[Row] = ()
     label_files: tuple[Path, ...] = ()
 
 

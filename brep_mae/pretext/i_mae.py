@@ -86,6 +86,10 @@ class BlendedMAE(MaskedPretext):
     params: Params
     disentangle: Disentangle
 
+    @property
+    def reads_labels(self) -> bool:
+        return self.params.same_prob is not None
+
     def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
         assert batch.frames is not None
         solids, views = batch.frames.image.shape[:2]

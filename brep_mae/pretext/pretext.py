@@ -47,6 +47,11 @@ class Pretext(nn.Module):
     reads: frozenset[str]
     params: MethodParams
 
+    @property
+    def reads_labels(self) -> bool:
+        """True where the labels of the training solids make a difference."""
+        return False
+
     def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         raise NotImplementedError
 

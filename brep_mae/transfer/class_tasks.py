@@ -1,6 +1,5 @@
 """Tasks for continual learning, cut from the classes of a data set: of its faces, its solids, or its images."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -145,12 +144,11 @@ def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], size: int, name
 
     Raises ValueError where no solid has a label of the kind, or none has one of the classes.
     """
-    about = json.loads((parsed / "dataset.json").read_text())
-    names: list[str] = about["part_classes" if kind == "classification" else "face_classes"]
+    shards = open_shards(parsed)
+    names = shards.labels.part_classes if kind == "classification" else shards.labels.face_classes
     if unknown := [each for each in wanted if each not in names]:
         known = ", ".join(names) or f"none: the solids have no labels for {kind}"
         raise ValueError(f"{parsed}: no class {', '.join(unknown)}; it has {known}")
-    shards = open_shards(parsed)
     shown = {graph.uid: _shown(graph, kind) for graph in shards}
     group = [names.index(w) for w in wanted] or sorted(set().union(*shown.values()))
     needed = set(range(len(names))) if kind == "multilabel" else set(group)

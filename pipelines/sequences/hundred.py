@@ -59,7 +59,8 @@ def _hash(logits: Tensor) -> str:
 
 def main() -> None:
     params = plan().hundred
-    inputs = params.model_dump(), stored(params.parsed, frames=None).digest
+    given = stored(params.parsed, frames=None)
+    inputs = params.model_dump(), given.digest, given.labels_digest
     with output_file(OUT), unfinished("sequences.hundred", OUT, *inputs) as work:
         learn(params, work)
 

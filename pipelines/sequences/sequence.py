@@ -113,14 +113,19 @@ def one(sequence: str, arm: str, seed: int) -> Rows:
     return [{"sequence": sequence, "arm": arm, "density": how.density, **row}]
 
 
+def _digest(data: DataParams, encoder: str) -> str:
+    """Names the content of what the tasks are made from, and its labels."""
+    if data.parsed is None:
+        return read_about(images(data, encoder)).digest
+    given = stored(data.parsed, frames=None)
+    return given.digest + given.labels_digest
+
+
 def main(sequence: str) -> None:
     todo = plan()
     study = todo.sequences[sequence]
     weights = "" if study.encoder == RESNET else sha256(Path(study.encoder) / WEIGHTS)
-    digest = "+".join(
-        stored(data.parsed, frames=None).digest if data.parsed else read_about(images(data, study.encoder)).digest
-        for data in study.data
-    )
+    digest = "+".join(_digest(data, study.encoder) for data in study.data)
     about = flat({"sequence": study, "budget": todo.budget}) | {"data.digest": digest}
     inputs = study.model_dump(exclude={"arms", "seeds"}), weights, digest
     how = {arm: (todo.arms[arm].model_dump(), todo.params(sequence, arm).model_dump()) for arm in study.arms}

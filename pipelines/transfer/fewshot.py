@@ -118,7 +118,7 @@ def _key(arm: ArmParams) -> str:
 def main(target: str) -> None:
     todo = plan()
     study = todo.targets[target]
-    sets = [stored_set(each).digest for each in (study.set, study.labels_from)]
+    sets = [(one.digest, one.labels_digest) for one in map(stored_set, (study.set, study.labels_from))]
     arms = {name: todo.arms[name] for name in study.arms}
     names = {encoder.removeprefix(SCRATCH) for arm in arms.values() for encoder in arm.encoders}
     hashes = {n: sha256(SOURCES / n / WEIGHTS) for n in sorted(names - {*WITHOUT_A_CHECKPOINT})}

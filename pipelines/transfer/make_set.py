@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from brep_mae.brep.render_pool import RenderOptions
+from brep_mae.datasets.join import join_labels
+from brep_mae.datasets.labels import FOLDER
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.source import open_source
 from brep_mae.ingest import parse_dataset
@@ -24,12 +26,13 @@ def main(name: str) -> None:
         make(name, work, work / "set")
         with claim.filled() as new:
             shutil.copytree(work / "set", new, copy_function=link_or_copy, dirs_exist_ok=True)
+            shutil.copytree(work / FOLDER, new / FOLDER)
             if one.render is not None:
                 shutil.copytree(work / "frames", new / frames_of(name).name, copy_function=link_or_copy)
 
 
 def make(name: str, work: Path, parsed: Path) -> None:
-    """Fills `parsed`, and the folder `frames` of `work` where the set is drawn."""
+    """Fills `parsed`, the folder of labels in `work`, and that of frames where the set is drawn."""
     todo = plan()
     one, workers = todo.sets[name], os.cpu_count() or 1
     path = one.dataset.path
@@ -40,8 +43,10 @@ def make(name: str, work: Path, parsed: Path) -> None:
         generate(Path(path), one.generate.kind, one.generate.solids, one.generate.seed, workers)
     source = open_source(one.dataset.name, path, one.dataset.limit, WORK)
     report = parse_dataset(source, parsed, todo.parse, one.split, workers)
+    shutil.rmtree(work / FOLDER, ignore_errors=True)
+    labels = join_labels(source, open_shards(parsed), report.rejects, work / FOLDER)
     left_out = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items()) or "none"
-    print(f"{name}: {report.solids} solids, {report.faces} faces; left out: {left_out}")
+    print(f"{name}: {report.solids} solids, {report.faces} faces; left out: {left_out}; {labels}")
     if one.render is not None:
         limits = todo.parse.deadline_s, todo.parse.memory_mb, todo.parse.split_closed
         options = RenderOptions(one.render.views, one.render.size, *limits)

@@ -60,6 +60,7 @@ def pretrain(name: str, claim: Claim) -> None:
         data, heldout, natural = with_images(source.images, facts.frame, data, heldout)
         digest += f"+{natural}"
     if source.labels:
+        digest += "+" + "+".join(each.labels_digest for each in sets)
         pretext = Supervised(pretext.params, pretext.backbone(), solids.face_classes, solids.part_classes)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     inputs = name, source.model_dump(), values, todo.pretrain.model_dump(), digest

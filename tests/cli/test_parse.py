@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from brep_mae import ingest
 from brep_mae.cli import main
+from brep_mae.datasets.shards import open_shards
 from tests.brep.solids import SHAPES, box, write_step
 
 
@@ -154,3 +156,70 @@ def test_inspect_for_a_person_names_size_unit_and_types(folder):
     assert "6 faces (6 plane), 12 edges, 1 x 2 x 3 mm, the file's unit is 25.4 mm" in text
     text = run("inspect", folder / "deeper" / "cylinder.stp").stdout
     assert "3 faces (2 plane, 1 cylinder), 3 edges" in text and "unit" not in text
+
+
+def labelled(folder: Path, *lines: str) -> Path:
+    (folder / "sub").mkdir(parents=True)
+    write_step(folder / "sub" / "part.step", box(1, 2, 3))
+    (folder / "labels.csv").write_text("\n".join(("file,solid,face,class", *lines)) + "\n")
+    return folder
+
+
+def test_labels_lie_in_the_folder_given_wherever_its_files_are(tmp_path):
+    parts, out = labelled(tmp_path / "parts", "sub/part.step,,1,hole", "sub/part.step,,,plate"), tmp_path / "out"
+    done = run("parse", parts, "--out", out, "--workers", 1, "--grid", 4)
+    assert done.exit_code == 0 and "2 of 2 rows, 1 faces, 1 solids labelled" in done.stdout, done.output
+    [graph] = open_shards(out)
+    assert (graph.file, graph.face_label.tolist(), graph.part_label) == ("sub/part.step", [-1, 0, -1, -1, -1, -1], 0)
+
+
+def test_lines_that_are_not_used_are_told_with_number_and_reason(tmp_path):
+    parts = labelled(tmp_path / "parts", "sub/part.step,,1,hole", "part.step,,1,hole", "sub/part.step,3,1,hole")
+    done = run("parse", parts, "--out", tmp_path / "out", "--workers", 1, "--grid", 4)
+    assert done.exit_code == 0 and "1 of 3 rows, 1 faces, 1 solids labelled" in done.stdout
+    assert "label not used: labels.csv, line 3: no file 'part.step'" in done.stderr
+    assert "label not used: labels.csv, line 4: sub/part.step has no solid 3, only 0" in done.stderr
+    labels = json.loads((tmp_path / "out" / "report.json").read_text())["labels"]
+    assert [line["line"] for line in labels.pop("unused")] == [3, 4]
+    assert labels == {"rows": 3, "used": 1, "faces": 1, "solids": 1, "parts": 0}
+
+
+def test_files_and_folders_given_together_have_the_tables_that_lie_beside_them(tmp_path):
+    one, two = labelled(tmp_path / "a" / "one", "sub/part.step,,1,hole"), tmp_path / "a" / "two"
+    two.mkdir()
+    write_step(two / "other.step", box(1, 2, 4))
+    (two / "labels.csv").write_text("file;solid;face;class\nother.step;;0;slot\n")
+    (tmp_path / "labels.csv").write_text("of nothing that was given")
+    done = run("parse", one, two / "other.step", "--out", tmp_path / "out", "--workers", 1, "--grid", 4)
+    assert done.exit_code == 0 and "2 of 2 rows, 2 faces, 2 solids labelled" in done.stdout, done.output
+    assert open_shards(tmp_path / "out").files == ["one/sub/part.step", "two/other.step"]
+
+
+def test_a_table_that_cannot_be_read_is_named_before_any_work(tmp_path):
+    parts = labelled(tmp_path / "parts")
+    (parts / "labels.csv").write_bytes("file,solid,face,class\nsub/part.step,,1,Nüt\n".encode("latin-1"))
+    done = run("parse", parts, "--out", tmp_path / "out", "--workers", 1)
+    assert done.exit_code == 1 and done.stdout == ""
+    assert f"Error: {parts / 'labels.csv'}, line 2: not UTF-8" in done.stderr and "remedy: save it" in done.stderr
+
+
+def test_a_corrected_label_parses_nothing_again(tmp_path, monkeypatch):
+    parts, out = labelled(tmp_path / "parts", "sub/part.step,,1,hole"), tmp_path / "out"
+    arguments = ("parse", parts, "--out", out, "--workers", 1, "--grid", 4)
+    assert run(*arguments).exit_code == 0
+    shard = (out / "00000.arrow").stat()
+    parsed = []
+    real = ingest.parse_files
+    monkeypatch.setattr(ingest, "parse_files", lambda files, *rest: parsed.extend(files) or real(files, *rest))
+    (parts / "labels.csv").write_text("file,solid,face,class\nsub/part.step,,2,slot\nsub/part.step,9,2,slot\n")
+    done = run(*arguments)
+    assert done.exit_code == 0 and "1 of 2 rows, 1 faces, 1 solids labelled" in done.stdout, done.output
+    again = (out / "00000.arrow").stat()
+    assert parsed == [] and (again.st_ino, again.st_mtime_ns) == (shard.st_ino, shard.st_mtime_ns)
+    shards = open_shards(out)
+    assert shards.labels.face_classes == ("slot",) and shards[0].face_label.tolist() == [-1, -1, 0, -1, -1, -1]
+    report = json.loads((out / "report.json").read_text())
+    assert (report["solids"], report["labels"]["used"]) == (1, 1)
+    write_step(parts / "sub" / "part.step", box(1, 2, 4))
+    assert run(*arguments).exit_code == 0 and [file.name for file in parsed] == ["part.step"]
+    assert run(*arguments[:-1], 5).exit_code == 0 and len(parsed) == 2, "other settings"

@@ -11,11 +11,12 @@ from OCP.gp import gp_Quaternion, gp_Trsf
 from scipy.spatial.transform import Rotation
 
 from brep_mae.datasets.batch import from_graph
+from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.turned import TurnedSolids, turned
 from brep_mae.schema import FIELD_POINT, NORMAL, POINT, TANGENT, validate
 from tests.brep.solids import CUT, SHAPES, box, first_solid, graph_of
-from tests.stored import solids, store
+from tests.stored import store
 from tests.synthetic import make_graph
 
 CLOSE = {"rtol": 0, "atol": 1e-4}
@@ -111,14 +112,19 @@ def test_the_given_solid_stays_as_it_is():
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
     folder = tmp_path_factory.mktemp("turned")
-    return folder, store(folder, 6)
+    uids = store(folder, 6)
+    (folder / "labels").rename(folder / "parsed" / "labels")  # a set of a study has its labels in it
+    return folder, uids
 
 
 @pytest.mark.parametrize("mirror", [False, True])
 def test_only_those_named_are_turned_each_by_its_own_matrix(stored, mirror):
     folder, uids = stored
     named = [uids[4], uids[1], uids[2]]
-    data, as_stored = TurnedSolids(folder / "parsed", uids, named, mirror), solids(folder, uids, "faces")
+    data, as_stored = (
+        TurnedSolids(folder / "parsed", uids, named, mirror),
+        Solids(folder / "parsed", None, uids, frozenset({"faces"})),
+    )
     graphs = {graph.uid: graph for graph in open_shards(folder / "parsed")}
     for uid in uids:
         expected = as_stored.faces(uid)
@@ -154,5 +160,8 @@ def test_labels_are_not_turned(stored):
     folder, uids = stored
     graph = replace(make_graph(6), part_label=1)
     assert np.array_equal(turned(graph, MIRROR).face_label, graph.face_label)
-    data, as_stored = TurnedSolids(folder / "parsed", uids, uids, True), solids(folder, uids, "faces")
+    data, as_stored = (
+        TurnedSolids(folder / "parsed", uids, uids, True),
+        Solids(folder / "parsed", None, uids, frozenset({"faces"})),
+    )
     assert all(torch.equal(data.faces(u).label, as_stored.faces(u).label) for u in uids)

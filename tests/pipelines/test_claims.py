@@ -65,7 +65,7 @@ def save(method: str, models: Path = Path("models")) -> torch.nn.Module:
 def project(tmp_path, monkeypatch):
     """A folder with stored solids, in which the stage keeps its run to itself."""
     uids = store(tmp_path / "data")
-    facts = {"face_classes": [], "part_classes": [], "parse": {"grid": GRID}, "digest": "d"}
+    facts = {"parse": {"grid": GRID}, "digest": "d"}
     (tmp_path / "data/parsed/dataset.json").write_text(json.dumps(facts))
     split = {"train": uids[:8], "validation": uids[8:11], "test": uids[11:]}
     write_split(tmp_path / "data/parsed/split.json", split)

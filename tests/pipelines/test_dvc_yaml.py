@@ -12,7 +12,7 @@ def stages() -> dict:
     return yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 
 
-PRETRAINING = ("pretrain", "distill")
+PRETRAINING = ("pretrain", "distill", "blend")
 
 
 def test_every_stage_is_a_script_and_depends_on_it():
@@ -56,15 +56,24 @@ def test_what_learns_from_a_pretrained_encoder_waits_for_it():
         for name, values in settings.load().methods.items()
         if (teacher := values.get("teacher", {})).get("source") == "checkpoint"
     }
-    assert set(stages()["distill"]["matrix"]["method"]) == set(taught)
-    assert set(taught.values()) <= set(stages()["distill"]["deps"])
+    for name in PRETRAINING[1:]:
+        assert set(taught.values()) <= set(stages()[name]["deps"])
+    assert {method for name in PRETRAINING[1:] for method in stages()[name]["matrix"]["method"]} == set(taught)
 
 
-def test_the_two_ways_to_pretrain_differ_by_the_teacher_alone():
-    first, second = (stages()[name] for name in PRETRAINING)
+def test_the_ways_to_pretrain_differ_by_teacher_and_labels_alone():
+    first, second, third = (stages()[name] for name in PRETRAINING)
     teacher = {"models/mae_images", "brep_mae/pretext/mae_images.py"}
     assert [d for d in second["deps"] if d not in teacher] == first["deps"]
-    assert all(first[key] == second[key] for key in ("cmd", "params", "outs"))
+    assert [d for d in third["deps"] if d != "data/labels"] == second["deps"]
+    assert all(first[key] == other[key] for key in ("cmd", "params", "outs") for other in (second, third))
+
+
+def test_labels_concern_what_learns_or_scores_by_them_and_no_parsing_or_pretraining():
+    readers = {name for name, stage in stages().items() if "data/labels" in stage["deps"]}
+    assert readers == {"blend", "probe", "fewshot", "continual"}
+    told = {m for m, v in settings.load().methods.items() if "same_prob" in v}
+    assert set(stages()["blend"]["matrix"]["method"]) == told
 
 
 def test_editing_one_method_concerns_its_own_instance_alone():

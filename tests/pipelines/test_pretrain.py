@@ -35,7 +35,7 @@ def project(tmp_path_factory):
     def make(name: str) -> Path:
         folder = tmp_path_factory.mktemp(name)
         uids = store(folder / "data")
-        facts = {"face_classes": ["a", "b", "c"], "part_classes": ["p", "q"], "parse": {"grid": GRID}, "digest": "d"}
+        facts = {"parse": {"grid": GRID}, "digest": "d"}
         (folder / "data/parsed/dataset.json").write_text(json.dumps(facts))
         write_split(folder / "data/parsed/split.json", {"train": uids[:10], "validation": uids[10:], "test": uids[10:]})
         params = yaml.safe_load((TOP / "params.yaml").read_text())

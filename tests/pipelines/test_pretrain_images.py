@@ -30,7 +30,7 @@ def test_image_methods_take_a_path_of_natural_images(method):
 def test_natural_images_train_an_encoder_that_answers_for_solids(tmp_path):
     method = "mixmask"
     uids = store(tmp_path / "data")
-    facts = {"face_classes": ["a", "b", "c"], "part_classes": ["p", "q"], "parse": {"grid": GRID}, "digest": "d"}
+    facts = {"parse": {"grid": GRID}, "digest": "d"}
     (tmp_path / "data/parsed/dataset.json").write_text(json.dumps(facts))
     split = {"train": uids[:10], "validation": uids[10:], "test": uids[10:]}
     write_split(tmp_path / "data/parsed/split.json", split)

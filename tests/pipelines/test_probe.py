@@ -14,7 +14,7 @@ from brep_mae.pretext.pretext import Facts, build
 from brep_mae.pretext.stored import STEPS, save_backbone, save_snapshot
 from pipelines import fewshot, probe
 from tests.conftest import TOP
-from tests.stored import store
+from tests.stored import label, store
 from tests.synthetic import GRID
 
 
@@ -22,7 +22,7 @@ from tests.synthetic import GRID
 def project(tmp_path, monkeypatch):
     """A folder with stored solids, and two methods of two snapshots each."""
     uids = store(tmp_path / "data")
-    facts = {"face_classes": ["a", "b", "c"], "part_classes": ["p", "q"], "parse": {"grid": GRID}, "digest": "d"}
+    facts = {"parse": {"grid": GRID}, "digest": "d"}
     (tmp_path / "data/parsed/dataset.json").write_text(json.dumps(facts))
     split = {"train": uids[:10], "validation": uids[10:13], "test": uids[13:]}
     write_split(tmp_path / "data/parsed/split.json", split)
@@ -72,8 +72,7 @@ def test_no_label_of_a_test_solid_and_no_test_solid_is_read(project, monkeypatch
 
 @pytest.mark.parametrize(("stage", "rows"), [(probe, "probe/curves.jsonl"), (fewshot, "fewshot/runs.jsonl")])
 def test_without_labels_nothing_is_run_the_results_are_empty_and_a_line_says_so(project, capsys, stage, rows):
-    path = project / "data/parsed/dataset.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"face_classes": [], "part_classes": []}))
+    label(project / "data/labels", [], (), ())
     stage.main()
     told = capsys.readouterr()
     assert "this data set has no labels" in told.out and " 0/0" in told.out + told.err

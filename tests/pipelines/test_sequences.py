@@ -8,14 +8,15 @@ import torch
 import yaml
 from PIL import Image
 
+from brep_mae.datasets.labels import FOLDER
 from brep_mae.datasets.shards import write_shard
 from brep_mae.pretext.pretext import build
 from brep_mae.settings import SettingsError
 from brep_mae.training.checkpoint import save_backbone
-from pipelines import stored
+from pipelines import unfinished
 from pipelines.sequences import hundred, plan, sequence, tables
 from tests.contracts.test_methods import FACTS, block
-from tests.stored import N_FACES
+from tests.stored import N_FACES, label
 from tests.synthetic import GRID, make_graph
 
 SIZES = {"train": 12, "validation": 3, "test": 4}
@@ -35,7 +36,8 @@ def study(tmp_path, monkeypatch):
     parsed, encoder = tmp_path / "parsed", tmp_path / "encoder"
     parsed.mkdir()
     write_shard(parsed / "00000.arrow", graphs)
-    about = {"face_classes": CLASSES, "part_classes": [], "parse": {"grid": GRID}, "digest": "d"}
+    label(parsed / FOLDER, graphs, CLASSES, ())
+    about = {"parse": {"grid": GRID}, "digest": "d"}
     (parsed / "dataset.json").write_text(json.dumps(about))
     (parsed / "split.json").write_text(json.dumps(split))
     method = block("attribute_masking") | {"dim": 8, "depth": 1}
@@ -56,7 +58,8 @@ def study(tmp_path, monkeypatch):
         monkeypatch.setattr(module, "STUDY", tmp_path, raising=False)
         monkeypatch.setattr(module, "ROWS", tmp_path / "rows", raising=False)
     monkeypatch.setattr(plan, "PLAN", tmp_path / "params.yaml")
-    monkeypatch.setattr(stored, "WORK", tmp_path / "work")
+    monkeypatch.setattr(hundred, "OUT", tmp_path / "hundred.json")
+    monkeypatch.setattr(unfinished, "WORK", tmp_path / "work")
     monkeypatch.setattr(sequence, "WORK", tmp_path / "work")
     monkeypatch.setenv("RANK", "1")  # nothing is tracked
     monkeypatch.setattr(sequence, "run_jobs", lambda run, jobs, *rest: {name: run(*it) for name, it in jobs.items()})

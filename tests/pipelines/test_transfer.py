@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from brep_mae import settings
+from brep_mae.datasets.labels import FOLDER
 from brep_mae.datasets.shards import write_shard
 from brep_mae.pretext.pretext import build
 from brep_mae.schema import FaceGraph
@@ -19,10 +20,10 @@ from brep_mae.training.checkpoint import save_backbone
 from brep_mae.transfer import fewshot as compared
 from brep_mae.transfer.heads import forest
 from brep_mae.transfer.metrics import scores
-from pipelines import stored
+from pipelines import unfinished
 from pipelines.transfer import fewshot, plan, tables
 from tests.contracts.test_methods import FACTS, block
-from tests.stored import N_FACES
+from tests.stored import FACE_CLASSES, N_FACES, label
 from tests.synthetic import GRID, make_graph
 
 SIZES = {"train": 12, "validation": 2, "test": 6}
@@ -79,7 +80,8 @@ class Study:
             graphs += of_side
         folder.mkdir(parents=True, exist_ok=True)
         write_shard(folder / "00000.arrow", graphs)
-        facts = {"face_classes": classes or ["a", "b", "c"], "part_classes": ["p", "q"], "parse": {"grid": GRID}}
+        label(folder / FOLDER, graphs, classes or FACE_CLASSES)
+        facts = {"parse": {"grid": GRID}}
         (folder / "dataset.json").write_text(json.dumps(facts | {"digest": name}))
         (folder / "split.json").write_text(json.dumps(split))
         self.write()
@@ -91,7 +93,7 @@ class Study:
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    for module in (plan, fewshot, tables, stored):
+    for module in (plan, fewshot, tables, unfinished):
         for name in PLACES.keys() & vars(module).keys():
             monkeypatch.setattr(module, name, tmp_path / PLACES[name])
     whole = forest.ExtraTreesClassifier

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from brep_mae.datasets.frames import FrameWriter
 from brep_mae.datasets.shards import open_shards
 from brep_mae.training.checkpoint import WEIGHTS, load_backbone, sha256
-from pipelines import stored
+from pipelines import unfinished
 from pipelines.transfer import plan, pretrain, release
 from tests.contracts.test_methods import block
 from tests.pipelines.test_transfer import PLACES, SIZES, Study
@@ -18,7 +18,7 @@ from tests.pipelines.test_transfer import PLACES, SIZES, Study
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    for module in (plan, pretrain, release, stored):
+    for module in (plan, pretrain, release, unfinished):
         for name in PLACES.keys() & vars(module).keys():
             monkeypatch.setattr(module, name, tmp_path / PLACES[name])
     monkeypatch.setattr(release, "OUT", tmp_path / "release")
