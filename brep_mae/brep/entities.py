@@ -127,17 +127,17 @@ class FaceEntities:
     """Face of a solid -> its entity.
 
     The kernel makes the faces of a shell in the file's order, so the k-th face has the shell's k-th entity. Where the
-    numbers differ, or the first or last face was made from another entity, each face is looked up, which takes ten
-    times as long.
+    numbers differ, or the first or last face was made from another entity, or where repairs may have changed the order,
+    each face is looked up, which takes ten times as long.
     """
 
-    def __init__(self, entities: Entities, solid: TopoDS_Shape, entity: Any) -> None:
-        self._entities, self._entity = entities, entity
+    def __init__(self, entities: Entities, solid: TopoDS_Shape, entity: Any, repaired: bool) -> None:
+        self._entities, self._entity, self._repaired = entities, entity, repaired
         self._solid = solid.Located(TopLoc_Location())
         self._faces: TopTools_IndexedMapOfShape | None = None
         self._found: list[Any] = []
 
-    def __call__(self, face: TopoDS_Face) -> Any:
+    def __call__(self, face: TopoDS_Shape) -> Any:
         if self._faces is None:
             self._faces = TopTools_IndexedMapOfShape()
             TopExp.MapShapes_s(self._solid, TopAbs_FACE, self._faces)
@@ -155,7 +155,7 @@ class FaceEntities:
         assert self._faces is not None
         shell = self._entity.Outer() if type(self._entity) is StepShape_ManifoldSolidBrep else None
         count = self._faces.Extent()
-        if shell is None or shell.NbCfsFaces() != count:
+        if self._repaired or shell is None or shell.NbCfsFaces() != count:
             return []
         found = [shell.CfsFacesValue(i + 1) for i in range(count)]
         if any(self._entities.of(self._faces.FindKey(i + 1)) is not found[i] for i in (0, count - 1)):

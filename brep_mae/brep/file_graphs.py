@@ -8,7 +8,8 @@ from brep_mae.brep.placing import Parts
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.soundness import NeedsRepair
-from brep_mae.brep.step import read_solids
+from brep_mae.brep.step import Reading, read_solids
+from brep_mae.cad_files import PACKED_STEP, STEP, suffix_of
 from brep_mae.schema import FaceGraph
 
 
@@ -16,7 +17,8 @@ def file_graphs(path: Path, key: str, name: str, sampling: Sampling) -> list[Fac
     """All solids of the file, each with what it became, in the file's order.
 
     A STEP file is first read without some of the kernel's repairs, one of planes without any, which costs half as much;
-    whatever is not perfect then is read again with all of them.
+    whatever is not perfect then is read again with all of them. Solids with faces that cannot be are read a third time,
+    with curves in the parameters made anew.
 
     Args:
         key: of the file; with a solid's number it makes the uid.
@@ -25,10 +27,23 @@ def file_graphs(path: Path, key: str, name: str, sampling: Sampling) -> list[Fac
     Raises:
         Reject: where the file as a whole cannot be used.
     """
-    try:
-        return _graphs(read_solids(path, trusting=True), key, name, Parts(sampling))
-    except (NeedsRepair, Reject):
+    if suffix_of(path) not in STEP + PACKED_STEP:
         return _graphs(read_solids(path), key, name, Parts(sampling))
+    try:
+        found = _graphs(read_solids(path, Reading.TRUSTING), key, name, Parts(sampling))
+    except (NeedsRepair, Reject):
+        found = _graphs(read_solids(path), key, name, Parts(sampling))
+    if any(map(_degenerate, found)):
+        again = _graphs(read_solids(path, Reading.ANEW), key, name, Parts(sampling))
+        if len(again) == len(found):
+            return [new if _degenerate(old) else old for old, new in zip(found, again, strict=True)]
+        if not any(isinstance(entry, Reject) for entry in again):
+            return again
+    return found
+
+
+def _degenerate(entry: FaceGraph | Reject) -> bool:
+    return isinstance(entry, Reject) and entry.reason == "degenerate"
 
 
 def _graphs(entries: list[ReadSolid | Reject], key: str, name: str, parts: Parts) -> list[FaceGraph | Reject]:

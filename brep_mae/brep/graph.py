@@ -8,7 +8,8 @@ from brep_mae.brep.entities import no_name
 from brep_mae.brep.part import Part
 from brep_mae.brep.parts import ReadSolid
 from brep_mae.brep.placing import Parts
-from brep_mae.brep.soundness import NeedsRepair, is_sound
+from brep_mae.brep.reject import Reject
+from brep_mae.brep.soundness import NeedsRepair, impossible, is_sound
 from brep_mae.brep.split import faces_of
 from brep_mae.schema import NO_COLOR, UNLABELLED, FaceGraph, validate
 
@@ -27,9 +28,11 @@ def face_graph(solid: ReadSolid, uid: str, file: str, parts: Parts) -> FaceGraph
         NeedsRepair: the solid was read without repairs and is flawed.
     """
     part, placed = parts.of(solid.shape, uid)
-    if not solid.repaired and id(part) not in parts.sound:
-        if not is_sound(solid.shape, part):
+    if id(part) not in parts.sound:
+        if not solid.repaired and not is_sound(solid.shape, part):
             raise NeedsRepair
+        if flaw := impossible(part):
+            raise Reject("degenerate", flaw)
         parts.sound.add(id(part))
     if id(part) not in parts.labels:
         parts.labels[id(part)] = _names_and_colors(solid, part)  # the file gives them to the part, not to its copies

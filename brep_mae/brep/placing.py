@@ -80,7 +80,7 @@ class Parts:
 
     Attributes:
         labels: names and colours of the faces by id of the part, kept by whoever looks them up.
-        sound: ids of the parts that were found to need no repair.
+        sound: ids of the parts that were found to be sound.
     """
 
     def __init__(self, sampling: Sampling) -> None:

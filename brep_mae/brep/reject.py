@@ -9,6 +9,7 @@ REJECT_REASONS = (
     "wireframe",  # curves and points that belong to no face
     "no_geometry",  # a face without a surface, as in a mesh, or an edge without a curve
     "not_transferred",  # the kernel could make nothing of this part of the file
+    "other_file",  # a part that the file only refers to
     "scaled_placement",  # a placement that changes sizes
     "too_large",  # a compressed file that unpacks to too much
     "too_many_faces",

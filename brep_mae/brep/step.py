@@ -9,9 +9,11 @@ What becomes of what a file holds:
 - open shells, loose faces, curves and points give a Reject each (curves and points of one root together);
 - a root or a solid that the kernel could not make, a solid that lost faces and is open for it, and a placement that
   changes sizes give a Reject each;
+- parts that are other files give a Reject that names these;
 - a file that is not what its suffix says, is broken, or in which nothing could be made is rejected as a whole.
 """
 
+import enum
 import functools
 import io
 from collections.abc import Iterable
@@ -23,6 +25,7 @@ from OCP.IFSelect import IFSelect_RetDone
 from OCP.Interface import Interface_Static
 from OCP.Message import Message, Message_Gravity
 from OCP.Resource import Resource_DataMapOfAsciiStringAsciiString
+from OCP.STEPConstruct import STEPConstruct_ExternRefs
 from OCP.STEPControl import STEPControl_Reader
 from OCP.StepShape import StepShape_ManifoldSolidBrep
 from OCP.TCollection import TCollection_AsciiString
@@ -31,45 +34,57 @@ from OCP.TopoDS import TopoDS_Shape, TopoDS_Solid
 
 from brep_mae.brep.colors import Colors, no_color
 from brep_mae.brep.entities import Entities, FaceEntities, name_of, no_name, of_type, placed_parts, product_name
-from brep_mae.brep.formats import kind_of, read_bytes
+from brep_mae.brep.formats import read_bytes
 from brep_mae.brep.kernel_errors import as_reject
+from brep_mae.brep.lost_seams import lost_seam
 from brep_mae.brep.other_formats import read_brep, read_iges
 from brep_mae.brep.parts import ReadSolid, count_faces, found, leftovers, misplaced, solids_of
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.units import step_unit_mm
+from brep_mae.brep.step_text import step_text
+from brep_mae.brep.units import Units
 from brep_mae.cad_files import BREP, IGES, PACKED_STEP, SUFFIXES, suffix_of
 
-__all__ = ["ReadSolid", "read_solids", "silence"]
+__all__ = ["ReadSolid", "Reading", "read_solids", "silence"]
 
 FACES = (b"ADVANCED_FACE", b"FACE_SURFACE")
 SOLIDS = (b"MANIFOLD_SOLID_BREP", b"BREP_WITH_VOIDS", b"FACETED_BREP")
 
-NOT_NEEDED = (
+TURNING = (
     *("FreeShell", "FreeFace", "FreeWire", "SameParameter", "FaceOrientation", "SmallAreaWire", "SplitFace", "Small"),
     *("Connected", "Lacking", "RemovePCurve", "RemoveCurve3d", "AddCurve3d", "EdgeSameParameter"),
     *("NotchedEdges", "SelfIntersectingEdge", "NonAdjacentIntersectingEdges", "VertexPosition", "VertexTolerance"),
+    *("ShellOrientation", "Orientation"),
 )
-"""Repairs of the kernel that take a fifth of the time of reading. Left out, faces, their order and orientation,
-surfaces, curves and parameter ranges come out the same; tolerances of edges and vertices may not."""
-
-
+"""Repairs of the kernel that turn, cut off or put in another order what is wrong. They take half of the time of
+reading, most of it to see that nothing is; the faces of solids where nothing was come out the same without them."""
 REPAIRS = (
-    *NOT_NEEDED,
-    *("Solid", "ShellOrientation", "CreateOpenSolid", "Shell", "Face", "Orientation", "AddNaturalBound"),
+    *TURNING,
+    *("Solid", "CreateOpenSolid", "Shell", "Face", "AddNaturalBound"),
     *("MissingSeam", "RemoveSmallAreaFace", "IntersectingWires", "LoopWires", "AutoCorrectPrecision"),
     *("PeriodicDegenerated", "Wire", "Reorder", "EdgeCurves", "Degenerated", "SelfIntersection", "Gaps3d", "Gaps2d"),
     *("ReversedPCurves", "ReversedPCurve", "AddPCurve", "Seam", "Shifted", "IntersectingEdges", "Tail", "ClosedWire"),
 )
-"""All of them, half of the time of reading. Most prepare curves in the parameters of curved surfaces, some mend."""
-TURNING = ("ShellOrientation", "Orientation")
-"""Those that turn faces and loops round, a sixth of the time of reading, most of it to see that nothing is to turn."""
+"""All of them. The others prepare curves in the parameters of curved surfaces, which planes do not need."""
+CURVES = "read.surfacecurve.mode"
+OF_THE_FILE, FROM_SPACE = 0, 3
+"""Where curves in the parameters of surfaces come from, if the file has them: from it, or made from those in space."""
 REGULARITY = "read.encoderegularity.angle"
 """By which angle, in rad, faces may meet for the kernel to note that their edge is smooth; at 0 it does not look, which
 takes time and answers what nobody here asks: arcs have their own angles."""
 NOT_PLANAR = (b"_SURFACE", b"SURFACE_OF_")
 """Words of files with other surfaces than planes."""
+REFERENCES = b"DOCUMENT_FILE"
+"""Word of files whose parts are other files."""
 VOIDS = b"BREP_WITH_VOIDS"
 """Word of files with several shells in a solid, which the kernel must tell apart."""
+
+
+class Reading(enum.Enum):
+    """How the kernel reads a STEP file; others are always read in the same way."""
+
+    TRUSTING = "without all repairs where there are planes alone, without those that turn things round elsewhere"
+    REPAIRED = "as the kernel does by default: what other programs on it see, faces in the same order"
+    ANEW = "the same, but the curves in the parameters of surfaces are made anew from those in space"
 
 
 @functools.cache
@@ -87,13 +102,12 @@ def silence() -> None:
         printer.SetTraceLevel(Message_Gravity.Message_Fail)
 
 
-def read_solids(path: Path, trusting: bool = False) -> list[ReadSolid | Reject]:
+def read_solids(path: Path, reading: Reading = Reading.REPAIRED) -> list[ReadSolid | Reject]:
     """What the file holds, as the head of this module says: by roots the solids in the kernel's order, then the rest.
 
     Args:
-        trusting: True = a STEP file of planes alone is read without the kernel's repairs, in half the time, others
-            without those that turn things round. Whoever uses solids that are not `repaired` must see that they are
-            sound (see `soundness`), and otherwise read the file again.
+        reading: TRUSTING takes half the time. Whoever uses solids that are not `repaired` must see that they are sound
+            (see `soundness`), and otherwise read the file again.
 
     Where a solid is rejected, its Reject stands in its place, so that entry i has index i as long as there are solids.
 
@@ -113,29 +127,29 @@ def read_solids(path: Path, trusting: bool = False) -> list[ReadSolid | Reject]:
         elif suffix in IGES:
             entries = read_iges(path)
         else:
-            entries = _read_step(path, read_bytes(path), trusting)
+            entries = _read_step(path, read_bytes(path), reading)
     if not entries:
         raise Reject("no_solid", f"{path.name}: nothing in it could be made into a shape")
     return entries
 
 
-def _read_step(path: Path, data: bytes, trusting: bool) -> list[ReadSolid | Reject]:
-    if b"ISO-10303-21" not in data[:4096]:
-        raise Reject("unreadable", f"{path.name}: not a STEP file but {kind_of(data)}")
+def _read_step(path: Path, stored: bytes, reading: Reading) -> list[ReadSolid | Reject]:
+    data = step_text(stored, path.name)
     reader = STEPControl_Reader()
     Interface_Static.SetRVal_s(REGULARITY, 0.0)  # no such name before there is a reader, no effect after it has read
-    if suffix_of(path) in PACKED_STEP:
+    Interface_Static.SetIVal_s(CURVES, FROM_SPACE if reading is Reading.ANEW else OF_THE_FILE)
+    if suffix_of(path) in PACKED_STEP or data is not stored:
         status = reader.ReadStream(path.name, io.BytesIO(data))
     else:
         status = reader.ReadFile(str(path))
     if status != IFSelect_RetDone:  # a transfer after a failed read ends the process
         raise Reject("unreadable", f"{path.name}: a broken STEP file")
-    unit_mm = step_unit_mm(reader)
-    repaired = not trusting or VOIDS in data
+    repaired = reading is not Reading.TRUSTING or VOIDS in data
     planar = not any(word in data for word in NOT_PLANAR)
-    left_out = NOT_NEEDED if repaired else REPAIRS if planar else NOT_NEEDED + TURNING
-    reader.SetShapeFixParameters(_left_out(left_out))  # has no effect before ReadFile
+    if not repaired:
+        reader.SetShapeFixParameters(_left_out(REPAIRS if planar else TURNING))  # has no effect before ReadFile
     reader.TransferRoots()
+    units = Units(reader.Model())
     rejects: list[Reject] = []
     roots = _roots(reader, path.name, rejects)
     entities = Entities(reader)
@@ -157,15 +171,22 @@ def _read_step(path: Path, data: bytes, trusting: bool) -> list[ReadSolid | Reje
                 if flaw := _flaw(solid, entity, f"{path.name}: solid {len(entries)}"):
                     entries.append(flaw)
                     continue
-                faces = FaceEntities(entities, solid, entity)
+                faces = FaceEntities(entities, solid, entity, repaired)
+                if repaired and not planar and lost_seam(solid, entity, faces, reader.Model()):
+                    detail = f"{path.name}: solid {len(entries)} is not what the kernel makes of it: it loses a seam"
+                    entries.append(Reject("degenerate", detail))
+                    continue
                 color = colors.of_faces(faces, entity) if colors is not None else no_color
                 called = faces.name if named else no_name
+                unit_mm = units.of(entity or entities.of(next(found(solid, TopAbs_SHELL))))  # a shell made into a solid
                 entries.append(
                     ReadSolid(solid, len(entries), name_of(entity), unit_mm, called, name, at, color, repaired)
                 )
         rejects += leftovers(shape, f"{path.name}: ")
     if sum(data.count(keyword) for keyword in SOLIDS) > len(made):  # may count too many, which only costs time
         rejects += _lost(reader, made, path.name)
+    if REFERENCES in data:
+        rejects += _elsewhere(reader, path.name, alone=not entries)
     return entries + rejects
 
 
@@ -204,4 +225,16 @@ def _lost(reader: Any, made: dict[int, Any], file: str) -> list[Reject]:
         Reject("not_transferred", f"{file}: solid {name_of(entity)!r} gave no shape")
         for entity in solids
         if id(entity) not in made
+    ]
+
+
+def _elsewhere(reader: Any, file: str, alone: bool) -> list[Reject]:
+    """Parts of an assembly that are files of their own. Args: alone: the file holds no solid but these."""
+    references = STEPConstruct_ExternRefs(reader.WS())
+    references.LoadExternRefs()
+    names = dict.fromkeys(references.FileName(i) for i in range(1, references.NbExternRefs() + 1))
+    return [
+        Reject("other_file", f"{file}: a part of it is the file {name!r}; read that one, or export all as one file")
+        for name in names
+        if alone or suffix_of(Path(name))
     ]

@@ -20,6 +20,7 @@ from brep_mae.schema import SURFACE_TYPES
 PLANE, CYLINDER, CONE, SPHERE, TORUS = (
     SURFACE_TYPES.index(kind) for kind in ("plane", "cylinder", "cone", "sphere", "torus")
 )
+REVOLUTION = SURFACE_TYPES.index("revolution")
 _CLOSED = {
     "Geom_Plane": PLANE,
     "Geom_CylindricalSurface": CYLINDER,
@@ -30,7 +31,7 @@ _CLOSED = {
 _FREE = {
     "Geom_BezierSurface": SURFACE_TYPES.index("bezier"),
     "Geom_BSplineSurface": SURFACE_TYPES.index("bspline"),
-    "Geom_SurfaceOfRevolution": SURFACE_TYPES.index("revolution"),
+    "Geom_SurfaceOfRevolution": REVOLUTION,
     "Geom_SurfaceOfLinearExtrusion": SURFACE_TYPES.index("extrusion"),
     "Geom_OffsetSurface": SURFACE_TYPES.index("offset"),
 }

@@ -20,6 +20,8 @@ KERNEL_TOLERANCE = 1e-9
 """Distance from the boundary that OCCT's classifier counts as being on it, in the surface's own parameters."""
 MARGIN = 0.1
 """How far beyond the box, as a share of its side, points may lie."""
+SAME_PLACE = 1e-6
+"""Uses of an edge that are nearer to one another than this share of the box lie in the same place."""
 NEWTON_STEPS = 4
 CHUNK = 49_152
 """Point-chord pairs at a time; larger arrays leave the cache, and take half as long again."""
@@ -37,6 +39,7 @@ class Trimming:
         flipped (F,) True where u runs backwards in stored grids, so that their normals stay du x dv.
         sound (F,) True where the loops are closed and have the face on their left.
         on_left (F,) True where they have it there and are closed, or not far from it.
+        slit (F,) True where a loop goes along an edge and back again on the same way, not one period further on.
 
     Raises:
         Reject: degenerate, for a face whose box is empty or infinite.
@@ -56,6 +59,7 @@ class Trimming:
         face = loops.face[coedge]
         box_uv = (uv - self.low[face]) / self.extent[face]
         self.sound, self.on_left = loops.sound(coedge, box_uv, count)
+        self.slit = self._slits(topology, coedge, box_uv)
         points = np.where(self.flipped[face, None], np.array([1.0, 0.0]) + np.array([-1.0, 1.0]) * box_uv, box_uv)
         seams = self._seams(topology, coedge, points)
         counts = np.bincount(coedge, minlength=len(loops.face))
@@ -79,7 +83,7 @@ class Trimming:
         other = copy.copy(self)
         other.__dict__.pop("_groups", None)
         other._faces, other._surfaces, other._classifiers = self._faces[start:stop], surfaces, {}
-        for name in ("low", "extent", "flipped", "sound", "on_left", "_origin", "_sides"):
+        for name in ("low", "extent", "flipped", "sound", "on_left", "slit", "_origin", "_sides"):
             setattr(other, name, getattr(self, name)[start:stop])
         a, b = np.searchsorted(self._columns["face"], (start, stop))
         other._columns = {name: column[a:b] for name, column in self._columns.items()}
@@ -116,6 +120,22 @@ class Trimming:
             across = np.where(np.isfinite(low), high - low, 0.0).argmin(axis=1)  # a seam runs along the other axis
             found &= self._surfaces.period[topology.coedge_face, across] > 0
         return found
+
+    def _slits(self, topology: Topology, coedge: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """(F,) True where an edge is used twice by a face in one and the same place. Args: polylines."""
+        used = topology.coedge_face * len(topology.edges) + topology.coedge_edge
+        _, edge_of_face, uses = np.unique(used, return_inverse=True, return_counts=True)
+        low, high = span(points, coedge, len(used))
+        order = np.argsort(edge_of_face, kind="stable")
+        middle = (low[order] + high[order]) / 2
+        same = (edge_of_face[order][1:] == edge_of_face[order][:-1]) & (uses[edge_of_face[order][1:]] == 2)
+        near = np.abs(middle[1:] - middle[:-1]).max(axis=1) < SAME_PLACE
+        return np.bincount(topology.coedge_face[order[1:][same & near]], minlength=len(self._faces)) > 0
+
+    def boundary(self, number: int) -> np.ndarray:
+        """Chords of the loops of a face in its rescaled box. Shapes: (n, 2 ends, 2)"""
+        a, b = np.searchsorted(self._columns["face"], (number, number + 1))
+        return self._columns["ends"][a:b]
 
     def parameters(self, index: np.ndarray, unit: np.ndarray) -> np.ndarray:
         """Points of the boxes rescaled to 1 x 1, in the direction of the stored grids -> surface parameters.

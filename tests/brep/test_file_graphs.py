@@ -21,7 +21,7 @@ from brep_mae.brep.graph import face_graph
 from brep_mae.brep.placing import Parts
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.step import read_solids
+from brep_mae.brep.step import Reading, read_solids
 from brep_mae.schema import FaceGraph
 from tests.brep.solids import CUT, SHAPES, box, first_solid, graph_of, notched_block, placed, write_step
 
@@ -31,13 +31,13 @@ WINDOW = BRepAlgoAPI_Cut(box(4, 4, 1), box(2, 1, 3, (1, 1, -1))).Shape()
 
 
 @pytest.fixture
-def reads(monkeypatch) -> list[bool]:
-    """Whether each reading of a file trusted it."""
-    found: list[bool] = []
+def reads(monkeypatch) -> list[Reading]:
+    """How a file was read, in turn."""
+    found: list[Reading] = []
 
-    def read(path: Path, trusting: bool = False):
-        found.append(trusting)
-        return read_solids(path, trusting)
+    def read(path: Path, reading: Reading = Reading.REPAIRED):
+        found.append(reading)
+        return read_solids(path, reading)
 
     monkeypatch.setattr(module, "read_solids", read)
     return found
@@ -57,8 +57,8 @@ def repaired(file: Path) -> list[FaceGraph]:
 def test_a_sound_solid_of_planes_is_read_once_and_the_same_to_the_bit(tmp_path, reads, shape):
     file = write_step(tmp_path / "a.step", shape)
     found = file_graphs(file, "k", "n", SAMPLING)
-    assert reads == [True]
-    assert not read_solids(file, trusting=True)[0].repaired
+    assert reads == [Reading.TRUSTING]
+    assert not read_solids(file, Reading.TRUSTING)[0].repaired
     assert len(found) == 1 and all(same(a, b) for a, b in zip(found, repaired(file), strict=True))
 
 
@@ -68,13 +68,13 @@ def test_a_sound_curved_solid_is_read_once_and_the_same_to_the_bit(tmp_path, rea
     shape = (SHAPES | CUT)[name]
     file = write_step(tmp_path / "a.step", BRepBuilderAPI_NurbsConvert(shape).Shape() if free_form else shape)
     found = file_graphs(file, "k", "n", SAMPLING)
-    assert reads == [True]
+    assert reads == [Reading.TRUSTING]
     assert all(same(a, b) for a, b in zip(found, repaired(file), strict=True))
 
 
 def test_a_solid_of_several_shells_is_never_trusted(tmp_path):
     for shape in (BRepAlgoAPI_Cut(box(4, 4, 4), box(1, 1, 1, (1, 1, 1))).Shape(), HOLLOW):
-        assert read_solids(write_step(tmp_path / "a.step", shape), trusting=True)[0].repaired
+        assert read_solids(write_step(tmp_path / "a.step", shape), Reading.TRUSTING)[0].repaired
 
 
 def out_of_order(text: str) -> str:
@@ -121,7 +121,7 @@ def test_a_flawed_solid_is_read_again_with_repairs(tmp_path, reads, flaw, name, 
     assert flaw(flat) != flat
     file.write_text(flaw(flat))
     found = file_graphs(file, "k", "n", SAMPLING)
-    assert reads == [True, False][:times]
+    assert reads == [Reading.TRUSTING, Reading.REPAIRED][:times]
     assert all(same(a, b) for a, b in zip(found, repaired(file), strict=True))
 
 

@@ -170,10 +170,10 @@ def test_a_body_that_cannot_be_used_keeps_its_place_among_the_solids(tmp_path, m
     first, second = file_graphs.read_solids(file)
     options = ParseOptions(4, 32, 8, False, False, root=tmp_path, deadline_s=60, memory_mb=2000)
     entries = [first, Reject("open_shell", "an open sheet"), second]
-    monkeypatch.setattr(file_graphs, "read_solids", lambda path, trusting=False: entries)
+    monkeypatch.setattr(file_graphs, "read_solids", lambda path, reading=None: entries)
     kinds = [s.reason if isinstance(s, Reject) else s.uid.split("#")[1] for s in parse_file(file, options)]
     assert kinds == ["0", "open_shell", "1"]
-    monkeypatch.setattr(file_graphs, "read_solids", lambda path, trusting=False: [])
+    monkeypatch.setattr(file_graphs, "read_solids", lambda path, reading=None: [])
     with pytest.raises(Reject, match="no_solid"):
         parse_file(file, options)
 

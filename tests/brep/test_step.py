@@ -1,5 +1,6 @@
 import gzip
 import io
+import re
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -21,7 +22,7 @@ from OCP.GProp import GProp_GProps
 from OCP.IFSelect import IFSelect_RetDone
 from OCP.IGESControl import IGESControl_Writer
 from OCP.Interface import Interface_Static
-from OCP.STEPControl import STEPControl_Reader
+from OCP.STEPControl import STEPControl_AsIs, STEPControl_Reader, STEPControl_Writer
 from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_SHELL
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Shape, TopoDS_Shell
@@ -30,7 +31,7 @@ from brep_mae.brep.colors import no_color
 from brep_mae.brep.entities import no_name
 from brep_mae.brep.parts import count_faces, found
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.step import REGULARITY, read_solids
+from brep_mae.brep.step import REGULARITY, read_solids, silence
 from tests.brep.solids import SHAPES, box, write_step
 
 
@@ -231,6 +232,65 @@ def test_a_unit_with_a_name_of_its_own_counts_by_its_factor(tmp_path):
     assert volume(solid.shape) == pytest.approx(600**3)
 
 
+@pytest.mark.parametrize("name, mm", [("INCH", 1.0), ("MILLIMETRE", 25.4), ("METRE", 0.5)])
+def test_the_factor_of_a_unit_counts_and_not_its_name(tmp_path, name, mm):
+    path = write_step(tmp_path / "unit.step", box(25.4, 50.8, 76.2), unit="INCH")
+    path.write_text(path.read_text().replace("'INCH'", f"'{name}'").replace("UNIT(25.4", f"UNIT({mm}"))
+    (solid,) = read_solids(path)
+    assert solid.unit_mm == pytest.approx(mm)
+    assert volume(solid.shape) == pytest.approx(6 * mm**3)
+
+
+@pytest.mark.parametrize("kind", [0, 1])  # shells outside a solid; solids
+def test_every_root_has_its_own_unit(tmp_path, kind):
+    silence()
+    writer = STEPControl_Writer()
+    for unit in ("MM", "INCH", "M"):
+        Interface_Static.SetCVal_s("write.step.unit", unit)
+        shape = box(1, 2, 3)
+        writer.Transfer(shape if kind else next(found(shape, TopAbs_SHELL)), STEPControl_AsIs)
+    Interface_Static.SetCVal_s("write.step.unit", "MM")
+    assert writer.Write(str(tmp_path / "units.step")) == IFSelect_RetDone
+    solids = read_solids(tmp_path / "units.step")
+    assert [solid.unit_mm for solid in solids] == pytest.approx([1, 25.4, 1000])
+    for solid in solids:  # the writer does not convert the second root and those behind it
+        assert volume(solid.shape) in (pytest.approx(6), pytest.approx(6 * solid.unit_mm**3))
+
+
+def with_reference(text: str, *files: str) -> str:
+    """The STEP text, made to refer to files as parts, as AP214 and AP242 do."""
+    (product,) = re.findall(r"(#\d+) = PRODUCT_DEFINITION\(", text)[:1]
+    lines = []
+    for number, file in enumerate(files):
+        n = [f"#{90000 + 20 * number + i}" for i in range(9)]
+        lines += [
+            f"{n[0]} = DOCUMENT_TYPE('geometry');",
+            f"{n[1]} = DOCUMENT_FILE('{file}','','',{n[0]},'','');",
+            f"{n[2]} = APPLIED_DOCUMENT_REFERENCE({n[1]},'',({product}));",
+            f"{n[3]} = IDENTIFICATION_ROLE('external document id and location',$);",
+            f"{n[4]} = EXTERNAL_SOURCE(IDENTIFIER(''));",
+            f"{n[5]} = APPLIED_EXTERNAL_IDENTIFICATION_ASSIGNMENT('{file}',{n[3]},{n[4]},({n[1]}));",
+            f"{n[6]} = DOCUMENT_REPRESENTATION_TYPE('digital',{n[1]});",
+        ]
+    head, end, tail = text.rpartition("ENDSEC;")
+    return head + "\n".join(lines) + "\n" + end + tail
+
+
+def test_parts_that_are_other_files_are_named(tmp_path):
+    whole = write_step(tmp_path / "whole.step", box(1, 2, 3)).read_text()
+    hollow = re.sub(r"(ADVANCED_BREP_SHAPE_REPRESENTATION\('',\(#\d+),#\d+\)", r"\1)", whole)
+    assert hollow != whole
+    (tmp_path / "hollow.step").write_text(with_reference(hollow, "arm.stp", "leg.prt"))
+    found = read_solids(tmp_path / "hollow.step")
+    assert all(isinstance(entry, Reject) for entry in found)
+    told = " ".join(entry.detail for entry in found if entry.reason == "other_file")
+    assert "'arm.stp'" in told and "'leg.prt'" in told and "export all as one file" in told
+    (tmp_path / "both.step").write_text(with_reference(whole, "arm.stp", "manual.pdf"))
+    solid, reject = read_solids(tmp_path / "both.step")
+    assert reject.reason == "other_file" and "'arm.stp'" in reject.detail
+    assert volume(solid.shape) == pytest.approx(6)
+
+
 @pytest.mark.parametrize("unit, mm", [("MM", 1.0), ("IN", 25.4), ("M", 1000.0)])
 @pytest.mark.parametrize("kind", [0, 1])  # loose faces, which are sewn; a solid
 def test_iges_in_any_unit(tmp_path, unit, mm, kind):
@@ -249,9 +309,39 @@ def test_names_that_are_not_ascii(tmp_path):
     path.write_bytes(text.replace(b"MANIFOLD_SOLID_BREP(''", b"MANIFOLD_SOLID_BREP('a\\X2\\00E9\\X0\\b'"))
     (solid,) = read_solids(path)
     assert solid.name == "a\u00e9b"
-    path.write_bytes(text.replace(b"MANIFOLD_SOLID_BREP(''", b"MANIFOLD_SOLID_BREP('a\xe9b'"))
-    (solid,) = read_solids(path)
-    assert solid.name.startswith("a")
+
+
+@pytest.mark.parametrize(
+    "name, found",
+    [
+        (b"Geh\xe4use 5\xb0", "Geh\xe4use 5\xb0"),  # ISO 8859-1
+        (b"5 \x80 \x96 M\xfcnchen", "5 \u20ac \u2013 M\xfcnchen"),  # Windows-1252
+        (b"a\x81b", "a\ufffdb"),  # neither
+        ("Geh\xe4use \u90e8\u54c1".encode(), "Geh\xe4use \u90e8\u54c1"),
+        ("\u90e8".encode() + b" Geh\xe4use", "\u90e8 Geh\xe4use"),
+        (b"Geh\\X\\E4use \\S\\d", "Geh\xe4use \xe4"),
+    ],
+)
+def test_no_letter_of_a_name_is_swallowed(tmp_path, name, found):
+    path = write_step(tmp_path / "name.step", box(1, 2, 3))
+    text = path.read_bytes().replace(b"MANIFOLD_SOLID_BREP(''", b"MANIFOLD_SOLID_BREP('" + name + b"'")
+    for place, content in ((path, text), (tmp_path / "name.stpz", gzip.compress(text))):
+        place.write_bytes(content)
+        (solid,) = read_solids(place)
+        assert solid.name == found
+
+
+@pytest.mark.parametrize(
+    "before", [b"\xef\xbb\xbf", b"/* " + b"x" * 9000 + b"*/\n", b"\r\n  /* a */ /* b\n */\n", b"\xef\xbb\xbf/* a */"]
+)
+def test_marks_and_comments_may_stand_before_the_text(tmp_path, before):
+    path = write_step(tmp_path / "part.step", box(1, 2, 3))
+    text = path.read_bytes()
+    path.write_bytes(before + text)
+    (tmp_path / "part.stpz").write_bytes(gzip.compress(before + text))
+    assert entries(path) == entries(tmp_path / "part.stpz") == [6]
+    path.write_bytes(before + text.replace(b"ISO-10303-21", b"ISO-10303-12"))
+    assert reason(path) == "unreadable"
 
 
 def test_a_file_that_names_no_face_says_so(tmp_path):
@@ -267,7 +357,7 @@ def test_a_file_that_names_no_face_says_so(tmp_path):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_the_repairs_left_out_would_have_changed_nothing(tmp_path, name):
+def test_a_repaired_file_is_what_the_kernel_reads_by_default(tmp_path, name):
     path = write_step(tmp_path / "part.step", SHAPES[name])
     (solid,) = read_solids(path)
     reader = STEPControl_Reader()

@@ -1,0 +1,61 @@
+"""Whether the kernel's repairs took a solid for another, as happens where they lose the seam of a closed surface.
+
+A loop that runs along a seam and back is laid on one side of it by the kernel, which then cuts both ways off: of a
+free-form sphere with a hole the hole is left, and all other faces are turned to fit.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from OCP.StepShape import StepShape_EdgeLoop, StepShape_ManifoldSolidBrep
+from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_FORWARD
+from OCP.TopoDS import TopoDS_Shape
+from OCP.TopTools import TopTools_MapOfShape
+
+from brep_mae.brep.entities import FaceEntities, of_type
+from brep_mae.brep.parts import found
+
+
+def lost_seam(solid: TopoDS_Shape, entity: Any, entity_of: FaceEntities, model: Any) -> bool:
+    """True where a face of the outer shell has no seam though it has one in the file, and faces were turned though in
+    the file each edge of the shell is used twice and in opposite directions.
+
+    Args:
+        entity: the solid's, None where the kernel made it from a piece of one.
+    """
+    made = [(face, entity_of(face)) for face in found(solid, TopAbs_FACE)]
+    origins = [entity] if entity is not None else list(of_type(model, StepShape_ManifoldSolidBrep))
+    return any(isinstance(origin, StepShape_ManifoldSolidBrep) and _loses(origin.Outer(), made) for origin in origins)
+
+
+def _loses(shell: Any, made: list[tuple[TopoDS_Shape, Any]]) -> bool:
+    if shell is None:
+        return False
+    faces = [shell.CfsFacesValue(i + 1) for i in range(shell.NbCfsFaces())]  # held, for an entity then keeps its id
+    known = {id(face) for face in faces}
+    mine = [(face, entity) for face, entity in made if id(entity) in known]
+    if not any((face.Orientation() == TopAbs_FORWARD) != entity.SameSense() for face, entity in mine):
+        return False
+    seamed = {id(entity) for face, entity in mine if _has_seam(face)}
+    uses = [list(_uses(face)) for face in faces]
+    names = [[id(edge) for edge, _ in each] for each in uses]
+    lost = any(len(set(n)) < len(n) and id(face) not in seamed for n, face in zip(names, faces, strict=True))
+    directions = Counter((id(edge), ahead) for each in uses for edge, ahead in each)
+    return lost and set(directions.values()) == {1} and set(Counter(edge for edge, _ in directions).values()) == {2}
+
+
+def _uses(face: Any) -> Iterator[tuple[Any, bool]]:
+    """Edges of a face of the file, with the direction in which they are gone along."""
+    for i in range(1, face.NbBounds() + 1):
+        bound = face.BoundsValue(i)
+        loop = bound.Bound()
+        if isinstance(loop, StepShape_EdgeLoop):
+            for j in range(1, loop.NbEdgeList() + 1):
+                edge = loop.EdgeListValue(j)
+                yield edge.EdgeElement(), edge.Orientation() == bound.Orientation()
+
+
+def _has_seam(face: TopoDS_Shape) -> bool:
+    edges = TopTools_MapOfShape()
+    return not all(edges.Add(edge) for edge in found(face, TopAbs_EDGE))
