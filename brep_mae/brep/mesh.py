@@ -17,6 +17,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Shape
 from OCP.TopTools import TopTools_IndexedMapOfShape
 
 from brep_mae.brep.reject import Reject
+from brep_mae.brep.topology import is_mirrored, right_way_out
 
 MAX_ANGLE_RAD = 0.3
 """Largest turn between neighbouring facets of a curved face."""
@@ -65,24 +66,26 @@ def tessellate(shape: TopoDS_Shape, deflection: float) -> Mesh:
         raise Reject("degenerate", "the solid has no faces, or is unbounded")
     copy = BRepBuilderAPI_Copy(shape, False, False).Shape()
     BRepMesh_IncrementalMesh(copy, deflection * diagonal, False, MAX_ANGLE_RAD, False)
-    faces = _faces(copy)
+    found = _faces(right_way_out(copy))
+    faces = [TopoDS.Face_s(found.FindKey(number + 1)) for number in range(found.Extent())]
     points: list[tuple[float, float, float]] = []
     normals: list[tuple[float, float, float]] = []
     triangles, counts = [], []
-    for number in range(faces.Extent()):
-        face, location = TopoDS.Face_s(faces.FindKey(number + 1)), TopLoc_Location()
+    for number, face in enumerate(faces):
+        location = TopLoc_Location()
         mesh = BRep_Tool.Triangulation_s(face, location)
         if mesh is None or not mesh.NbTriangles():
-            raise Reject("degenerate", f"face {number} of {faces.Extent()} cannot be triangulated")
+            raise Reject("degenerate", f"face {number} of {len(faces)} cannot be triangulated")
         BRepLib_ToolTriangulatedShape.ComputeNormals_s(face, mesh)
-        move, turned = location.Transformation(), face.Orientation() == TopAbs_REVERSED
+        move, backwards = location.Transformation(), (face.Orientation() == TopAbs_REVERSED) != is_mirrored(face)
         corner = np.array([mesh.Triangle(i).Get() for i in range(1, mesh.NbTriangles() + 1)]) - 1 + len(points)
         for i in range(1, mesh.NbNodes() + 1):
             points.append(mesh.Node(i).Transformed(move).Coord())
             normals.append(mesh.Normal(i).Transformed(move).Coord())  # of the surface, whichever side is solid
-        if turned:
-            corner = corner[:, ::-1]
+        if backwards:
             normals[-mesh.NbNodes() :] = [(-x, -y, -z) for x, y, z in normals[-mesh.NbNodes() :]]
+        if backwards != move.IsNegative():
+            corner = corner[:, ::-1]
         triangles.append(corner)
         counts.append(len(corner))
     face_of = np.repeat(np.arange(len(counts)), counts)

@@ -20,6 +20,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Shape, TopoDS_Solid
 from OCP.TopTools import TopTools_FormatVersion
 
 from brep_mae.brep.step import ReadSolid
+from brep_mae.brep.topology import right_way_out
 from brep_mae.schema import POINT, FaceGraph
 
 CONDA = "conda install -c lambouj -c conda-forge occwl"
@@ -110,10 +111,8 @@ def to_occwl(solid: ReadSolid) -> Any:
 def _without_placements(shape: TopoDS_Solid) -> TopoDS_Shape:
     remover = ShapeUpgrade_RemoveLocations()
     remover.SetRemoveLevel(TopAbs_SOLID)
-    remover.Remove(shape)
-    baked = remover.GetResult()
-    mirrored = not shape.Location().IsIdentity() and shape.Location().Transformation().IsNegative()
-    return baked.Reversed() if mirrored else baked  # a mirrored surface's own normal points the other way
+    remover.Remove(right_way_out(shape))
+    return remover.GetResult()
 
 
 def _occwl() -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ from brep_mae.brep.measure import moments
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.split import split_closed
 from brep_mae.brep.surfaces import Surfaces
-from brep_mae.brep.topology import Topology, joined, walk
+from brep_mae.brep.topology import Topology, joined, right_way_out, walk
 from brep_mae.brep.trimming import Trimming
 from brep_mae.brep.uvgrid import axes, face_grids, outward, unit_grid
 from brep_mae.schema import FIELD_DISTANCE, FIELD_POINT, FIELD_UV
@@ -100,7 +100,7 @@ def measure(shapes: Sequence[TopoDS_Shape], seeds: Sequence[str], sampling: Samp
     Raises:
         Reject: too_many_faces or degenerate, of any of them.
     """
-    parents = None
+    shapes, parents = [right_way_out(shape) for shape in shapes], None
     if sampling.split_closed:
         shapes, parents = zip(*map(split_closed, shapes), strict=True)
     solids = [walk(shape) for shape in shapes]

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from OCP.BRep import BRep_Tool
+from OCP.BRepGProp import BRepGProp
+from OCP.GProp import GProp_GProps
 from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_FORWARD, TopAbs_REVERSED, TopAbs_WIRE
 from OCP.TopExp import TopExp, TopExp_Explorer
+from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Edge, TopoDS_Face, TopoDS_Shape, TopoDS_Vertex
 from OCP.TopTools import TopTools_IndexedMapOfShape
 
@@ -21,9 +24,11 @@ class Topology:
     """Axes: F faces, E edges, C coedges, P vertices; coedges stand face after face, loop after loop.
 
     Args:
-        faces: in the order of OCCT's map; reversed (F,) True where the face looks against its surface's normal.
+        faces: in the order of OCCT's map; reversed (F,) True where the face looks against its surface's normal, which
+            a placement carries along as a vector, also one that mirrors.
         edges: as first met, degenerate ones included.
-        coedges: edges oriented as their faces use them; forward (C,) True where that is the edge's own direction.
+        coedges: edges oriented as their faces use them; forward (C,) True where that is the edge's own direction,
+            before the placement of a face that it mirrors.
         coedge_face, coedge_edge: (C,).
         loops: (F,) number of trimming loops.
         edge_vertex: (2, E) start and end, -1 where there is none.
@@ -46,6 +51,9 @@ class Topology:
 
 def walk(solid: TopoDS_Shape) -> Topology:
     """Edges that lie inside a face and bound nothing are left out.
+
+    Args:
+        solid: right way out.
 
     Raises:
         Reject: degenerate without a face, or too_many_faces.
@@ -81,12 +89,13 @@ def walk(solid: TopoDS_Shape) -> Topology:
             coedge_face.append(number)
             coedge_edge.append(index)
     edge_vertex, vertex_mm = _vertices(edges)
+    turned = np.array([is_mirrored(face) for face in faces], bool)  # there an orientation means the opposite
     return Topology(
         faces=faces,
-        reversed=np.array([int(face.Orientation()) == REVERSED for face in faces], bool),
+        reversed=np.array([int(face.Orientation()) == REVERSED for face in faces], bool) != turned,
         edges=edges,
         coedges=coedges,
-        forward=np.array(forward, bool),
+        forward=np.array(forward, bool) != turned[coedge_face],
         coedge_face=np.array(coedge_face, np.int64),
         coedge_edge=np.array(coedge_edge, np.int64),
         loops=loops,
@@ -94,6 +103,32 @@ def walk(solid: TopoDS_Shape) -> Topology:
         vertex_mm=vertex_mm,
         middle=np.tile(vertex_mm.mean(axis=0) if len(vertex_mm) else np.zeros(3), (count, 1)),
     )
+
+
+def right_way_out(solid: TopoDS_Shape) -> TopoDS_Shape:
+    """The solid, turned over if a mirroring placement turned it inside out.
+
+    The kernel takes the normal of a mirrored surface anew from its derivatives, so that it changes sides. Some programs
+    turn the solid that they mirror over for that, and some leave it as it was.
+    """
+    faces = TopTools_IndexedMapOfShape()
+    TopExp.MapShapes_s(solid, TopAbs_FACE, faces)
+    mirrored = any(is_mirrored(TopoDS.Face_s(faces.FindKey(number + 1))) for number in range(faces.Extent()))
+    return solid.Reversed() if mirrored and inside_out(solid) else solid
+
+
+def is_mirrored(face: TopoDS_Face) -> bool:
+    """True where the placement of the face's surface turns left into right."""
+    location = TopLoc_Location()
+    BRep_Tool.Surface_s(face, location)
+    return not location.IsIdentity() and bool(location.Transformation().IsNegative())
+
+
+def inside_out(solid: TopoDS_Shape) -> bool:
+    """True where the faces look inwards by the kernel's own normals."""
+    content = GProp_GProps()
+    BRepGProp.VolumeProperties_s(solid, content)
+    return bool(content.Mass() < 0)
 
 
 def joined(solids: list[Topology]) -> Topology:

@@ -29,7 +29,7 @@ from brep_mae.brep.placing import Parts
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.step import ReadSolid, silence
 from brep_mae.brep.surfaces import Surfaces
-from brep_mae.brep.topology import Topology, walk
+from brep_mae.brep.topology import Topology, right_way_out, walk
 from brep_mae.brep.trimming import Trimming
 from brep_mae.schema import FaceGraph
 
@@ -63,7 +63,7 @@ class Apart:
 
 
 def parts_of(shape: TopoDS_Shape) -> Apart:
-    topology = walk(first_solid(shape))
+    topology = walk(right_way_out(first_solid(shape)))
     surfaces, edges = Surfaces(topology.faces), edge_curves(topology.edges)
     loops = Loops(topology, surfaces, edges)
     return Apart(topology, surfaces, edges, loops, Trimming(topology, surfaces, loops))
@@ -144,7 +144,7 @@ CUT = {
 }
 """Faces trimmed by more than their own ends."""
 
-PLACEMENTS = ["moved", "mirrored", "mirrored geometry"]
+PLACEMENTS = ["moved", "mirrored", "mirrored and turned over", "mirrored geometry"]
 
 
 def transformation(how: str) -> gp_Trsf:
@@ -161,4 +161,5 @@ def placed(how: str, shape: TopoDS_Shape) -> TopoDS_Shape:
     """The shape under a placement that turns, mirrors, or is worked into its geometry."""
     if how == "mirrored geometry":
         return BRepBuilderAPI_Transform(first_solid(shape), transformation(how), True).Shape()
-    return first_solid(shape).Located(TopLoc_Location(transformation(how)), False)
+    there = first_solid(shape).Located(TopLoc_Location(transformation(how)), False)
+    return there.Reversed() if how == "mirrored and turned over" else there

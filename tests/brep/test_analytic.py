@@ -29,7 +29,7 @@ PLATE = BRepAlgoAPI_Cut(
 )
 SLANTED = BRepAlgoAPI_Cut(SHAPES["cylinder"], placed("moved", box(9, 9, 9, (-8, 0, -2))))
 SOLIDS = SHAPES | {"plate with a hole": PLATE.Shape(), "slanted cylinder": SLANTED.Shape()}
-PLACES = ["as made", "moved", "mirrored", "mirrored geometry"]
+PLACES = ["as made", "moved", "mirrored", "mirrored and turned over", "mirrored geometry"]
 
 
 def solid(name: str, how: str = "as made"):

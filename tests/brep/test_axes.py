@@ -26,7 +26,7 @@ AXIS = np.array([1.0, 2.0, 2.0]) / 3
 
 
 @pytest.mark.parametrize("grid", [4, 10, 17])
-@pytest.mark.parametrize("how", ["as made", "moved", "mirrored", "mirrored geometry"])
+@pytest.mark.parametrize("how", ["as made", "moved", "mirrored", "mirrored and turned over", "mirrored geometry"])
 @pytest.mark.parametrize("name", SOLIDS)
 def test_frames_are_orthonormal_and_right_handed(name, how, grid):
     frames = graph_of(SOLIDS[name] if how == "as made" else placed(how, SOLIDS[name]), grid, 20, 4).face_axes

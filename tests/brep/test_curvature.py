@@ -16,7 +16,7 @@ HOLE = BRepAlgoAPI_Cut(
     box(4, 4, 1), BRepPrimAPI_MakeCylinder(gp_Ax2(gp_Pnt(2, 2, 0), gp_Dir(0, 0, 1)), 0.5, 1.0).Shape()
 ).Shape()
 BOWL = BRepAlgoAPI_Cut(box(4, 4, 4), BRepPrimAPI_MakeSphere(gp_Pnt(2, 2, 4), 1.5).Shape()).Shape()
-PLACES = ["as made", "moved", "mirrored", "mirrored geometry"]
+PLACES = ["as made", "moved", "mirrored", "mirrored and turned over", "mirrored geometry"]
 
 
 def away(points: np.ndarray) -> np.ndarray:

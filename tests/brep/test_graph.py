@@ -83,13 +83,13 @@ def test_a_notched_block_has_three_concave_edges():
     assert sorted(set(graph.arc_angle_rad.round(4))) == pytest.approx([-math.pi / 2, math.pi / 2], abs=1e-3)
 
 
-@pytest.mark.parametrize("how", ["moved", "mirrored", "mirrored geometry"])
+@pytest.mark.parametrize("how", ["moved", "mirrored", "mirrored and turned over", "mirrored geometry"])
 def test_convexity_and_sides_survive_a_placement(how):
     graph = graph_of(placed(how, notched_block()))
     assert named(graph, CONVEXITY, graph.arc_convexity) == {"convex": 36, "concave": 6}
 
 
-@pytest.mark.parametrize("how", ["as made", "moved", "mirrored", "mirrored geometry"])
+@pytest.mark.parametrize("how", ["as made", "moved", "mirrored", "mirrored and turned over", "mirrored geometry"])
 @pytest.mark.parametrize("name", ["box", "notched block", "cylinder", "cone"])
 def test_the_source_face_is_on_the_left_seen_from_outside(name, how):
     """On a flat source the loop integral of half (position x tangent) along its arcs is its area, along its normal."""

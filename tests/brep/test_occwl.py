@@ -110,9 +110,10 @@ def test_a_solid_comes_back_from_occwl_as_it_was(occwl, name, how):
     assert after.arc_grid == pytest.approx(before.arc_grid, abs=1e-5)
 
 
+@pytest.mark.parametrize("how", ["mirrored", "mirrored and turned over"])
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_mirrored_solid_stays_the_right_way_out(occwl, name):
-    shape = first_solid(placed("mirrored", SHAPES[name]))
+def test_a_mirrored_solid_stays_the_right_way_out(occwl, name, how):
+    shape = first_solid(placed(how, SHAPES[name]))
     there = to_occwl(read_solid(shape)).topods_shape().inner
     assert all_identity(there)
     assert BRepCheck_Analyzer(there).IsValid()

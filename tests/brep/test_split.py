@@ -61,7 +61,7 @@ def check(whole: FaceGraph, cut: FaceGraph) -> None:
     assert ((np.bincount(parent) > 1) == closed).all(), "faces with a seam are split, and no others"
 
 
-@pytest.mark.parametrize("how", ["as made", "moved", "mirrored", "mirrored geometry"])
+@pytest.mark.parametrize("how", ["as made", "moved", "mirrored", "mirrored and turned over", "mirrored geometry"])
 @pytest.mark.parametrize("name", SOLIDS)
 def test_no_face_stays_closed_and_the_parts_make_up_the_whole(name, how):
     shape = SOLIDS[name] if how == "as made" else placed(how, SOLIDS[name])

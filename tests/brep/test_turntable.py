@@ -17,6 +17,7 @@ from OCP.TopTools import TopTools_IndexedMapOfShape
 from brep_mae.brep.mesh import tessellate
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.turntable import ELEVATION_DEG, START_DEG, Turntable, camera_axes, half_width
+from tests.brep.solids import placed
 
 SIN, COS = math.sin(math.radians(ELEVATION_DEG)), math.cos(math.radians(ELEVATION_DEG))
 
@@ -163,10 +164,13 @@ def test_rendering_leaves_no_triangles_in_the_shape():
 
 
 def test_triangles_face_outwards_also_in_a_mirrored_solid():
-    for part in (bracket(), bracket().mirror("YZ")):
-        mesh = tessellate(part.val().wrapped, 1e-3)
+    part = bracket().val()
+    made = [part.wrapped, bracket().mirror("YZ").val().wrapped]
+    made += [placed(how, part.wrapped) for how in ("mirrored", "mirrored and turned over")]
+    for shape in made:
+        mesh = tessellate(shape, 1e-3)
         a, b, c = (mesh.point[mesh.triangle[:, k]] for k in range(3))
-        assert (np.cross(a, b) * c).sum() / 6 == pytest.approx(part.val().Volume(), rel=5e-3)
+        assert (np.cross(a, b) * c).sum() / 6 == pytest.approx(part.Volume(), rel=5e-3)
         across = np.cross(b - a, c - a)
         assert ((across * mesh.normal[mesh.triangle[:, 0]]).sum(1) > 0).all()
 
