@@ -44,6 +44,7 @@ BY_HAND, TASKS, SAVED = (
     "tests/cli/test_tasks.py::",
     "tests/transfer/test_supermask.py::",
 )
+CLAIMS = "tests/pipelines/test_claims.py::"
 DRAWN, PICTURES = "tests/pipelines/test_render.py::", "tests/datasets/test_images.py::"
 
 MUTATIONS = (
@@ -158,6 +159,27 @@ MUTATIONS = (
         'raise pickle.UnpicklingError(f"it asks for {module}.{name}")',
         "return super().find_class(module, name)",
         "tests/datasets/test_mfcad.py::test_a_malicious_pickle_does_not_run",
+    ),
+    Mutation(
+        "M3AE is asked on solids that it trained on",
+        "pipelines/claims.py",
+        'data.solids(model.reads, "test")',
+        'data.solids(model.reads, "train")',
+        CLAIMS + "test_m3ae_gains_are_those_of_a_network_whose_gains_are_known",
+    ),
+    Mutation(
+        "M3AE's partner is the solid itself",
+        "brep_mae/training/cross_modal.py",
+        "heldout.batch(uids[1:] + uids[:1])",
+        "heldout.batch(uids)",
+        CLAIMS + "test_m3ae_gains_are_those_of_a_network_whose_gains_are_known",
+    ),
+    Mutation(
+        "i-MAE's control is not shuffled",
+        "brep_mae/transfer/separability.py",
+        "y[rng.permutation(len(y))]",
+        "y",
+        CLAIMS + "test_i_mae_scores_are_those_of_encoders_whose_scores_are_known",
     ),
     Mutation(
         "few labels: classes may leave training",

@@ -1,17 +1,23 @@
-"""What M3AE's and i-MAE's papers promise, read off the numbers of the stage `claims`; and the stage itself."""
+"""The stage `claims` measures what M3AE's and i-MAE's papers promise: right where the right numbers are known."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.splits import write_split
+from brep_mae.masking.mask import Mask
 from brep_mae.pretext.pretext import build
 from brep_mae.pretext.stored import CheckpointError, save_backbone
 from brep_mae.pretext.whole import WHOLE, load_pretext, save_pretext
 from brep_mae.seeds import generator
+from brep_mae.tokens.tokens import PATCH, Tokens
+from brep_mae.training import cross_modal
 from pipelines import claims
 from pipelines.stored import stored
 from tests.contracts.test_methods import FACTS, batch_for, block
@@ -21,33 +27,89 @@ from tests.synthetic import GRID
 TINY = {"dim": 32, "depth": 2, "heads": 2}
 
 
-def measured(method: str) -> dict:
-    path = Path("results/claims.json")
-    if not path.is_file():
-        pytest.skip("results/claims.json is missing: `dvc repro claims` measures it")
-    found = json.loads(path.read_text())
-    if method not in found:
-        pytest.skip(f"results/claims.json says nothing of {method}: it was not among the models")
-    return found[method]
+class Encoder(torch.nn.Module):
+    """Says of every seen patch what a function of its pixels says, after an empty class token."""
+
+    def __init__(self, says: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.says = says
+
+    def forward(self, tokens: Tokens, mask: Mask) -> SimpleNamespace:
+        seen = self.says(tokens.x)[~mask.hidden].unflatten(0, (len(tokens.x), -1))
+        return SimpleNamespace(x=torch.nn.functional.pad(seen, (0, 0, 1, 0)))
 
 
-@pytest.mark.parametrize("kind", ["faces", "frames"])
-def test_m3ae_check_5_the_own_other_kind_helps_on_solids_never_seen(kind):
-    found = measured("m3ae")
-    assert found[f"{kind}.own"] < found[f"{kind}.other"]
-    assert found[f"{kind}.p"] < 0.01
+class OfPixels:
+    """Stands for a backbone of images, in patches of 2 x 2 pixels."""
+
+    def __init__(self, says: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self.encoder = Encoder(says)
+
+    def tokens(self, batch: Batch) -> Tokens:
+        x = torch.nn.functional.unfold(batch.frames.image[:, 0], 2, stride=2).transpose(1, 2)
+        return Tokens(x, x, torch.ones(x.shape[:2], dtype=torch.bool), torch.full(x.shape[1:2], PATCH))
 
 
-@pytest.mark.parametrize("level", ["token", "pooled"])
-@pytest.mark.parametrize("share", claims.SHARES)
-def test_i_mae_check_5_latents_of_blends_are_separable_more_so_than_plain_mae_s(share, level):
-    """Well above the plain MAE where one image is weaker: the other is what a plain MAE's latent of the blend says. At
-    equal shares nothing tells the images apart, and the gain is small."""
-    roles = measured("i_mae")[f"share_{share}"][level]
-    for role in roles.values():
-        assert role["i_mae"] > role["shuffled"] + 0.3
-    subordinate = roles["subordinate"]
-    assert subordinate["i_mae"] > subordinate["plain_mae"] + (0.1 if share < 0.5 else 0.0)
+def taken_apart(x: torch.Tensor) -> torch.Tensor:
+    """Both black and white images of a blend, where their shares differ; x (..., D) -> (..., 3 D)."""
+    subordinate = ((x > 0.01) & (x < 0.49)) | (x > 0.99)
+    return torch.cat([subordinate.float(), (x > 0.51).float(), x], -1)
+
+
+def test_i_mae_scores_are_those_of_encoders_whose_scores_are_known(tmp_path, monkeypatch):
+    """Images are independent black and white pixels. An encoder that takes blends apart has an R2 of 1. One that gives
+    the blend itself back has, of the image with share s, s^2 / (s^2 + (1 - s)^2), and noise has 0. At equal shares
+    nothing tells the images apart, so that nobody has more than a half."""
+    rng = generator(0)
+    monkeypatch.setattr(claims, "MODELS", tmp_path)
+    (tmp_path / "i_mae").mkdir()
+    (tmp_path / "i_mae/config.json").write_text(json.dumps({"params": {"mask_ratio": 0.75}}))
+    stored_encoders = {"i_mae": OfPixels(taken_apart), "mae_images": OfPixels(lambda x: x)}
+    monkeypatch.setattr(claims, "load_backbone", lambda folder: stored_encoders[folder.name])
+    noise = OfPixels(lambda x: torch.randn(x.shape, generator=rng))
+    monkeypatch.setattr(claims, "new_backbone", lambda folder: noise)
+    count = {"train": 800, "validation": 300, "test": 500}
+    monkeypatch.setattr(
+        claims, "images", lambda _, side: torch.randint(2, (count[side], 3, 8, 8), generator=rng).float()
+    )
+    found = claims.i_mae(None)
+    assert found["images"] == {"fit": 800, "choose": 300, "score": 500}
+    for share in claims.SHARES:
+        for level in ("token", "pooled"):
+            for role, part in (("subordinate", share), ("dominant", 1 - share)):
+                scores = found[f"share_{share}"][level][role]
+                linear = part**2 / (part**2 + (1 - part) ** 2)
+                assert scores["plain_mae"] == pytest.approx(linear, abs=0.06)
+                assert scores["i_mae"] == pytest.approx(0.5 if share == 0.5 else 1.0, abs=0.06)
+                assert scores["untrained"] == pytest.approx(0.0, abs=0.06)
+                assert scores["shuffled"] == pytest.approx(0.0, abs=0.12)
+
+
+@pytest.mark.parametrize("helps", [0.5, 0.0])
+def test_m3ae_gains_are_those_of_a_network_whose_gains_are_known(project, monkeypatch, helps):
+    """Its loss on faces is so much lower where the frames are the solid's own, that on patches twice as much where the
+    faces are."""
+    data, reads = stored(), frozenset({"faces", "frames"})
+    test = data.solids(reads, "test")
+
+    def losses(batch: Batch, rng: torch.Generator) -> dict[str, torch.Tensor]:
+        error = 1 + 0.1 * torch.rand(len(batch.uid), generator=rng)
+        own = [test.batch([uid]) for uid in batch.uid]
+        frames = [torch.equal(a.frames.image[0], b) for a, b in zip(own, batch.frames.image, strict=True)]
+        faces = [torch.equal(a.faces.grid, batch.faces.grid[batch.faces.solid == k]) for k, a in enumerate(own)]
+        return {
+            "uvgrid": error - helps * torch.tensor(frames).float(),
+            "pixels": error - 2 * helps * torch.tensor(faces).float(),
+        }
+
+    network = SimpleNamespace(reads=reads, training=False, eval=lambda: None, train=lambda mode: None)
+    monkeypatch.setattr(claims, "load_pretext", lambda folder: network)
+    monkeypatch.setattr(cross_modal, "solid_losses", lambda model: losses)
+    found = claims.m3ae(data)
+    for kind, gain in (("faces", helps), ("frames", 2 * helps)):
+        assert found[f"{kind}.solids"] == len(project["test"])
+        assert found[f"{kind}.other"] - found[f"{kind}.own"] == pytest.approx(gain, abs=1e-6)
+        assert found[f"{kind}.p"] < 1e-6 if helps else found[f"{kind}.p"] > 0.1
 
 
 def save(method: str, models: Path = Path("models")) -> torch.nn.Module:
