@@ -28,6 +28,7 @@ WITHOUT_EFFECT = frozenset(
         "brep_mae.folder_note",
         "brep_mae.output_files",
         "brep_mae.output_folder",
+        "brep_mae.pretext.blocks",
         "brep_mae.progress",
         "brep_mae.report.drawings",
         "brep_mae.report.figures",
@@ -40,8 +41,8 @@ WITHOUT_EFFECT = frozenset(
         "pipelines.unfinished",
     }
 )
-"""Modules that show, track, time or put away what is done and change nothing of it: mending one makes no work
-worthless."""
+"""Modules that show, track, time or put away what is done, or refuse wrong settings, and change nothing of it: mending
+one makes no work worthless."""
 
 
 @cache

@@ -1,20 +1,13 @@
 """`params.yaml` as frozen models: an unknown key or a wrong type is an error that names it and the right key."""
 
-import difflib
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, Discriminator, Field, NonNegativeInt, PositiveInt, Tag, model_validator
+
+from brep_mae.checks import Section, check, read_yaml
 
 Share = Field(gt=0, lt=1)
-M = TypeVar("M", bound=BaseModel)
-
-
-class Section(BaseModel):
-    """Base of every block: immutable, and strict about its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class DatasetParams(Section):
@@ -38,7 +31,7 @@ class GenerateParams(Section):
 
     kind: str
     solids: PositiveInt
-    seed: int
+    seed: NonNegativeInt
 
 
 class SplitParams(Section):
@@ -52,6 +45,8 @@ class SplitParams(Section):
     def _share_or_number(self) -> "SplitParams":
         if self.test >= 1 and not self.test.is_integer():
             raise ValueError(f"split.test {self.test} is neither less than 1 nor a number of files")
+        if self.test < 1 and self.validation + self.test >= 1:
+            raise ValueError(f"validation {self.validation} and test {self.test} leave nothing to train on")
         return self
 
 
@@ -99,13 +94,24 @@ class MessageSizeParams(Section):
     dropout: float = Field(ge=0, lt=1)
 
 
+def _shape(values: Any) -> str:
+    heads = "heads" in values if isinstance(values, dict) else hasattr(values, "heads")
+    return "transformer" if heads else "messages"
+
+
+AnySizeParams = Annotated[
+    Annotated[SizeParams, Tag("transformer")] | Annotated[MessageSizeParams, Tag("messages")], Discriminator(_shape)
+]
+"""A block with `heads` is a transformer's."""
+
+
 class PretrainParams(Section):
     """Settings that every method shares, so that methods are compared under one budget.
 
     `precision` of matrix products; `accumulate` parts in which a step's batch goes through the network.
     """
 
-    seed: int
+    seed: NonNegativeInt
     log_every: PositiveInt
     checkpoint_every: PositiveInt
     weight_decay: float = Field(ge=0)
@@ -135,7 +141,7 @@ class FewshotParams(Section):
     `unlabelled` more solids may be read without their labels; `holdout` is the share of the labelled solids that only
     choose among states of a training, 0 = all train and nothing is chosen."""
 
-    shots: list[PositiveInt]
+    shots: list[PositiveInt] = Field(min_length=1)
     seeds: PositiveInt
     steps: PositiveInt
     batch: PositiveInt
@@ -198,48 +204,10 @@ class Params(Section):
     continual: ContinualParams
 
 
-def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The keys that are right at `location` (the last part of which is the wrong one)."""
-    for part in location[:-1]:
-        child = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(child, type) and issubclass(child, BaseModel)):
-            return []
-        model = child
-    return list(model.model_fields)
-
-
-class SettingsError(ValueError):
-    """A setting is unknown or has a wrong type or range; the message names it and, where one is near, the right key."""
-
-
-def check(model: type[M], values: Any, origin: str) -> M:
-    """Parses `values` as `model`; raises SettingsError whose every line names a dotted key inside `origin`."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        lines = []
-        for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"])
-            line = f"{origin}: {key or 'the whole block'}: {problem['msg']}"
-            if problem["type"] == "extra_forbidden":
-                near = difflib.get_close_matches(
-                    str(problem["loc"][-1]), _known_keys(model, problem["loc"]), n=1, cutoff=0
-                )
-                line = f"{origin}: unknown key {key}" + (f"; did you mean {near[0]}?" if near else "")
-            lines.append(line)
-        raise SettingsError("\n".join(lines)) from None
-
-
 def load(path: Path | str = "params.yaml") -> Params:
     """Reads and checks the whole file, so that a typo anywhere fails before any work."""
     path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file; run from the repository's top folder") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path}: not valid YAML: {error}") from None
-    return check(Params, values, path.name)
+    return check(Params, read_yaml(path), path.name)
 
 
 def flat(values: Any, prefix: str = "") -> dict[str, Any]:

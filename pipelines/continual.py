@@ -13,6 +13,7 @@ from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
 from brep_mae.transfer.class_tasks import TaskFeatures, class_groups, face_tasks
 from pipelines.jobs import Rows, run_jobs
+from pipelines.params import load
 from pipelines.sequences.learn import BASELINES, SUPERMASKS, Way, learn
 from pipelines.stage import run_stage
 from pipelines.stored import LABELS, MODELS, RESULTS, stored
@@ -38,7 +39,7 @@ def one(mode: Way, seed: int) -> Rows:
 
 
 def main() -> None:
-    params, data = settings.load(), stored(labels=LABELS)
+    params, data = load(), stored(labels=LABELS)
     p = params.continual
     weights = sha256(MODELS / p.encoder / WEIGHTS)
     flat = settings.flat({"continual": p}) | {"data.digest": data.digest, "data.labels": data.labels_digest}

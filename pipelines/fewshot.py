@@ -16,6 +16,7 @@ from brep_mae.training.checkpoint import WEIGHTS, new_backbone, sha256
 from brep_mae.transfer.fewshot import MAJORITY, EncoderSource, compare, head, reads
 from brep_mae.transfer.problem import labelled_order, tasks
 from pipelines.jobs import Rows, run_jobs
+from pipelines.params import load
 from pipelines.stage import run_stage
 from pipelines.stored import LABELS, MODELS, RESULTS, stored
 from pipelines.unfinished import unfinished
@@ -68,7 +69,7 @@ def nested(rows: Rows) -> dict[str, Any]:
 
 
 def main() -> None:
-    params, data = settings.load(), stored(labels=LABELS)
+    params, data = load(), stored(labels=LABELS)
     heads = params.fewshot.heads
     for name in heads:
         head(name)  # a wrong name is an error before any work

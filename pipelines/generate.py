@@ -6,10 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
-from brep_mae import settings
 from brep_mae.datasets.source import SourceError
 from brep_mae.output_files import link_or_copy
 from brep_mae.output_folder import output_folder
+from pipelines.params import load
 from pipelines.stage import run_stage
 from pipelines.unfinished import unfinished
 
@@ -31,7 +31,7 @@ def manifest(path: Path) -> list[dict[str, str | int]]:
 
 
 def main() -> None:
-    params = settings.load()
+    params = load()
     if params.dataset.name == "generated":
         from brep_mae.brep.generate import generate
 

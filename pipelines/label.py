@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from brep_mae import settings
 from brep_mae.datasets.join import join_labels
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.source import open_source
 from brep_mae.output_folder import output_folder
+from pipelines.params import load
 from pipelines.stage import run_stage
 from pipelines.unfinished import WORK
 
@@ -15,7 +15,7 @@ PARSED, LABELS = Path("data/parsed"), Path("data/labels")
 
 
 def main() -> None:
-    dataset = settings.load().dataset
+    dataset = load().dataset
     path = "data/source" if dataset.name == "generated" else dataset.path
     source = open_source(dataset.name, path, dataset.limit, WORK)
     rejects = json.loads((PARSED / "report.json").read_text())["rejects"]

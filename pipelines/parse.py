@@ -3,15 +3,15 @@
 import os
 from pathlib import Path
 
-from brep_mae import settings
 from brep_mae.datasets.source import open_source
 from brep_mae.ingest import parse_dataset
+from pipelines.params import load
 from pipelines.stage import run_stage
 from pipelines.unfinished import WORK
 
 
 def main() -> None:
-    params = settings.load()
+    params = load()
     generated = params.dataset.name == "generated"
     path = "data/source" if generated else params.dataset.path
     source = open_source(params.dataset.name, path, params.dataset.limit, WORK)

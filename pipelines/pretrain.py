@@ -23,6 +23,7 @@ from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, save_backbone, sha256
 from brep_mae.training.loop import train
 from pipelines.cost import Costs
+from pipelines.params import load
 from pipelines.picture import pictures
 from pipelines.stage import run_stage
 from pipelines.stored import LABELS, MODELS, Stored, stored
@@ -47,13 +48,13 @@ def samples_for(pretext: Pretext, data: Stored, split: settings.SplitParams) -> 
 
 
 def main(method: str) -> None:
+    params = load()
     with output_folder(MODELS / method) as claim:
-        pretrain(method, claim)
+        pretrain(method, params, claim)
 
 
-def pretrain(method: str, claim: Claim) -> None:
+def pretrain(method: str, params: settings.Params, claim: Claim) -> None:
     """Trains, or goes on where a run was cut off, and fills the output."""
-    params = settings.load()
     data = stored()
     values = params.methods.get(method, {})
     torch.manual_seed(params.pretrain.seed)

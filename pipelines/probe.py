@@ -13,6 +13,7 @@ from brep_mae.training.embed import readable
 from brep_mae.transfer.probe import Sides, probe
 from brep_mae.transfer.problem import tasks
 from pipelines.jobs import Rows, run_jobs
+from pipelines.params import load
 from pipelines.stage import run_stage
 from pipelines.stored import LABELS, MODELS, RESULTS, stored
 from pipelines.unfinished import unfinished
@@ -41,7 +42,7 @@ def ends(rows: Rows) -> dict[str, Any]:
 
 
 def main() -> None:
-    params, data = settings.load(), stored(labels=LABELS)
+    params, data = load(), stored(labels=LABELS)
     labelled = bool(data.face_classes or data.part_classes)
     methods = [method for method in params.methods if (MODELS / method / STEPS).is_dir() and labelled]
     files = [path for method in methods for path in sorted((MODELS / method / STEPS).iterdir())]

@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from brep_mae import settings
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.render_pool import Rendered, RenderOptions, render_files
 from brep_mae.closure import digest
@@ -16,6 +15,7 @@ from brep_mae.datasets.shards import Shards, open_shards
 from brep_mae.datasets.source import open_source
 from brep_mae.output_folder import collect, output_folder
 from brep_mae.progress import progress
+from pipelines.params import load
 from pipelines.stage import run_stage
 from pipelines.unfinished import WORK
 
@@ -98,7 +98,7 @@ def _matching(found: dict[str, Rendered | Reject] | Reject, file: str, uid: str,
 
 
 def main() -> None:
-    params = settings.load()
+    params = load()
     path = "data/source" if params.dataset.name == "generated" else params.dataset.path
     root = open_source(params.dataset.name, path, params.dataset.limit, WORK).root
     limits = params.parse.deadline_s, params.parse.memory_mb, params.parse.split_closed

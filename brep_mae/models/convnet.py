@@ -1,16 +1,17 @@
 """A convolutional encoder of images (timm's ResNet) in the place of tokens and a transformer."""
 
 from functools import partial
+from typing import Literal
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from timm.layers import GroupNorm
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from torch import Tensor, nn
 
+from brep_mae.checks import Section
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.backbone import Backbone, Features, pool_patches
-from brep_mae.settings import Section
 from brep_mae.tokens.patches import standardised
 
 GROUPS = 8
@@ -21,10 +22,10 @@ class ConvParams(Section):
     at their end; `stride` pixels per cell of the last map, 8, 16 or 32. ResNet-50 is [64, 128, 256, 512],
     [3, 4, 6, 3], true, 32."""
 
-    channels: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
-    layers: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+    channels: list[PositiveInt] = Field(min_length=4, max_length=4)
+    layers: list[PositiveInt] = Field(min_length=4, max_length=4)
     bottleneck: bool
-    stride: int
+    stride: Literal[8, 16, 32]
 
 
 class ConvBackbone(Backbone):

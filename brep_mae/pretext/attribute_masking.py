@@ -5,23 +5,25 @@ and the type of its surface rather than the kind of an atom; arcs that touch a h
 token knows its place in the graph.
 """
 
+from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import nn
 
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.encoder import Fill
 from brep_mae.models.message_encoder import MessageEncoder
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
+from brep_mae.settings import Share
 from brep_mae.targets.invariants import Scalars
 from brep_mae.tokens.invariants import InvariantTokens
 
 
 class Params(MethodParams):
-    dim: int
-    depth: int
-    dropout: float
-    mask_ratio: float
-    weights: dict[str, float]
+    dim: PositiveInt
+    depth: NonNegativeInt
+    dropout: float = Field(ge=0, lt=1)
+    mask_ratio: float = Share
+    weights: Weights
 
 
 def build(p: Params, facts: Facts) -> MaskedPretext:

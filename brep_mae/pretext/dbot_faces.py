@@ -5,6 +5,7 @@ between seen faces, and the teacher along all of them; no drop path; at the end 
 projection's bias start anew as well, which the paper's code leaves behind.
 """
 
+from pydantic import Field, PositiveInt
 from torch import nn
 
 from brep_mae.datasets.batch import WHERE_DIM
@@ -12,9 +13,9 @@ from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder
 from brep_mae.models.encoder import Encoder
 from brep_mae.pretext.given import POOLED_SIDE, TeacherParams
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
 from brep_mae.pretext.rounds import in_rounds
-from brep_mae.settings import SizeParams
+from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.features import Features
 from brep_mae.tokens.faces import FaceTokens
 from brep_mae.tokens.tokens import FACE
@@ -23,11 +24,11 @@ from brep_mae.tokens.tokens import FACE
 class Params(MethodParams):
     size: SizeParams
     decoder: SizeParams
-    mask_ratio: float
-    rounds: int
+    mask_ratio: float = Share
+    rounds: PositiveInt
     teacher: TeacherParams
-    beta: float
-    weights: dict[str, float]
+    beta: float = Field(gt=0)
+    weights: Weights
 
 
 def build(p: Params, facts: Facts) -> MaskedPretext:

@@ -4,15 +4,16 @@ Liu et al. 2022, arXiv:2209.03917. Differs from the paper: no drop path; at the 
 patch projection's bias start anew as well, which the paper's code leaves behind.
 """
 
+from pydantic import Field, PositiveInt
 from torch import nn
 
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder, SineCosine
 from brep_mae.models.encoder import Encoder
 from brep_mae.pretext.given import TeacherParams
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
 from brep_mae.pretext.rounds import in_rounds
-from brep_mae.settings import SizeParams
+from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.features import Features
 from brep_mae.tokens.patches import PatchTokens
 from brep_mae.tokens.tokens import PATCH
@@ -21,12 +22,12 @@ from brep_mae.tokens.tokens import PATCH
 class Params(MethodParams):
     size: SizeParams
     decoder: SizeParams
-    mask_ratio: float
-    patch: int
-    rounds: int
+    mask_ratio: float = Share
+    patch: PositiveInt
+    rounds: PositiveInt
     teacher: TeacherParams
-    beta: float
-    weights: dict[str, float]
+    beta: float = Field(gt=0)
+    weights: Weights
 
 
 def build(p: Params, facts: Facts) -> MaskedPretext:

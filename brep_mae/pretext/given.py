@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import model_validator
+from pydantic import NonNegativeInt, model_validator
 from torch import nn
 
+from brep_mae.checks import Section
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.models.encoder import Encoder
 from brep_mae.pretext.image_teachers import Pooled, TimmTeacher, timm_model
 from brep_mae.pretext.stored import load_backbone
 from brep_mae.pretext.teachers import Network, Teacher
-from brep_mae.settings import MessageSizeParams, Section, SizeParams
+from brep_mae.settings import MessageSizeParams, SizeParams
 from brep_mae.targets.target import Taught
 
 Content = Literal["faces", "frames"]
@@ -41,7 +42,7 @@ class TeacherParams(Section):
     reads: Content
     path: str = ""
     model: str = ""
-    dim: int = 0
+    dim: NonNegativeInt = 0
     size: SizeParams | None = None
 
     @model_validator(mode="after")

@@ -4,14 +4,15 @@ Jones et al. 2023, arXiv:2210.10807. Differs from the paper: faces are hidden an
 the faces around it, since an encoder that reads UV-grids could copy the position of a face it sees.
 """
 
+from pydantic import PositiveInt
 from torch import nn
 
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder
 from brep_mae.models.encoder import Encoder
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
-from brep_mae.settings import SizeParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
+from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.surface import Surface
 from brep_mae.tokens.faces import FaceTokens
 
@@ -19,11 +20,11 @@ from brep_mae.tokens.faces import FaceTokens
 class Params(MethodParams):
     size: SizeParams
     decoder: SizeParams
-    mask_ratio: float
-    head_width: int
-    head_depth: int
-    queries: int
-    weights: dict[str, float]
+    mask_ratio: float = Share
+    head_width: PositiveInt
+    head_depth: PositiveInt
+    queries: PositiveInt
+    weights: Weights
 
 
 def build(p: Params, facts: Facts) -> MaskedPretext:

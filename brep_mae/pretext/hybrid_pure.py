@@ -15,7 +15,7 @@ from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.masking.nothing import HideNothing
 from brep_mae.models.encoder import Encoder, Latent
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
 from brep_mae.settings import SizeParams
 from brep_mae.targets.surface import PlacedSurface
 from brep_mae.tokens.analytic import AnalyticTokens
@@ -31,7 +31,7 @@ class Params(MethodParams):
     head_width: PositiveInt
     head_depth: PositiveInt
     queries: PositiveInt
-    weights: dict[str, float]
+    weights: Weights
 
 
 class LocalEncoder(Encoder):

@@ -13,9 +13,10 @@ the same class (`same_prob`) use labels, so that such a training is not self-sup
 from dataclasses import replace
 
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from brep_mae.checks import SettingsError
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.masking.pairs import draw_partners
@@ -24,9 +25,9 @@ from brep_mae.models.blocks import init_weights
 from brep_mae.models.decoder import Decoder, SineCosine
 from brep_mae.models.encoder import Encoder, Latent
 from brep_mae.pretext.given import Given, TeacherParams, given
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
 from brep_mae.pretext.teachers import Network
-from brep_mae.settings import SettingsError, SizeParams
+from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.features import Latents
 from brep_mae.targets.pixels import Pixels
 from brep_mae.targets.roles import ByRole
@@ -43,13 +44,13 @@ class Params(MethodParams):
 
     size: SizeParams
     decoder: SizeParams
-    mask_ratio: float
-    patch: int
+    mask_ratio: float = Share
+    patch: PositiveInt
     standardise: bool
     same_prob: float | None = Field(ge=0, le=1)
     teacher: TeacherParams
     warm_start: bool
-    weights: dict[str, float]
+    weights: Weights
 
 
 def blend(batch: Batch, partner: Tensor, share: float) -> tuple[Batch, Batch]:

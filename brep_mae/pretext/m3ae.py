@@ -11,29 +11,36 @@ Frames are neither cropped nor flipped: a crop would lose faces, a flip shows th
 """
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor
 
+from brep_mae.checks import Section
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.masking.per_kind import PerKindMask
 from brep_mae.models.encoder import Encoder
 from brep_mae.models.joint_decoder import KindDecoder
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
-from brep_mae.settings import SizeParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
+from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.pixels import Pixels
 from brep_mae.targets.uvgrid import UVGrid
 from brep_mae.tokens.joint import JointPosition, JointTokens
 from brep_mae.tokens.tokens import FACE
 
 
-class Params(MethodParams):
-    """`mask_ratios` by kind: face, patch."""
+class MaskRatios(Section):
+    """By kind of token."""
 
+    face: float = Share
+    patch: float = Share
+
+
+class Params(MethodParams):
     size: SizeParams
     decoder: SizeParams
-    mask_ratios: dict[str, float]
-    patch: int
+    mask_ratios: MaskRatios
+    patch: PositiveInt
     standardise: bool
-    weights: dict[str, float]
+    weights: Weights
 
 
 class JointMAE(MaskedPretext):
@@ -84,7 +91,7 @@ def build(p: Params, facts: Facts) -> MaskedPretext:
         reads=frozenset({"faces", "frames"}),
         params=p,
         tokens=JointTokens(facts.grid, facts.frame, p.patch, p.size.dim),
-        mask=PerKindMask(p.mask_ratios),
+        mask=PerKindMask(p.mask_ratios.model_dump()),
         encoder=Encoder(p.size, arcs=True),
         decoder=KindDecoder(p.size.dim, p.decoder, JointPosition(p.decoder.dim), arcs=True),
         targets={"uvgrid": UVGrid(p.decoder.dim, facts.grid), "pixels": Pixels(p.decoder.dim, p.patch, p.standardise)},

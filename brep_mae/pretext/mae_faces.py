@@ -10,8 +10,8 @@ from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder
 from brep_mae.models.encoder import Encoder
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
-from brep_mae.settings import SizeParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
+from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.uvgrid import UVGrid
 from brep_mae.tokens.faces import FaceTokens
 
@@ -19,8 +19,8 @@ from brep_mae.tokens.faces import FaceTokens
 class Params(MethodParams):
     size: SizeParams
     decoder: SizeParams
-    mask_ratio: float
-    weights: dict[str, float]
+    mask_ratio: float = Share
+    weights: Weights
 
 
 def build(p: Params, facts: Facts) -> MaskedPretext:

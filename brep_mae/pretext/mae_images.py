@@ -3,11 +3,13 @@
 He et al. 2021, arXiv:2111.06377.
 """
 
+from pydantic import PositiveInt
+
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder, SineCosine
 from brep_mae.models.encoder import Encoder
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
-from brep_mae.settings import SizeParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
+from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.pixels import Pixels
 from brep_mae.tokens.patches import PatchTokens
 
@@ -17,10 +19,10 @@ class Params(MethodParams):
 
     size: SizeParams
     decoder: SizeParams
-    mask_ratio: float
-    patch: int
+    mask_ratio: float = Share
+    patch: PositiveInt
     standardise: bool
-    weights: dict[str, float]
+    weights: Weights
     images: str = ""
 
 

@@ -7,6 +7,7 @@ no drop path; the student may be a message network instead. The teacher is a sto
 paper's beta could not be verified.
 """
 
+from pydantic import Field
 from torch import nn
 
 from brep_mae.datasets.batch import WHERE_DIM
@@ -14,8 +15,8 @@ from brep_mae.masking.regions import RegionMask
 from brep_mae.models.encoder import Encoder, Fill
 from brep_mae.models.message_encoder import MessageEncoder
 from brep_mae.pretext.given import POOLED_SIDE, TeacherParams, given
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
-from brep_mae.settings import MessageSizeParams, SizeParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
+from brep_mae.settings import AnySizeParams, MessageSizeParams, Share, SizeParams
 from brep_mae.targets.features import Features
 from brep_mae.tokens.faces import FaceTokens
 from brep_mae.tokens.invariants import InvariantTokens
@@ -25,11 +26,11 @@ from brep_mae.tokens.tokens import FACE
 class Params(MethodParams):
     """`size` of a transformer on UV-grids, or of a message network on invariant scalars."""
 
-    size: SizeParams | MessageSizeParams
-    mask_ratio: float
+    size: AnySizeParams
+    mask_ratio: float = Share
     teacher: TeacherParams
-    beta: float
-    weights: dict[str, float]
+    beta: float = Field(gt=0)
+    weights: Weights
 
 
 def build(p: Params, facts: Facts) -> MaskedPretext:

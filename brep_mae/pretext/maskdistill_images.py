@@ -5,14 +5,15 @@ CLIP; positions are fixed sine-cosine codes rather than shared relative biases; 
 paper's loss parameter beta could not be verified: 2 and 1 are both in use.
 """
 
+from pydantic import Field, PositiveInt
 from torch import nn
 
 from brep_mae.masking.block import BlockMask
 from brep_mae.models.decoder import SineCosine
 from brep_mae.models.encoder import Encoder, Fill
 from brep_mae.pretext.given import TeacherParams, given
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
-from brep_mae.settings import SizeParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
+from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.features import Features
 from brep_mae.tokens.patches import PatchTokens
 from brep_mae.tokens.tokens import PATCH
@@ -20,12 +21,12 @@ from brep_mae.tokens.tokens import PATCH
 
 class Params(MethodParams):
     size: SizeParams
-    mask_ratio: float
-    least_block: int
-    patch: int
+    mask_ratio: float = Share
+    least_block: PositiveInt
+    patch: PositiveInt
     teacher: TeacherParams
-    beta: float
-    weights: dict[str, float]
+    beta: float = Field(gt=0)
+    weights: Weights
 
 
 def build(p: Params, facts: Facts) -> MaskedPretext:

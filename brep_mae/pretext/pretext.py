@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
+from brep_mae.checks import Section, SettingsError, check
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.models.backbone import Backbone
@@ -16,7 +18,6 @@ from brep_mae.models.decoder import Undecoded
 from brep_mae.models.encoder import Encoder, Latent
 from brep_mae.models.message_encoder import MessageEncoder
 from brep_mae.pretext.teachers import Teacher
-from brep_mae.settings import Section, SettingsError, check
 from brep_mae.targets.target import Target, ask, mean_error
 from brep_mae.tokens.tokens import Tokens
 
@@ -24,9 +25,13 @@ from brep_mae.tokens.tokens import Tokens
 class MethodParams(Section):
     """What every method's block in `params.yaml` holds; each file adds its own keys."""
 
-    steps: int
-    batch: int
-    lr: float
+    steps: PositiveInt
+    batch: PositiveInt
+    lr: float = Field(gt=0)
+
+
+Weights = dict[str, NonNegativeFloat]
+"""TARGET.TERM -> its weight in the loss; 1 where it is not named."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,7 @@ class MaskedPretext(Pretext):
             over samples of a sample's mean ("solid", M3AE), in which a solid of many faces weighs no more than another.
 
     A sample of which nothing is hidden (a solid of one face) adds nothing to such a mean; "skipped" counts them.
+    Raises ValueError for the weight of a term that no target has.
     """
 
     def __init__(
@@ -114,6 +120,9 @@ class MaskedPretext(Pretext):
         reduction: Literal["token", "solid"] = "token",
     ) -> None:
         super().__init__()
+        terms = [f"{name}.{term}" for name, target in targets.items() for term in target.terms]
+        if unknown := sorted(set(weights) - set(terms)):
+            raise ValueError(f"weights: unknown term {', '.join(unknown)}; known are {', '.join(terms)}")
         self.reads, self.params, self.weights, self.reduction = reads, params, dict(weights), reduction
         self.tokens, self.mask, self.encoder = tokens, mask, encoder
         self.decoder = Undecoded() if decoder is None else decoder
@@ -182,9 +191,11 @@ def known_methods() -> list[str]:
     return sorted(p.stem for p in Path(__file__).parent.glob("*.py") if "\nclass Params(" in p.read_text())
 
 
-def build(name: str, values: Mapping[str, Any], facts: Facts) -> Pretext:
-    """The method `name` from its raw block; SettingsError names an unknown method or a wrong key."""
+def build(name: str, values: Mapping[str, Any], facts: Facts, origin: str = "params.yaml") -> Pretext:
+    """The method `name` from its raw block in the file `origin`; SettingsError names an unknown method or a wrong key.
+    Raises ValueError where its sizes do not fit one another or `facts`."""
     if name not in known_methods():
-        raise SettingsError(f"params.yaml: unknown method {name}; known: {', '.join(known_methods())}")
+        raise SettingsError(f"{origin}: unknown method {name}; known: {', '.join(known_methods())}")
     module = importlib.import_module(f"brep_mae.pretext.{name}")
-    return module.build(check(module.Params, dict(values), f"params.yaml: methods.{name}"), facts)
+    pretext: Pretext = module.build(check(module.Params, dict(values), f"{origin}: methods.{name}"), facts)
+    return pretext

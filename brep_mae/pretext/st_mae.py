@@ -20,8 +20,8 @@ from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.masking.clip import Sampler, clip_mask
 from brep_mae.models.encoder import Encoder
 from brep_mae.models.joint_decoder import OwnClassDecoder
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams
-from brep_mae.settings import SizeParams
+from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
+from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.pixels import Pixels
 from brep_mae.tokens.tubelets import SeparablePosition, TubeletTokens
 
@@ -32,14 +32,14 @@ class Params(MethodParams):
 
     size: SizeParams
     decoder: SizeParams
-    mask_ratio: float
+    mask_ratio: float = Share
     sampler: Sampler
     patch: PositiveInt
     views: PositiveInt
     t_patch: int = Field(ge=1, le=2)
     repeat_aug: PositiveInt
     standardise: bool
-    weights: dict[str, float]
+    weights: Weights
 
 
 def effective_epochs(p: Params, solids: int) -> float:

@@ -62,7 +62,7 @@ def snapshots(folder: Path) -> Iterator[tuple[int, Backbone]]:
 def new_backbone(folder: Path) -> Backbone:
     """The network of a checkpoint with fresh weights from torch's global generator: the from-scratch baseline."""
     method, values, facts = described(folder)
-    return build(method, values, facts).backbone()
+    return build(method, values, facts, str(folder / CONFIG)).backbone()
 
 
 def described(folder: Path) -> tuple[str, dict[str, Any], Facts]:

@@ -28,7 +28,7 @@ def load_pretext(folder: Path) -> Pretext:
         config = json.loads((folder / CONFIG).read_text())
         if config["schema"] != schema.VERSION:
             raise ValueError(f"data schema {config['schema']}, this is {schema.VERSION}")
-        pretext = build(config["method"], config["params"], Facts(**config["facts"]))
+        pretext = build(config["method"], config["params"], Facts(**config["facts"]), str(folder / CONFIG))
         pretext.load_state_dict(load_file(folder / WHOLE))
     except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{folder / WHOLE}: not the whole of a method ({error}); pretrain again") from None

@@ -38,6 +38,8 @@ class Features(Target):
         class_token: True = the class token is predicted too.
     """
 
+    terms = ("features",)
+
     def __init__(self, code_dim: int, teacher_dim: int, kind: int, beta: float, class_token: bool) -> None:
         super().__init__()
         self.head = nn.Linear(code_dim, teacher_dim)
@@ -53,6 +55,7 @@ class Features(Target):
 class Latents(Target):
     """Squared distance between the latent of a seen token, or the class token, and what the teacher makes of it."""
 
+    terms = ("latents",)
     on: Literal["hidden", "seen"] = "seen"
     of: Literal["code", "latent"] = "latent"
     class_token = True

@@ -18,6 +18,7 @@ class Scalars(Target):
         code_dim: width of a code.
     """
 
+    terms = ("scalars", "surface")
     kind = FACE
 
     def __init__(self, code_dim: int) -> None:

@@ -37,6 +37,7 @@ class Pixels(Target):
             standardised, as in all that networks read.
     """
 
+    terms = ("pixels",)
     kind = PATCH
 
     def __init__(self, code_dim: int, patch: int, standardise: bool) -> None:

@@ -15,6 +15,8 @@ class ByRole(Target):
         length: patches per frame.
     """
 
+    terms = ("subordinate", "dominant")
+
     def __init__(self, target: Target, length: int) -> None:
         super().__init__()
         self.target, self.length = target, length

@@ -26,6 +26,7 @@ class Surface(Target):
         queries: field samples, and as many points of the grid, asked of each face per step.
     """
 
+    terms: tuple[str, ...] = ("explicit", "implicit", "grid")
     kind = FACE
 
     def __init__(self, code_dim: int, hidden: int, depth: int, queries: int) -> None:
@@ -81,6 +82,7 @@ class PlacedSurface(Surface):
     A face without a trimming distance counts in `explicit` only.
     """
 
+    terms = ("explicit", "implicit")
     on = "seen"
 
     def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:

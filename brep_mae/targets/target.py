@@ -41,12 +41,14 @@ class Target(nn.Module):
     """Truth, head and error per token of one kind of content. Subclasses set:
 
     kind: index in tokens.KINDS.
+    terms: names of what `forward` answers, in its order.
     on: which tokens are predicted.
     of: what is read: "code" = the decoder's output, "latent" = the encoder's, each token at its place.
     class_token: True = the class token of every sample is predicted too.
     """
 
     kind: int
+    terms: tuple[str, ...]
     on: Literal["hidden", "seen"] = "hidden"
     of: Literal["code", "latent"] = "code"
     class_token: bool = False

@@ -29,6 +29,7 @@ class UVGrid(Target):
         grid: samples per side.
     """
 
+    terms = ("point", "normal", "inside", "size", "surface")
     kind = FACE
 
     def __init__(self, code_dim: int, grid: int) -> None:

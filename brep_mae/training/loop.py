@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 
+from brep_mae.checks import SettingsError
 from brep_mae.datasets.loader import Samples
 from brep_mae.pretext.pretext import Pretext
 from brep_mae.seeds import generator
-from brep_mae.settings import PretrainParams, SettingsError
+from brep_mae.settings import PretrainParams
 from brep_mae.training.checkpoint import load_state, save_state
 from brep_mae.training.optim import adamw, lr_at
 
@@ -26,9 +27,13 @@ def precision(device: torch.device, params: PretrainParams) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=params.precision == "bf16")
 
 
+class NotFinite(FloatingPointError):
+    """A training would go on with numbers that are not finite; the message names the step and the solids."""
+
+
 def _stop_unless_finite(what: str, value: torch.Tensor, step: int, uids: Sequence[str]) -> None:
     if not torch.isfinite(value):
-        raise FloatingPointError(
+        raise NotFinite(
             f"{what} is {value.item()} at step {step}, solids {', '.join(uids)}; the last good state is kept: "
             "look at these solids, or lower the method's lr"
         )
@@ -40,7 +45,7 @@ def heldout_terms(
 ) -> dict[str, float]:
     """Loss and terms on solids that are not trained on, averaged over batches of `size`.
 
-    Raises FloatingPointError where the loss is not finite; names `step` and the solids of the batch.
+    Raises NotFinite where the loss is not finite; names `step` and the solids of the batch.
     """
     pretext.eval()
     total: dict[str, float] = {}
@@ -80,7 +85,7 @@ def train(
 
     Raises:
         SettingsError: a batch does not divide into the parts asked for.
-        FloatingPointError: a loss, a gradient or a held-out loss is not finite; names the step and the solids of the
+        NotFinite: a loss, a gradient or a held-out loss is not finite; names the step and the solids of the
             batch. The optimizer has not stepped then, and what is saved is from before.
     """
     method = pretext.params

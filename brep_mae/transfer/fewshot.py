@@ -18,10 +18,11 @@ from pathlib import Path
 
 import torch
 
+from brep_mae.checks import SettingsError
 from brep_mae.datasets.loader import Samples
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.hops import Hops
-from brep_mae.settings import FewshotParams, SettingsError
+from brep_mae.settings import FewshotParams
 from brep_mae.training.checkpoint import load_backbone, new_backbone
 from brep_mae.training.embed import readable
 from brep_mae.transfer import heads

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, PositiveInt, model_validator
 
-from brep_mae.settings import Section, Share, TaskParams, check
+from brep_mae.checks import FileOrFolder, Section, check, read_yaml
+from brep_mae.settings import Share, TaskParams
 from brep_mae.transfer.supermask_roles import Base
 from pipelines.sequences.learn import Way
 
@@ -38,14 +38,14 @@ class DataParams(Section):
         validation: share of the training images that chooses among states.
     """
 
-    parsed: Path | None = None
+    parsed: FileOrFolder | None = None
     kind: Literal["segmentation", "multilabel"] = "segmentation"
     left_out: list[str] = []
     others: bool = False
     solids: PositiveInt = 1
     heldout: PositiveInt = 1
     times: PositiveInt = 1
-    images: Path | None = None
+    images: FileOrFolder | None = None
     validation: float = Field(gt=0, lt=1, default=0.1)
 
     @model_validator(mode="after")
@@ -72,8 +72,8 @@ class SequenceParams(Section):
 class HundredParams(TaskParams):
     """Many tasks in a row: each of three face classes, from `solids` training solids."""
 
-    encoder: Path
-    parsed: Path
+    encoder: FileOrFolder
+    parsed: FileOrFolder
     tasks: PositiveInt
     solids: PositiveInt
     density: float = Share
@@ -87,6 +87,14 @@ class Plan(Section):
     sequences: dict[str, SequenceParams]
     hundred: HundredParams
 
+    @model_validator(mode="after")
+    def _tuned_rightly(self) -> "Plan":
+        """What one of the blocks `tune` changes must still be a budget."""
+        for kind, blocks in (("arms", self.arms), ("sequences", self.sequences)):
+            for name, block in blocks.items():
+                check(TaskParams, self.budget.model_dump() | block.tune, f"{kind}.{name}.tune")
+        return self
+
     def params(self, sequence: str, arm: str) -> TaskParams:
         """The budget of an arm in a sequence."""
         return TaskParams(**self.budget.model_dump() | self.sequences[sequence].tune | self.arms[arm].tune)
@@ -94,4 +102,4 @@ class Plan(Section):
 
 def plan() -> Plan:
     """Reads and checks the whole file. SettingsError names a wrong key."""
-    return check(Plan, yaml.safe_load(PLAN.read_text()), PLAN.as_posix())
+    return check(Plan, read_yaml(PLAN), PLAN.as_posix())

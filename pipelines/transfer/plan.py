@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, PositiveInt, model_validator
 
+from brep_mae.checks import Section, check, read_yaml
+from brep_mae.pretext.blocks import check_methods
 from brep_mae.settings import (
     DatasetParams,
     FewshotParams,
@@ -13,9 +14,7 @@ from brep_mae.settings import (
     ParseParams,
     PretrainParams,
     RenderParams,
-    Section,
     SplitParams,
-    check,
 )
 from pipelines.stored import Stored, stored
 
@@ -127,10 +126,21 @@ class Plan(Section):
                 raise ValueError(f"tables.{name}: published numbers are of one target, and it has several")
         return self
 
+    @model_validator(mode="after")
+    def _tuned_rightly(self) -> "Plan":
+        """What one of the blocks `tune` changes must still be the study's settings."""
+        for kind, blocks in (("arms", self.arms), ("targets", self.targets)):
+            for name, block in blocks.items():
+                check(FewshotParams, self.fewshot.model_dump() | block.tune, f"{kind}.{name}.tune")
+        return self
+
 
 def plan() -> Plan:
     """Reads and checks the whole file. SettingsError names a wrong key."""
-    return check(Plan, yaml.safe_load(PLAN.read_text()), PLAN.as_posix())
+    found = check(Plan, read_yaml(PLAN), PLAN.as_posix())
+    frame = max((each.render.size for each in found.sets.values() if each.render), default=0)
+    check_methods(found.methods, found.parse.grid, frame, found.pretrain.accumulate, PLAN.as_posix())
+    return found
 
 
 def frames_of(name: str) -> Path:

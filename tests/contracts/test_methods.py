@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from brep_mae import settings
+from brep_mae.checks import SettingsError
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.pretext.pretext import Facts, Pretext, build, known_methods
 from brep_mae.seeds import generator
-from brep_mae.settings import SettingsError
 from brep_mae.tokens.tokens import FACE, PATCH, Tokens
 from tests.synthetic import GRID, make_batch
 
@@ -62,6 +62,13 @@ def test_builds_at_full_size_and_counts_its_loss_as_the_weighted_sum_of_its_part
     out = pretext(batch_for(name), generator(0))
     total = sum(getattr(pretext, "weights", {}).get(k, 1.0) * v for k, v in out.items() if "." in k)
     assert torch.isclose(out["loss"], total, atol=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [n for n in known_methods() if "weights" in settings.load().methods[n]])
+def test_terms_are_those_that_weights_may_name(weighted):
+    pretext = small(weighted)
+    terms = {f"{name}.{term}" for name, target in pretext.targets.items() for term in target.terms}
+    assert {key for key in pretext(batch_for(weighted), generator(0)) if "." in key} == terms
 
 
 @pytest.mark.parametrize("predicting", [n for n in known_methods() if n != "mixmask"])
@@ -217,7 +224,7 @@ def test_a_batch_that_holds_nothing_of_what_a_method_reads_is_refused(name):
 def test_a_ratio_that_hides_nothing_or_leaves_nothing_is_refused(masked, ratio):
     key = "mask_ratios" if "mask_ratios" in block(masked) else "mask_ratio"
     value = dict.fromkeys(block(masked)[key], ratio) if key == "mask_ratios" else ratio
-    with pytest.raises(ValueError, match="outside"):
+    with pytest.raises(SettingsError, match=f"{key}.* must be (more than 0|less than 1), not {ratio}"):
         small(masked, **{key: value})
 
 

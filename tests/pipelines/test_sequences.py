@@ -8,10 +8,10 @@ import torch
 import yaml
 from PIL import Image
 
+from brep_mae.checks import SettingsError
 from brep_mae.datasets.labels import FOLDER
 from brep_mae.datasets.shards import write_shard
 from brep_mae.pretext.pretext import build
-from brep_mae.settings import SettingsError
 from brep_mae.training.checkpoint import save_backbone
 from pipelines import unfinished
 from pipelines.sequences import hundred, plan, sequence, tables

@@ -11,11 +11,11 @@ import torch
 import yaml
 
 from brep_mae import settings
+from brep_mae.checks import SettingsError
 from brep_mae.datasets.labels import FOLDER
 from brep_mae.datasets.shards import write_shard
 from brep_mae.pretext.pretext import build
 from brep_mae.schema import FaceGraph
-from brep_mae.settings import SettingsError
 from brep_mae.training.checkpoint import save_backbone
 from brep_mae.transfer import fewshot as compared
 from brep_mae.transfer.heads import forest

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from brep_mae.checks import SettingsError
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.masking.pairs import draw_partners
 from brep_mae.pretext import i_mae
@@ -16,7 +17,6 @@ from brep_mae.pretext.pretext import build
 from brep_mae.pretext.stored import save_backbone
 from brep_mae.schema import UNLABELLED
 from brep_mae.seeds import generator
-from brep_mae.settings import SettingsError
 from brep_mae.targets.pixels import patchify
 from brep_mae.transfer.separability import separability
 from tests.contracts.test_methods import FACTS, block, small

@@ -15,12 +15,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from brep_mae import settings
+from brep_mae.checks import SettingsError
 from brep_mae.models.encoder import Fill
 from brep_mae.pretext.image_teachers import timm_model
 from brep_mae.pretext.pretext import MaskedPretext
 from brep_mae.pretext.stored import CheckpointError, save_backbone
 from brep_mae.seeds import generator
-from brep_mae.settings import SettingsError
 from brep_mae.targets.target import Taught
 from tests.contracts.test_methods import FACTS, block, latent_of, scramble_hidden, small
 from tests.pretext.checks import asked, digest, steps

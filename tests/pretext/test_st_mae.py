@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from brep_mae import settings
+from brep_mae.checks import check
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.models.decoder import Decoder
 from brep_mae.pretext.pretext import Facts, build
 from brep_mae.pretext.st_mae import Params, TurntableMAE, effective_epochs, target_frames
 from brep_mae.seeds import generator
-from brep_mae.settings import SizeParams, check
+from brep_mae.settings import SizeParams
 from brep_mae.targets.pixels import patchify
 from brep_mae.tokens.tubelets import SeparablePosition
 from brep_mae.training.optim import lr_at

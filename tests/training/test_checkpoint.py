@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from brep_mae import schema, settings
+from brep_mae.checks import SettingsError
 from brep_mae.pretext.pretext import build, known_methods
 from brep_mae.training.checkpoint import (
     CONFIG,
@@ -60,7 +61,7 @@ def test_other_schema_and_other_weights_are_refused_with_the_reason(saved):
         load_backbone(folder)
     (folder / CONFIG).write_text(json.dumps(config | {"params": {}}))
     (folder / WEIGHTS).unlink()
-    with pytest.raises(settings.SettingsError, match="mask_ratio"):
+    with pytest.raises(SettingsError, match="mask_ratio"):
         load_backbone(folder)
 
 

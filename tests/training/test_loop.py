@@ -5,10 +5,11 @@ import json
 import pytest
 import torch
 
+from brep_mae.checks import SettingsError
 from brep_mae.masking.mask import Mask
 from brep_mae.pretext.pretext import Pretext, build, known_methods
 from brep_mae.pretext.stored import STEPS, CheckpointError, load_backbone, save_backbone, save_snapshot, snapshots
-from brep_mae.settings import PretrainParams, SettingsError
+from brep_mae.settings import PretrainParams
 from brep_mae.training import loop
 from brep_mae.training.checkpoint import load_state
 from brep_mae.training.loop import heldout_terms, train

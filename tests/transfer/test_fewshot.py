@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from brep_mae import settings
+from brep_mae.checks import SettingsError
 from brep_mae.datasets.loader import Solids
 from brep_mae.pretext.pretext import build
 from brep_mae.schema import UNLABELLED
-from brep_mae.settings import FewshotParams, SettingsError
+from brep_mae.settings import FewshotParams
 from brep_mae.training.checkpoint import save_backbone
 from brep_mae.transfer import fewshot, heads
 from brep_mae.transfer.fewshot import MAJORITY, EncoderSource, compare, head
