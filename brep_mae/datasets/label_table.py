@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brep_mae.datasets.source import SourceError
+from brep_mae.datasets.splits import SIDES
 
 COLUMNS = ("file", "solid", "face", "class")
+SPLIT = "split"
+"""A column more, which may be left out: the side of the split that the solid is on."""
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _SAVE = "remedy: save it again as UTF-8, which spreadsheets call 'CSV UTF-8'"
 
@@ -22,6 +25,7 @@ class Line:
     solid: str
     face: str
     label: str
+    side: str = ""
     problem: str = ""
 
 
@@ -40,27 +44,33 @@ def read_table(path: Path) -> list[Line]:
                 continue
             if columns is None:
                 columns = [value.lower() for value in values]
-                if sorted(columns) != sorted(COLUMNS):
+                if not _known(columns):
                     break
                 continue
-            lines.append(_line(rows.line_num, dict(zip(columns, values, strict=False)), len(values)))
+            problem = f"it has {len(values)} fields, not {len(columns)}" if len(values) != len(columns) else ""
+            lines.append(_line(rows.line_num, dict(zip(columns, values, strict=False)), problem))
     except csv.Error as error:
         raise SourceError(f"{path}, line {rows.line_num}: not a table: {error}; remedy: mend the line") from None
-    if columns is None or sorted(columns) != sorted(COLUMNS):
+    if columns is None or not _known(columns):
         raise SourceError(f"{path}: its first line is not {','.join(COLUMNS)} but {header[:80]!r}; remedy: write it so")
     return lines
 
 
-def _line(number: int, values: dict[str, str], fields: int) -> Line:
-    file, solid, face, label = (values.get(column, "") for column in COLUMNS)
-    problem = ""
-    if fields != len(COLUMNS):
-        problem = f"it has {fields} fields, not {len(COLUMNS)}"
-    elif not all(text.isascii() and text.isdigit() for text in (solid or "0", face or "0")):
-        problem = f"solid {solid!r} and face {face!r} must be whole numbers from 0, or empty"
-    elif not label:
-        problem = "it names no class"
-    return Line(number, file, solid, face, label, problem)
+def _known(columns: list[str]) -> bool:
+    return sorted(columns) in (sorted(COLUMNS), sorted((*COLUMNS, SPLIT)))
+
+
+def _line(number: int, values: dict[str, str], problem: str) -> Line:
+    file, solid, face, label, side = (values.get(column, "") for column in (*COLUMNS, SPLIT))
+    return Line(number, file, solid, face, label, side, problem or _problem(solid, face, label, side))
+
+
+def _problem(solid: str, face: str, label: str, side: str) -> str:
+    if not all(text.isascii() and text.isdigit() for text in (solid or "0", face or "0")):
+        return f"solid {solid!r} and face {face!r} must be whole numbers from 0, or empty"
+    if not label:
+        return "it names no class"
+    return "" if side in ("", *SIDES) else f"split {side!r} is none of {', '.join(SIDES)}"
 
 
 def _text(path: Path) -> str:

@@ -21,7 +21,7 @@ from brep_mae.schema import UNLABELLED
 FOLDER = "labels"
 """Where the labels of a folder of shards lie in it, unless they have a place of their own."""
 TABLE, ABOUT = "labels.feather", "labels.json"
-_SCHEMA = pa.schema({"uid": pa.string(), "part": pa.int32(), "faces": pa.list_(pa.int16())})
+_SCHEMA = pa.schema({"uid": pa.string(), "part": pa.int32(), "faces": pa.list_(pa.int16()), "side": pa.string()})
 
 
 class LabelsError(ValueError):
@@ -30,10 +30,12 @@ class LabelsError(ValueError):
 
 @dataclass(frozen=True)
 class SolidLabels:
-    """Labels of one solid: the class of every face, (F,) int16, and its own; UNLABELLED where there is none."""
+    """Labels of one solid: the class of every face, (F,) int16, and its own; UNLABELLED where there is none. `side` of
+    the split, where whoever labelled it named one, else ""."""
 
     faces: np.ndarray
     part: int = UNLABELLED
+    side: str = ""
 
     @property
     def any(self) -> bool:
@@ -96,7 +98,8 @@ def write_labels(
 ) -> None:
     """Writes the labels of the solids by uid; those without any label are left out. Same labels, same bytes."""
     there = {uid: labels for uid, labels in solids.items() if labels.any}
-    columns = [list(there), [one.part for one in there.values()], [one.faces for one in there.values()]]
+    rows = [(uid, one.part, one.faces, one.side) for uid, one in there.items()]
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in _SCHEMA]
     batch = pa.record_batch([pa.array(c, kind) for c, kind in zip(columns, _SCHEMA.types, strict=True)], schema=_SCHEMA)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{TABLE}"
@@ -124,8 +127,8 @@ def open_labels(folder: Path) -> Labels:
         about = json.loads((folder / ABOUT).read_text())
         with pa.memory_map(str(folder / TABLE)) as source:
             table = pa.ipc.open_file(source).read_all()
-        uids, parts, faces = (table.column(name).to_pylist() for name in _SCHEMA.names)
-        solids = {u: SolidLabels(np.array(f, np.int16), p) for u, p, f in zip(uids, parts, faces, strict=True)}
+        rows = zip(*(table.column(name).to_pylist() for name in _SCHEMA.names), strict=True)
+        solids = {uid: SolidLabels(np.array(faces, np.int16), part, side) for uid, part, faces, side in rows}
         return Labels(tuple(about["face_classes"]), tuple(about["part_classes"]), solids, about["digest"])
     except (OSError, ValueError, KeyError, TypeError) as error:  # pa.ArrowInvalid is a ValueError
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"not complete ({error})"

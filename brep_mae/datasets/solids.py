@@ -1,12 +1,13 @@
 """Any folder of CAD files; their classes from the files `labels.csv` in it, where there are any.
 
-labels.csv has the columns file, solid, face, class. `file` is relative to the folder that labels.csv lies in; `solid`
-and `face` are numbers, as `brep-mae inspect --json` gives them. An empty `solid` is the first one; an empty `face`
-names the class of the whole solid. What it does not name stays unlabelled.
+labels.csv has the columns file, solid, face, class, and split if wanted. `file` is relative to the folder that
+labels.csv lies in; `solid` and `face` are numbers, as `brep-mae inspect --json` gives them. An empty `solid` is the
+first one; an empty `face` names the class of the whole solid. What it does not name stays unlabelled. `split` is the
+side on which a task has the solid: train, validation or test; empty is train where other solids have one.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,15 +23,18 @@ LABELS = "labels.csv"
 
 @dataclass(frozen=True)
 class _Label:
-    """What one line says: the class of a face, or of the solid where `face` is None."""
+    """What one line says: the class of a face, or of the solid where `face` is None; and the solid's side, if any."""
 
     row: Row
     face: int | None
     name: str
+    side: str
 
     @property
-    def about(self) -> tuple[str, int | None, int | None]:
-        return self.row.file, self.row.solid, self.face
+    def says(self) -> list[tuple[tuple[object, ...], str]]:
+        """What it is about, and its word on that, which no other line may contradict."""
+        solid = self.row.file, self.row.solid
+        return [((*solid, self.face), self.name)] + ([(solid, self.side)] if self.side else [])
 
 
 def open(path: str, limit: int, work: Path) -> Source:
@@ -71,9 +75,18 @@ def source(root: Path, files: list[Path], tables: list[Path]) -> Source:
         part = part_classes.index(solid[None]) if None in solid else UNLABELLED
         return replace(graph, face_label=np.array(found, np.int16), part_label=part)
 
-    rows = [one.row for one in labels]
-    beside = tuple(tables)
-    return Source("solids", "unknown", root, files, tuple(face_classes), tuple(part_classes), label, rows, beside)
+    return Source(
+        "solids",
+        "unknown",
+        root,
+        files,
+        tuple(face_classes),
+        tuple(part_classes),
+        label,
+        rows=[one.row for one in labels],
+        label_files=tuple(tables),
+        sides={(one.row.file, one.row.solid): one.side for one in labels if one.side and not one.row.problem},
+    )
 
 
 def _labels(root: Path, names: FileNames, tables: list[Path]) -> list[_Label]:
@@ -85,19 +98,19 @@ def _labels(root: Path, names: FileNames, tables: list[Path]) -> list[_Label]:
             file, unknown = names.find(line.file, table.parent)
             problem = line.problem or unknown
             solid, face = (0, None) if line.problem else (int(line.solid or 0), int(line.face) if line.face else None)
-            found.append(_Label(Row(given_in, line.number, file, solid, problem), face, line.label))
-    said: dict[tuple[str, int | None, int | None], dict[str, Row]] = defaultdict(dict)
+            found.append(_Label(Row(given_in, line.number, file, solid, problem), face, line.label, line.side))
+    said: dict[tuple[object, ...], dict[str, Row]] = defaultdict(dict)
     for one in found:
-        if not one.row.problem:
-            said[one.about].setdefault(one.name, one.row)
-    return [replace(one, row=_disputed(one, said[one.about])) if not one.row.problem else one for one in found]
+        for about, word in one.says if not one.row.problem else ():
+            said[about].setdefault(word, one.row)
+    return [replace(one, row=_disputed(one, said)) if not one.row.problem else one for one in found]
 
 
-def _disputed(one: _Label, said: dict[str, Row]) -> Row:
-    """The line's row, with a problem where another line names another class."""
-    other = next(((name, row) for name, row in said.items() if name != one.name), None)
-    if other is None:
-        return one.row
-    name, row = other
-    where = f"line {row.line}" if row.given_in == one.row.given_in else f"{row.given_in}, line {row.line}"
-    return replace(one.row, problem=f"it says {one.name}, but {where} says {name}; keep one of them")
+def _disputed(one: _Label, said: Mapping[tuple[object, ...], dict[str, Row]]) -> Row:
+    """The line's row, with a problem where another line says something else."""
+    for about, word in one.says:
+        for other, row in said[about].items():
+            if other != word:
+                where = f"line {row.line}" if row.given_in == one.row.given_in else f"{row.given_in}, line {row.line}"
+                return replace(one.row, problem=f"it says {word}, but {where} says {other}; keep one of them")
+    return one.row

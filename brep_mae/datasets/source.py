@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,7 @@ class Source:
         label: fills face_label and part_label; raises LabelError where they do not fit.
         rows: where the labels come from, each one that was given.
         label_files: files that hold the labels.
+        sides: (file, number of a solid, None = every one) -> the side of the split that its labels name.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Source:
     label: Callable[[FaceGraph], FaceGraph]
     rows: Sequence[Row] = ()
     label_files: tuple[Path, ...] = ()
+    sides: Mapping[tuple[str, int | None], str] = field(default_factory=dict)
 
 
 def open_source(name: str, path: str, limit: int, work: Path) -> Source:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.labels import SolidLabels
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.splits import SIDES, labelled_split, read_split
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.resnet import ResNet18
-from brep_mae.schema import UNLABELLED, FaceGraph
+from brep_mae.schema import UNLABELLED
 from brep_mae.transfer.continual_fit import Batches, Task, classes_in
 from brep_mae.transfer.problem import tasks
 from brep_mae.transfer.supermask import Kind
@@ -135,8 +136,8 @@ def sample_tasks(
 
 
 def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], size: int, name: str) -> Task:
-    """One task from a folder of shards with labels, cut into sides by `labelled_split`; solids without a label of the
-    task are left out, for a multilabel one those without any label.
+    """One task from a folder of shards with labels; solids without a label of the task are left out, for a multilabel
+    one those without any label. The labels name the side of each solid, or where they name none, `labelled_split` does.
 
     Args:
         wanted: classes of the task; () = all that training solids show.
@@ -149,14 +150,19 @@ def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], size: int, name
     if unknown := [each for each in wanted if each not in names]:
         known = ", ".join(names) or f"none: the solids have no labels for {kind}"
         raise ValueError(f"{parsed}: no class {', '.join(unknown)}; it has {known}")
-    shown = {graph.uid: _shown(graph, kind) for graph in shards}
+    labels = {uid: shards.labels.solids[uid] for uid in shards.uids if uid in shards.labels.solids}
+    shown = {uid: _shown(one, kind) for uid, one in labels.items()}
     group = [names.index(w) for w in wanted] or sorted(set().union(*shown.values()))
     needed = set(range(len(names))) if kind == "multilabel" else set(group)
     shown = {uid: found & needed for uid, found in shown.items() if found & needed}
     if not shown:
         raise ValueError(f"{parsed}: no solid is labelled for {kind}; name classes in labels.csv and parse again")
-    files = dict(zip(shards.uids, shards.files, strict=True))
-    split = labelled_split(read_split(parsed / "split.json"), files, shown)
+    named = {uid: labels[uid].side for uid in shown}
+    if any(named.values()):
+        split = {side: [uid for uid in shown if (named[uid] or SIDES[0]) == side] for side in SIDES}
+    else:
+        files = dict(zip(shards.uids, shards.files, strict=True))
+        split = labelled_split(read_split(parsed / "split.json"), files, shown)
     sides = {side: Solids(parsed, None, split[side], FACES) for side in SIDES}
     if kind == "segmentation":
         [task] = face_tasks(sides, [group], names, size)
@@ -167,9 +173,9 @@ def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], size: int, name
     return replace(task, name=name)
 
 
-def _shown(graph: FaceGraph, kind: Kind) -> set[int]:
+def _shown(labels: SolidLabels, kind: Kind) -> set[int]:
     """The classes of a solid: its own, or those of its faces."""
-    found = {graph.part_label} if kind == "classification" else set(np.unique(graph.face_label).tolist())
+    found = {labels.part} if kind == "classification" else set(np.unique(labels.faces).tolist())
     return found - {UNLABELLED}
 
 

@@ -165,6 +165,24 @@ def test_a_score_tells_on_how_many_solids_it_rests(shards, encoder, tmp_path):
     assert re.search(rf" test  [01]\.\d\d on {test} solids\n", done), done
 
 
+def test_the_sides_that_labels_csv_names_are_kept_and_what_contradicts_itself_is_told(parts, encoder, tmp_path):
+    folder, shards = tmp_path / "parts", tmp_path / "shards"
+    shutil.copytree(parts, folder)
+    header, *lines = (folder / "labels.csv").read_text().splitlines()
+    side = {**{f"{i:02d}.step": "test" for i in range(4)}, "04.step": "validation", "05.step": "dev", "06.step": ""}
+    lines = [f"{line},{side.get(line.split(',')[0], 'train')}" for line in lines]
+    other = next(i for i, line in enumerate(lines) if line.startswith("03.step,0,"))
+    lines[other] = lines[other].replace(",test", ",train")
+    (folder / "labels.csv").write_text("\n".join([f"{header},split", *lines]))
+    parsed = run("parse", folder, "--out", shards, "--workers", 1, "--grid", 4)
+    assert "split 'dev' is none of train, validation, test" in parsed.stderr
+    assert "it says test, but line" in parsed.stderr and "says train; keep one of them" in parsed.stderr
+    add = ["task", "add", "t", "--tasks", tmp_path / "t", "--data", shards, "--encoder", encoder, "--steps", 2]
+    added = json.loads(ok(*add, "--json"))
+    # 05 has no label that can be used, 03 none either, and 06 trains.
+    assert added["solids"] == {"train": PARTS - 1 - 4 - 1 - 1, "validation": 1, "test": 3}
+
+
 def test_the_network_is_called_full_when_it_is_and_not_when_a_task_takes_an_earlier_mask(shards, encoder, tmp_path):
     add = ["task", "add", "--data", shards, "--steps", 1]
     full = run(*add, "first", "--tasks", tmp_path / "full", "--encoder", encoder, "--density", 0.9999)
