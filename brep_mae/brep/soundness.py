@@ -78,8 +78,11 @@ def impossible(part: Part) -> str:
     takes a whole circle for the arc whose revolution a spindle torus is.
     """
     trimming, surfaces = part.trimming, part.surfaces
+    if not surfaces.period.any():
+        return ""
     low, high = trimming.low[:, 1], trimming.low[:, 1] + trimming.extent[:, 1]
-    for number in np.flatnonzero(np.isin(surfaces.kind, (CONE, TORUS, REVOLUTION))).tolist():
+    turning = (surfaces.kind == CONE) | (surfaces.kind == TORUS) | (surfaces.kind == REVOLUTION)
+    for number in np.flatnonzero(turning).tolist():
         if _crosses_axis(part, number, low[number], high[number]):
             return f"face {number} runs through the axis that its surface turns about"
     share = surfaces.period / trimming.extent

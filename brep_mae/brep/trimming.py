@@ -59,9 +59,8 @@ class Trimming:
         face = loops.face[coedge]
         box_uv = (uv - self.low[face]) / self.extent[face]
         self.sound, self.on_left = loops.sound(coedge, box_uv, count)
-        self.slit = self._slits(topology, coedge, box_uv)
         points = np.where(self.flipped[face, None], np.array([1.0, 0.0]) + np.array([-1.0, 1.0]) * box_uv, box_uv)
-        seams = self._seams(topology, coedge, points)
+        seams, self.slit = self._twice(topology, coedge, points)
         counts = np.bincount(coedge, minlength=len(loops.face))
         share = owners(counts)[1] / np.maximum(counts - 1, 1)[coedge]
         keep, error = thinned(coedge, points, loops.free, len(loops.face))
@@ -106,31 +105,27 @@ class Trimming:
             raise Reject("degenerate", f"face {number} spans u {u0:g}..{u1:g}, v {v0:g}..{v1:g}")
         return low, extent
 
-    def _seams(self, topology: Topology, coedge: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """(C,) True where a coedge is a seam in a direction in which its surface repeats.
+    def _twice(self, topology: Topology, coedge: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(C,) True where a coedge is a seam in a direction in which its surface repeats, and (F,) where a face has a
+        slit.
 
-        A seam is an edge that one face uses twice. The kernel's own `IsClosed` is no help: it also holds for an edge
-        between two faces that share one surface.
+        A seam is an edge that one face uses twice, and so is a slit, in one and the same place. The kernel's own
+        `IsClosed` is no help: it also holds for an edge between two faces that share one surface.
         """
         used = topology.coedge_face * len(topology.edges) + topology.coedge_edge
         _, edge_of_face, uses = np.unique(used, return_inverse=True, return_counts=True)
-        found = (uses[edge_of_face] > 1) & (self._surfaces.period[topology.coedge_face] > 0).any(axis=1)
-        if found.any():
-            low, high = span(points, coedge, len(found))
-            across = np.where(np.isfinite(low), high - low, 0.0).argmin(axis=1)  # a seam runs along the other axis
-            found &= self._surfaces.period[topology.coedge_face, across] > 0
-        return found
-
-    def _slits(self, topology: Topology, coedge: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """(F,) True where an edge is used twice by a face in one and the same place. Args: polylines."""
-        used = topology.coedge_face * len(topology.edges) + topology.coedge_edge
-        _, edge_of_face, uses = np.unique(used, return_inverse=True, return_counts=True)
-        low, high = span(points, coedge, len(used))
-        order = np.argsort(edge_of_face, kind="stable")
-        middle = (low[order] + high[order]) / 2
-        same = (edge_of_face[order][1:] == edge_of_face[order][:-1]) & (uses[edge_of_face[order][1:]] == 2)
-        near = np.abs(middle[1:] - middle[:-1]).max(axis=1) < SAME_PLACE
-        return np.bincount(topology.coedge_face[order[1:][same & near]], minlength=len(self._faces)) > 0
+        found, slit = uses[edge_of_face] > 1, np.zeros(len(self._faces), bool)
+        if not found.any():
+            return found, slit
+        low, high = span(points, coedge, len(found))
+        low, high = np.where(np.isfinite(low), (low, high), 0.0)
+        pairs = np.argsort(np.where(found, edge_of_face, -1), kind="stable")[np.count_nonzero(~found) :]
+        first, second = pairs[:-1], pairs[1:]
+        apart = np.abs(low[first] + high[first] - low[second] - high[second]).max(axis=1) / 2
+        slit[topology.coedge_face[first[(edge_of_face[first] == edge_of_face[second]) & (apart < SAME_PLACE)]]] = True
+        period = self._surfaces.period[topology.coedge_face]
+        across = (high - low).argmin(axis=1)  # a seam runs along the other axis
+        return found & (period[np.arange(len(found)), across] > 0), slit
 
     def boundary(self, number: int) -> np.ndarray:
         """Chords of the loops of a face in its rescaled box. Shapes: (n, 2 ends, 2)"""
