@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from brep_mae import schema
+from brep_mae import closure, schema
 from brep_mae.brep.pool import ParseOptions, Solids, parse_files
 from brep_mae.brep.reject import Reject
+from brep_mae.cad_files import printable
 from brep_mae.datasets.join import join_labels
 from brep_mae.datasets.labels import FOLDER, LabelReport
 from brep_mae.datasets.shards import SUFFIX, digest, open_shards, write_shard
@@ -29,7 +30,8 @@ from brep_mae.settings import ParseParams, SplitParams
 FILES_PER_SHARD = 256
 """What a kill -9 can cost: the files of the shard at hand."""
 REPORT, KEY = "report.json", "parsed.key"
-PACKAGE = Path(__file__).parent
+MADE_BY = ("brep_mae.brep.pool", "brep_mae.datasets.shards")
+"""Modules that read a file and write a shard; with all that they import, the code that a shard depends on."""
 LIBRARIES = ("cadquery-ocp", "cadquery-ocp-novtk", "numpy")
 """What the numbers in a shard depend on besides this program; one of the first two is there."""
 
@@ -121,7 +123,10 @@ def _parse(source: Source, folder: Path, parse: ParseParams, workers: int) -> Pa
     fresh = _fill(source, folder, parse, workers)
     seconds = time.monotonic() - begun
     parts = [json.loads(path.read_text()) for path in sorted(folder.glob("*.done"))]
-    rejects = [reject for part in parts for reject in part["rejects"]]
+    rejects = [
+        {"file": printable(path.relative_to(source.root).as_posix()), "solid": None, "reason": reason, "detail": detail}
+        for path, reason, detail in source.left_out
+    ] + [reject for part in parts for reject in part["rejects"]]
     counted = ("files_without_solid", "solids", "faces", "arcs", "unbounded_faces")
     report = ParseReport(
         files=len(source.files),
@@ -143,16 +148,14 @@ def _key(source: Source, parse: ParseParams) -> str:
     """All that a shard depends on: settings, code, and files by name, size and time of change."""
     total = hashlib.sha256(f"{source.name} {FILES_PER_SHARD} {parse.model_dump_json()} {_code()}".encode())
     for path in source.files:
-        stat = path.stat()
-        total.update(f"{path.relative_to(source.root)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        stat = path.stat() if path.exists() else path.lstat()  # of a broken link
+        total.update(os.fsencode(path.relative_to(source.root)) + f" {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return total.hexdigest()[:16]
 
 
 def _code() -> str:
     """Hash of the code that makes a shard: a resumed run must not put the work of two parsers into one data set."""
-    total = hashlib.sha256()
-    for path in (*sorted(PACKAGE.glob("brep/*.py")), *sorted(PACKAGE.glob("datasets/*.py")), PACKAGE / "schema.py"):
-        total.update(path.read_bytes())
+    total = hashlib.sha256("".join(closure.digest(module) for module in MADE_BY).encode())
     for name in LIBRARIES:
         with suppress(importlib.metadata.PackageNotFoundError):
             total.update(f"{name} {importlib.metadata.version(name)}".encode())
@@ -177,7 +180,9 @@ def _fill(source: Source, folder: Path, parse: ParseParams, workers: int) -> int
                 continue
             part = _Part([], [], {}, 0)
             for path, found in (next(results) for _ in chunk):
-                part.add(path.relative_to(source.root).as_posix(), _numbered(found, ChainMap(part.keys, seen)))
+                part.add(
+                    printable(path.relative_to(source.root).as_posix()), _numbered(found, ChainMap(part.keys, seen))
+                )
                 files += 1
                 advance(files, f"{rejected + len(part.rejects)} left out")
             seen |= part.keys

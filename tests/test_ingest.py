@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from brep_mae import ingest
+from brep_mae import closure, ingest
+from brep_mae.brep.pool import file_key
 from brep_mae.brep.reject import Reject
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.source import Source, open_source
@@ -69,7 +70,7 @@ def test_every_file_is_a_record_or_a_counted_reject(folder, tmp_path):
 RUN = """
 import sys
 from pathlib import Path
-from brep_mae import ingest
+from brep_mae import closure, ingest
 from brep_mae.datasets.source import open_source
 from tests.test_ingest import PARSE, SPLIT
 if __name__ == "__main__":
@@ -192,16 +193,24 @@ def test_an_output_that_cannot_be_written_is_an_error_before_any_work(folder, tm
 
 
 def test_shards_of_another_parser_are_not_taken_up(folder, tmp_path, monkeypatch):
-    package = tmp_path / "package"
-    shutil.copytree(ingest.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    package = tmp_path / "brep_mae"
+    shutil.copytree(closure.ROOT / "brep_mae", package, ignore=shutil.ignore_patterns("__pycache__"))
     source = open_source("solids", str(folder), 0, tmp_path)
     key = ingest._key(source, PARSE)
-    monkeypatch.setattr(ingest, "PACKAGE", package)
+    monkeypatch.setattr(closure, "ROOT", tmp_path)
     assert ingest._key(source, PARSE) == key
-    for name in ("brep/trimming.py", "datasets/source.py", "schema.py"):
+    for name, counts in (
+        ("brep/trimming.py", True),
+        ("brep/worker.py", True),
+        ("datasets/shards.py", True),
+        ("schema.py", True),
+        ("datasets/solids.py", False),  # which files there are, and what they are labelled, is no part of a shard
+        ("datasets/splits.py", False),
+        ("brep/turntable.py", False),
+    ):
         with (package / name).open("a") as file:
             file.write("# other code\n")
-        assert ingest._key(source, PARSE) != key, name
+        assert (ingest._key(source, PARSE) != key) == counts, name
         key = ingest._key(source, PARSE)
     monkeypatch.setattr(ingest.importlib.metadata, "version", lambda name: "another")
     assert ingest._key(source, PARSE) != key
@@ -214,3 +223,80 @@ def test_progress_tells_rate_rejects_and_time_left(folder, tmp_path, monkeypatch
     lines = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"parse 5/10, \d+\.\d/s, \d+:\d\d:\d\d left, 1 left out", lines[5]), lines
     assert re.fullmatch(r"parse 10/10, \d+\.\d/s, 2 left out", lines[-1]), lines
+
+
+def test_links_keep_their_own_names_and_go_by_their_own_suffix(tmp_path):
+    """The store is one as DVC's, whose files are named after their content alone."""
+    store, root = tmp_path / "cache" / "ab", tmp_path / "parts"
+    store.mkdir(parents=True)
+    (root / "deep").mkdir(parents=True)
+    for name, size, link in (("cdef", 2, root / "part.step"), ("0123.igs", 3, root / "deep" / "other.STP")):
+        write_step(tmp_path / "made.step", box(1, 1, size))
+        (tmp_path / "made.step").rename(store / name)
+        link.symlink_to(store / name)
+    (tmp_path / "linked").mkdir()
+    write_step(tmp_path / "linked" / "c.step", box(1, 1, 4))
+    (root / "folder").symlink_to(tmp_path / "linked")
+    (root / "again").symlink_to(tmp_path / "linked")
+    (root / "deep" / "up").symlink_to(root)
+    (root / "labels.csv").write_text("file,solid,face,class\npart.step,,0,x\ndeep/other.STP,,0,x\nfolder/c.step,,0,x\n")
+    source = open_source("solids", str(root), 0, tmp_path)
+    report = ingest.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 1, labelled=True)
+    assert open_shards(tmp_path / "out").files == ["again/c.step", "deep/other.STP", "part.step"]
+    told = {reject["file"]: (reject["reason"], reject["detail"]) for reject in report.rejects}
+    assert told == {
+        "deep/up": ("duplicate", "up: the same folder as ."),
+        "folder": ("duplicate", "folder: the same folder as again"),
+    }
+    assert str(report.labels) == "2 of 3 rows, 2 faces, 2 solids labelled"
+    assert report.labels.unused[0]["line"] == 4
+
+
+def test_what_cannot_be_opened_is_a_reject_of_its_own_and_stops_nothing(tmp_path):
+    root = tmp_path / "parts"
+    root.mkdir()
+    write_step(root / "good.step", box(1, 2, 3))
+    (root / "gone.step").symlink_to(tmp_path / "nowhere.step")
+    (root / "round.step").symlink_to("round.step")
+    os.mkfifo(root / "pipe.step")
+    try:
+        (root / os.fsdecode(b"b\xffd.step")).write_bytes((root / "good.step").read_bytes() + b"\n")
+        (root / os.fsdecode(b"f\xff")).mkdir()
+        shutil.copyfile(root / "good.step", root / os.fsdecode(b"f\xff") / "in.step")
+    except OSError:
+        pytest.skip("the disk takes no names that are not UTF-8")
+    source = open_source("solids", str(root), 0, tmp_path)
+    report = ingest.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 2)
+    assert (report.files, report.solids, report.files_without_solid) == (6, 1, 5)
+    told = {reject["file"]: (reject["reason"], reject["detail"]) for reject in report.rejects}
+    assert told == {
+        "b\\xffd.step": ("bad_name", "b\\xffd.step: the name is not UTF-8; rename the file"),
+        "f\\xff/in.step": ("bad_name", "f\\xff/in.step: the name of its folder is not UTF-8; rename it"),
+        "gone.step": ("broken_link", f"gone.step: a link to {tmp_path}/nowhere.step, which can't be reached"),
+        "pipe.step": ("unreadable", "pipe.step: not a regular file"),
+        "round.step": ("broken_link", "round.step: a link to round.step, which can't be reached"),
+    }
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["rejects"] == report.rejects
+    few = open_source("solids", str(root), 3, tmp_path)
+    assert len(few.files) == 3
+
+
+def test_what_the_system_refuses_is_a_reject_of_its_own(folder, tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(Reject) as caught:
+        file_key(folder / "0.step")
+    assert (caught.value.reason, caught.value.detail) == ("no_access", "0.step: Permission denied")
+    monkeypatch.undo()
+    root = tmp_path / "parts"
+    (root / "locked").mkdir(parents=True)
+    shutil.copyfile(folder / "0.step", root / "a.step")
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: refused() if Path(path).name == "locked" else real(path))
+    source = open_source("solids", str(root), 0, tmp_path)
+    monkeypatch.undo()
+    report = ingest.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 1)
+    reject = {"file": "locked", "solid": None, "reason": "no_access", "detail": "locked: Permission denied"}
+    assert report.rejects == [reject] and report.reasons == {"no_access": 1} and report.files_without_solid == 0

@@ -8,7 +8,9 @@ A file under which a worker died or ran out of memory is tried once more in a fr
 file before it, or the kill that of a system short of memory, and a result must not hang on its neighbours.
 """
 
+import errno
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from typing import Any, TypeVar
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.worker import Limits, Tally, Worker
+from brep_mae.cad_files import printable
 from brep_mae.schema import FaceGraph
 
 AHEAD = 4
@@ -49,16 +52,37 @@ Result = TypeVar("Result")
 
 
 def file_key(path: Path) -> str:
-    """First 16 hex digits of the SHA-256 of the file's bytes; part of every uid."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    """First 16 hex digits of the SHA-256 of the file's bytes; part of every uid.
+
+    Raises:
+        Reject: missing, broken_link, no_access, bad_name, or unreadable where it is no regular file.
+    """
+    name = printable(path.name)
+    if name != path.name:
+        raise Reject("bad_name", f"{name}: the name is not UTF-8; rename the file")
+    try:
+        if path.exists() and not path.is_file():
+            raise Reject("unreadable", f"{name}: not a regular file")
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        if path.is_symlink() and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise Reject(
+                "broken_link", f"{name}: a link to {printable(os.readlink(path))}, which can't be reached"
+            ) from None
+        if isinstance(error, FileNotFoundError):
+            raise Reject("missing", f"{name}: no such file") from None
+        raise Reject("no_access", f"{name}: {error.strerror or error}") from None
 
 
 def parse_file(path: Path, options: ParseOptions) -> Solids:
     """All solids of one file in this process. Raises Reject where the file as a whole cannot be used."""
     from brep_mae.brep.file_graphs import file_graphs
 
-    found = file_graphs(path, file_key(path), path.relative_to(options.root).as_posix(), options)
+    key, name = file_key(path), path.relative_to(options.root).as_posix()
+    if name != printable(name):
+        raise Reject("bad_name", f"{printable(name)}: the name of its folder is not UTF-8; rename it")
+    found = file_graphs(path, key, name, options)
     if not found:
         raise Reject("no_solid", f"{path.name}: holds no solid")
     return found

@@ -2,6 +2,9 @@
 
 REJECT_REASONS = (
     "missing",  # the file is not there
+    "broken_link",  # a link to what is not there, or that leads in a circle
+    "no_access",  # the system refuses to read the file or the folder
+    "bad_name",  # the file's name is not UTF-8
     "unreadable",  # not STEP, or broken beyond reading
     "no_solid",  # nothing in the file could be made into a shape
     "open_shell",  # a shell that bounds no volume, or a solid that lost faces

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from brep_mae.cli.shared import existing, found_cad_files, print_values
+from brep_mae.cli.shared import existing, print_values
 from brep_mae.settings import ParseParams, SplitParams
 
 if TYPE_CHECKING:
@@ -49,11 +49,8 @@ def parse(
     from brep_mae.ingest import parse_dataset
 
     try:
-        given = [Path(os.path.abspath(existing(path))) for path in inputs]
-        files = sorted({file for path in given for file in found_cad_files(path)})
-        folders = {path if path.is_dir() else path.parent for path in given}
-        root = Path(os.path.commonpath(folders))
-        source = solids.source(root, files, solids.tables(given, root))
+        given = [Path(os.path.abspath(existing(path))) for path in inputs]  # the links' own names, not their targets'
+        source = solids.given(given)
         settings = ParseParams(
             grid=grid,
             field_pool=field_pool,

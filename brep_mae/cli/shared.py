@@ -1,6 +1,7 @@
 """What the commands have in common: how they print, and how they find files."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,16 @@ def print_values(values: dict[str, Any], as_json: bool) -> None:
 
 
 def existing(path: Path) -> Path:
-    if not path.exists():
+    if not os.path.lexists(path):  # a broken link is there, and is told as one
         raise click.ClickException(f"{path}: no such file or folder; check the path")
     return path
 
 
 def found_cad_files(path: Path) -> list[Path]:
     """The file itself, or every file of a folder that is one by its suffix."""
-    from brep_mae.cad_files import SUFFIXES, is_cad_file
+    from brep_mae.cad_files import SUFFIXES, search
 
-    if not path.is_dir():
-        return [path]
-    files = [file for file in path.rglob("*") if is_cad_file(file)]
+    files = search(path).files if path.is_dir() else [path]
     if not files:
         raise click.ClickException(f"{path}: holds no CAD file; known suffixes are {', '.join(SUFFIXES)}")
     return files

@@ -35,6 +35,16 @@ def open(path: str, limit: int, work: Path) -> Source:
             raise LabelError(f"{graph.file}: a class that classes.json does not list: {error}") from None
         return with_labels(graph, faces, part)
 
-    files = cad_files(root, limit)
-    beside = (root / LABELS, root / "classes.json")
-    return Source("generated", "Apache-2.0", root, files, face_classes, part_classes, label, rows, beside)
+    found = cad_files(root, limit)
+    return Source(
+        name="generated",
+        licence="Apache-2.0",
+        root=root,
+        files=found.files,
+        face_classes=face_classes,
+        part_classes=part_classes,
+        label=label,
+        rows=rows,
+        label_files=(root / LABELS, root / "classes.json"),
+        left_out=found.left_out,
+    )

@@ -5,14 +5,17 @@ Beside NAME.step lies NAME.face_truth, a pickled list of classes; a face's name 
 list. The kernel's own face order is another one.
 """
 
-import io
+import errno
+import lzma
 import os
-import pickle
+import pickletools
 import shutil
 import tarfile
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import cast
 
+from brep_mae.cad_files import SUFFIXES
 from brep_mae.datasets.source import LabelError, Row, Source, SourceError, cad_files, with_labels
 from brep_mae.schema import FaceGraph
 
@@ -41,6 +44,16 @@ triangular_passage, 4 for rectangular_passage, 6 for 6sides_passage, 7 for 6side
 """
 
 TRUTH = ".face_truth"
+TRUTH_BYTES = 1_000_000
+"""A list of the labels of ten thousand faces takes a twentieth of it."""
+DAMAGED = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
+"""What unpacking raises for damaged archives; ValueError for names that no file can have."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NUMBERS = ("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1")
+WRAPPING = ("PROTO", "FRAME", "MARK", "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "STOP")
+NAMING = ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE")
+"""What a pickled list of numbers consists of. The last name what was read so that it can be told again, which a list of
+numbers does not need; a reader that obeyed them would make room for as many names as the file asks for."""
 
 
 def open(path: str, limit: int, work: Path) -> Source:
@@ -48,7 +61,7 @@ def open(path: str, limit: int, work: Path) -> Source:
     given = Path(path)
     if given.is_dir():
         root = given
-    elif given.is_file() and tarfile.is_tarfile(given):
+    elif given.is_file():
         root = _unpacked(given, work)
     else:
         raise SourceError(f"{path}: neither a folder nor a tar archive; point dataset.path at MFCAD")
@@ -59,13 +72,28 @@ def open(path: str, limit: int, work: Path) -> Source:
             raise LabelError(f"{graph.file}: {truth.name} is missing beside it")
         return with_labels(graph, dict(enumerate(read_face_truth(truth))))
 
-    files = cad_files(root, limit)
-    truths = {file: truth for file in files if (truth := file.with_suffix(TRUTH)).is_file()}
-    rows = [
-        Row(truth.relative_to(root).as_posix(), None, file.relative_to(root).as_posix())
-        for file, truth in truths.items()
-    ]
-    return Source("mfcad", "MIT", root, files, FACE_CLASSES, (), label, rows, tuple(truths.values()))
+    found = cad_files(root, limit, lambda name: name.endswith(TRUTH))
+    names = {file.with_suffix(TRUTH): file.relative_to(root).as_posix() for file in found.files}
+    truths = [path for path in found.beside if path in names or _alone(path)]  # not those that the limit leaves out
+    rows = [Row(path.relative_to(root).as_posix(), None, names.get(path, ""), problem=_alone(path)) for path in truths]
+    return Source(
+        name="mfcad",
+        licence="MIT",
+        root=root,
+        files=found.files,
+        face_classes=FACE_CLASSES,
+        part_classes=(),
+        label=label,
+        rows=rows,
+        label_files=tuple(truths),
+        left_out=found.left_out,
+    )
+
+
+def _alone(truth: Path) -> str:
+    """What is wrong with labels that have no solid; "" where they have one."""
+    beside = any(truth.with_suffix(suffix).exists() for suffix in SUFFIXES)
+    return "" if beside else f"no CAD file lies beside {truth.name}"
 
 
 def _unpacked(archive: Path, work: Path) -> Path:
@@ -75,9 +103,17 @@ def _unpacked(archive: Path, work: Path) -> Path:
     if not folder.is_dir():
         partial = folder.with_suffix(".unpacking")
         shutil.rmtree(partial, ignore_errors=True)
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                _unpack(tar, member, partial, archive)
+        try:
+            partial.mkdir(parents=True)
+            with tarfile.open(archive) as tar:
+                for member in tar:
+                    _unpack(tar, member, partial, archive)
+        except DAMAGED as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise
+            reason = " ".join(str(error).split())
+            raise SourceError(f"{archive}: no tar archive, or a damaged one ({reason}); get the archive anew") from None
         os.replace(partial, folder)
     return folder
 
@@ -97,19 +133,25 @@ def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, archive
             shutil.copyfileobj(content, file)
 
 
-class _NothingButData(pickle.Unpickler):
-    """A pickle may name any function to call; this one knows none."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-
-
 def read_face_truth(path: Path) -> list[int]:
-    """Class numbers by face name. Raises LabelError for anything but a plain list of known classes."""
+    """Class numbers by face name. The file is a pickle, of which nothing is run: it is walked through operation by
+    operation, and those of a plain list of numbers alone are known.
+
+    Raises LabelError for anything but a plain list of known classes.
+    """
+    values: list[object] = []
+    lists = 0
     try:
-        values = _NothingButData(io.BytesIO(path.read_bytes())).load()
-    except Exception as error:
+        if path.stat().st_size > TRUTH_BYTES:
+            raise ValueError(f"larger than {TRUTH_BYTES} bytes")
+        for operation, argument, _ in pickletools.genops(path.read_bytes()):
+            if operation.name in NUMBERS:
+                values.append(argument)
+            elif operation.name not in (*WRAPPING, *NAMING):
+                raise ValueError(f"it asks for {operation.name}")
+            lists += operation.name in ("EMPTY_LIST", "LIST")
+    except (OSError, ValueError) as error:
         raise LabelError(f"{path.name}: not a plain list of classes: {error}") from None
-    if not isinstance(values, list) or not all(type(v) is int and 0 <= v < len(FACE_CLASSES) for v in values):
+    if lists != 1 or not all(type(v) is int and 0 <= v < len(FACE_CLASSES) for v in values):
         raise LabelError(f"{path.name}: not a list of classes 0..{len(FACE_CLASSES) - 1}")
-    return values
+    return cast(list[int], values)

@@ -6,13 +6,15 @@ first one; an empty `face` names the class of the whole solid. What it does not 
 side on which a task has the solid: train, validation or test; empty is train where other solids have one.
 """
 
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from brep_mae.cad_files import Found
 from brep_mae.datasets.file_names import FileNames
 from brep_mae.datasets.label_table import read_table
 from brep_mae.datasets.source import LabelError, Row, Source, SourceError, cad_files
@@ -41,21 +43,30 @@ def open(path: str, limit: int, work: Path) -> Source:
     root = Path(path)
     if not root.is_dir():
         raise SourceError(f"{path}: not a folder; point dataset.path at the folder that holds the CAD files")
-    return source(root, cad_files(root, limit), tables([root], root))
+    return source(root, cad_files(root, limit, is_table))
 
 
-def tables(given: Iterable[Path], root: Path) -> list[Path]:
-    """Every labels.csv in the folders given, at any depth, and in those that hold what is given, up to the root."""
-    given = list(given)
-    below = (path for folder in given if folder.is_dir() for path in folder.rglob("*"))
-    holding = {folder for path in given for folder in path.parents if folder.is_relative_to(root)}
-    beside = (path for folder in holding for path in folder.iterdir())
-    return sorted({path for path in (*below, *beside) if path.name.lower() == LABELS and path.is_file()})
+def given(paths: list[Path]) -> Source:
+    """The files and folders that were given, with the tables in the folders and beside and above what was given, as far
+    as all of it has one folder in common. Raises SourceError where a folder holds no CAD file."""
+    root = Path(os.path.commonpath({path if path.is_dir() else path.parent for path in paths}))
+    found = Found()
+    for path in paths:
+        found.add(cad_files(path, 0, is_table) if path.is_dir() else Found(files=[path]))
+    holding = {folder for path in paths for folder in path.parents if folder.is_relative_to(root)}
+    found.add(Found(beside=[path for folder in holding for path in folder.iterdir() if is_table(path.name)]))
+    return source(root, found)
 
 
-def source(root: Path, files: list[Path], tables: list[Path]) -> Source:
-    """These files of a folder, labelled by these tables. Raises SourceError for a table that can't be read as one."""
-    labels = _labels(root, FileNames(root, [path.relative_to(root).as_posix() for path in files]), tables)
+def is_table(name: str) -> bool:
+    """True for the name of a table of labels, whatever its case."""
+    return name.lower() == LABELS
+
+
+def source(root: Path, found: Found) -> Source:
+    """What was found in a folder: CAD files, and beside them tables of labels. Raises SourceError for a table that
+    can't be read as one."""
+    labels = _labels(root, FileNames(root, [path.relative_to(root).as_posix() for path in found.files]), found.beside)
     named: dict[tuple[str, int | None], dict[int | None, str]] = defaultdict(dict)
     for one in labels:
         if not one.row.problem:
@@ -76,15 +87,16 @@ def source(root: Path, files: list[Path], tables: list[Path]) -> Source:
         return replace(graph, face_label=np.array(found, np.int16), part_label=part)
 
     return Source(
-        "solids",
-        "unknown",
-        root,
-        files,
-        tuple(face_classes),
-        tuple(part_classes),
-        label,
+        name="solids",
+        licence="unknown",
+        root=root,
+        files=found.files,
+        face_classes=tuple(face_classes),
+        part_classes=tuple(part_classes),
+        label=label,
         rows=[one.row for one in labels],
-        label_files=tuple(tables),
+        label_files=tuple(found.beside),
+        left_out=found.left_out,
         sides={(one.row.file, one.row.solid): one.side for one in labels if one.side and not one.row.problem},
     )
 

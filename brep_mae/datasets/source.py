@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import importlib.util
+import os
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import brep_mae.datasets
-from brep_mae.cad_files import SUFFIXES, is_cad_file
+from brep_mae.cad_files import SUFFIXES, Found, search
 from brep_mae.schema import UNLABELLED, FaceGraph
 
 
@@ -55,6 +56,7 @@ class Source:
         rows: where the labels come from, each one that was given.
         label_files: files that hold the labels.
         sides: (file, number of a solid, None = every one) -> the side of the split that its labels name.
+        left_out: (folder, reason, detail) of each folder that was not looked into.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Source:
     rows: Sequence[Row] = ()
     label_files: tuple[Path, ...] = ()
     sides: Mapping[tuple[str, int | None], str] = field(default_factory=dict)
+    left_out: Sequence[tuple[Path, str, str]] = ()
 
 
 def open_source(name: str, path: str, limit: int, work: Path) -> Source:
@@ -87,16 +90,21 @@ def open_source(name: str, path: str, limit: int, work: Path) -> Source:
     return source
 
 
-def cad_files(root: Path, limit: int) -> list[Path]:
-    """The CAD files under a folder, sorted; of a larger number, those whose names hash lowest."""
-    files = sorted(p for p in root.rglob("*") if is_cad_file(p))
-    if not files:
-        raise SourceError(f"{root}: holds no {', '.join(SUFFIXES)} file; check dataset.path")
-    if 0 < limit < len(files):
+def cad_files(root: Path, limit: int, beside: Callable[[str], bool] = lambda name: False) -> Found:
+    """What `search` finds in a folder; of a larger number of CAD files, those whose names hash lowest."""
+    found = search(root, beside)
+    if not found.files:
+        left_out = "".join(f"; {reason}: {detail}" for _, reason, detail in found.left_out[:3])
+        raise SourceError(
+            f"{root}: holds no CAD file{left_out}; known suffixes are {', '.join(SUFFIXES)}; name another folder"
+        )
+    if 0 < limit < len(found.files):
         # The split hashes the same names: without a word of its own the sample would lie in one side of the split.
-        by_hash = sorted(files, key=lambda p: hashlib.sha256(f"limit {p.relative_to(root)}".encode()).digest())
-        files = sorted(by_hash[:limit])
-    return files
+        by_hash = sorted(
+            found.files, key=lambda p: hashlib.sha256(b"limit " + os.fsencode(p.relative_to(root))).digest()
+        )
+        found.files = sorted(by_hash[:limit])
+    return found
 
 
 def with_labels(graph: FaceGraph, by_name: Mapping[int, int], part: int = UNLABELLED) -> FaceGraph:

@@ -1,5 +1,7 @@
+import io
 import pickle
 import tarfile
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,3 +134,65 @@ def test_an_unknown_data_set_lists_the_known_ones(tmp_path):
 def test_a_path_that_is_not_there_is_named(tmp_path, name):
     with pytest.raises(SourceError, match="absent"):
         open_source(name, str(tmp_path / "absent"), 0, tmp_path)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("length", [0, 1, 40, 2500])
+def test_a_list_of_any_protocol_and_length_is_read(tmp_path, protocol, length):
+    labels = [i % 16 for i in range(length)]
+    (tmp_path / "x.face_truth").write_bytes(pickle.dumps(labels, protocol))
+    assert read_face_truth(tmp_path / "x.face_truth") == labels
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"]r\xff\xff\xff\x1f.",  # a name of so high a number that the table of names takes 4 GB
+        b"]r\xff\xff\xff\x1f" + b"K\x0fa.",
+        b"\x80\x04\x8e" + (2**40).to_bytes(8, "little") + b".",  # bytes that are not there
+        b"]" * 1000 + b".",
+        b"K\x01" * 600_000 + b".",  # larger than any list of labels
+        b"",
+        b"\x80",
+    ],
+)
+def test_a_few_bytes_take_no_room_and_no_time(tmp_path, content):
+    (tmp_path / "x.face_truth").write_bytes(content)
+    tracemalloc.start()
+    try:
+        labels = read_face_truth(tmp_path / "x.face_truth")
+    except LabelError as error:
+        assert "x.face_truth: not a" in str(error)
+    else:
+        assert labels in ([], [15])
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "text", "empty", "name"])
+def test_a_damaged_archive_is_named_with_a_remedy_and_leaves_nothing(folder, tmp_path, damage):
+    archive, work = tmp_path / "mfcad.tar.xz", tmp_path / "work"
+    with tarfile.open(archive, "w:xz") as tar:
+        tar.add(folder, "mfcad")
+        if damage == "name":
+            tar.addfile(tarfile.TarInfo("mfcad/step/a.step/below a file.step"), io.BytesIO())
+    data = archive.read_bytes()
+    if damage != "name":
+        flipped = data[:100] + bytes([data[100] ^ 0xFF]) + data[101:]
+        archive.write_bytes(
+            {"cut": data[: len(data) // 2], "flipped": flipped, "text": b"no tar", "empty": b""}[damage]
+        )
+    with pytest.raises(SourceError, match=r"mfcad\.tar\.xz: no tar archive, or a damaged one .*; get the archive anew"):
+        open_source("mfcad", str(archive), 0, work)
+    assert not list(work.glob("*"))
+
+
+def test_labels_without_a_solid_are_told(folder):
+    (folder / "step" / "b.step").unlink()
+    source = open_source("mfcad", str(folder), 0, folder / ".work")
+    assert [(row.given_in, row.file, row.problem) for row in source.rows] == [
+        ("step/a.face_truth", "step/a.step", ""),
+        ("step/b.face_truth", "", "no CAD file lies beside b.face_truth"),
+        ("step/c.face_truth", "step/c.step", ""),
+    ]
+    assert len(open_source("mfcad", str(folder), 1, folder / ".work").rows) == 2, "the solid, and what has none"

@@ -97,7 +97,7 @@ def test_a_limited_sample_lies_on_all_sides_of_the_split(tmp_path):
     """The sample and the split both hash file names; they must not agree."""
     for i in range(300):
         (tmp_path / f"{i}.step").touch()
-    names = [path.name for path in cad_files(tmp_path, limit=60)]
+    names = [path.name for path in cad_files(tmp_path, limit=60).files]
     sides = make_split({name: name for name in names}, validation=0.1, test=0.25)
     assert {side: len(found) for side, found in sides.items()}["train"] > 25
     assert 1 <= len(sides["validation"]) < 20 and 5 <= len(sides["test"]) < 30
