@@ -10,6 +10,7 @@ import tarfile
 import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -24,7 +25,10 @@ MIN_SIDE = 8
 """Pixels; what is shorter holds nothing that a patch could show."""
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 256_000_000
-DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError)
+MAX_RATIO = 50
+"""Of the sides: of what is longer, the middle square shows hardly anything."""
+DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError, OverflowError)
+"""What reading an archive raises whose bytes are not those that were written."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,22 @@ def read_files(path: Path, limit: int) -> tuple[int, Iterator[tuple[str, bytes |
         files = {p.relative_to(path).as_posix(): p for p in sorted(path.rglob("*")) if not p.is_dir()}
         wanted = _wanted(list(files), limit, path)
         return len(wanted), _from_folder(files, wanted)
-    if not path.is_file() or not tarfile.is_tarfile(path):
-        raise SourceError(f"{path}: neither a folder nor a tar archive; point it at one that holds images")
-    try:
+    with _intact(path):
+        if not path.is_file() or not tarfile.is_tarfile(path):
+            raise SourceError(f"{path}: neither a folder nor a tar archive; point it at one that holds images")
         with tarfile.open(path) as archive:
             wanted = _wanted([m.name for m in archive if not m.isdir()], limit, path)
+    return len(wanted), _from_archive(path, wanted)
+
+
+@contextmanager
+def _intact(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except SourceError:
+        raise
     except DAMAGED as error:
         raise SourceError(f"{path}: a damaged archive ({error}); fetch it again") from None
-    return len(wanted), _from_archive(path, wanted)
 
 
 def _from_folder(files: dict[str, Path], wanted: set[str]) -> Iterator[tuple[str, bytes | Refused]]:
@@ -72,7 +84,7 @@ def _from_folder(files: dict[str, Path], wanted: set[str]) -> Iterator[tuple[str
 
 def _from_archive(path: Path, wanted: set[str]) -> Iterator[tuple[str, bytes | Refused]]:
     """In stored order, since a compressed archive can't be sought in."""
-    with tarfile.open(path) as archive:
+    with _intact(path), tarfile.open(path) as archive:
         for member in archive:
             if member.name in wanted:
                 refused = _checked(member.name, member.isreg(), member.size)
@@ -118,9 +130,9 @@ def _read(file: Path) -> bytes | Refused:
 def decode(name: str, content: bytes, size: int) -> np.ndarray | Refused:
     """Shapes: file content -> (size, size, 3) uint8.
 
-    The shorter side is resized to `size` (bicubic, antialiased), then the middle square is kept. The orientation that
-    a camera noted is applied, transparency becomes white as the ground of the renders is, further frames are ignored,
-    grey becomes three equal channels and 16 bits become 8.
+    The middle square is resized to `size` (bicubic, antialiased), and nothing larger is made of the rest. The
+    orientation that a camera noted is applied, transparency becomes white as the ground of the renders is, further
+    frames are ignored, grey becomes three equal channels and 16 bits become 8.
     """
     try:
         with warnings.catch_warnings():
@@ -130,22 +142,23 @@ def decode(name: str, content: bytes, size: int) -> np.ndarray | Refused:
             return Refused("too_small", f"{name}: {image.width} x {image.height} pixels, a side below {MIN_SIDE}")
         if image.width * image.height > MAX_PIXELS:
             return Refused("too_large", f"{name}: {image.width} x {image.height} pixels, at most {MAX_PIXELS}")
-        image = _rgb(ImageOps.exif_transpose(image))
+        if max(image.size) > MAX_RATIO * min(image.size):
+            ratio = f"a side more than {MAX_RATIO} times as long as the other"
+            return Refused("too_thin", f"{name}: {image.width} x {image.height} pixels, {ratio}")
+        image = ImageOps.exif_transpose(image)
+        side, left, top = min(image.size), (image.width - min(image.size)) // 2, (image.height - min(image.size)) // 2
+        square = _rgb(image.crop((left, top, left + side, top + side)))
+        return np.asarray(square.resize((size, size), Image.Resampling.BICUBIC))
     except Exception as error:  # a decoder may raise anything on bytes that a stranger wrote
         return Refused("unreadable", f"{name}: {error}")
-    scale = size / min(image.size)
-    width, height = (max(size, round(side * scale)) for side in image.size)
-    image = image.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = (width - size) // 2, (height - size) // 2
-    return np.asarray(image.crop((left, top, left + size, top + size)))
 
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        values = np.asarray(image).astype(np.float64)
         if image.mode == "F":
             raise ValueError("pixels are real numbers of no known range")
-        image = Image.fromarray((values.clip(0, 65535) / 257).round().astype(np.uint8))
+        values = np.asarray(image).astype(np.int32).clip(0, 65535)
+        image = Image.fromarray(((values + 128) // 257).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -26,7 +26,7 @@ from brep_mae.datasets.splits import make_split
 from brep_mae.progress import progress
 from brep_mae.schema import UNLABELLED
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a stored image changes its meaning."""
 
 ABOUT = "images.json"

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import fields
 from itertools import accumulate
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,27 @@ def _size(graph: FaceGraph, axis: str) -> int:
     raise KeyError(axis)
 
 
+def _column_types() -> dict[str, pa.DataType]:
+    sizes = {f"size_{axis}": pa.int32() for axis in _SIZES}
+    arrays = {name: pa.large_list(pa.from_numpy_dtype(_stored(dtype))) for name, (dtype, _) in _STORED.items()}
+    return {**_PLAIN, **sizes, **arrays}
+
+
+def _check_columns(batch: pa.RecordBatch) -> None:
+    """Raises ValueError where a column is not of the type that is written: its bytes would be read as other numbers."""
+    types = _column_types()
+    found = {column.name: column.type for column in batch.schema}
+    for name in sorted(types.keys() | found.keys()):
+        if found.get(name) != types.get(name):
+            raise ValueError(f"column {name} is {found.get(name, 'missing')}, not {types.get(name, 'known')}")
+    batch.validate()
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if column.null_count:
+            raise ValueError(f"column {name} has {column.null_count} empty places")
+        if name in _PLAIN:
+            column.validate(full=True)  # texts are read by their offsets, which must lie inside of the file
+
+
 class _Shard:
     """One memory-mapped file."""
 
@@ -84,8 +106,13 @@ class _Shard:
             version = (reader.schema.metadata or {}).get(_VERSION_KEY, b"none").decode()
             if version != str(schema.VERSION):
                 raise ShardError(f"{path}: schema version {version}, this program reads {schema.VERSION}; {remedy}")
+            if reader.num_record_batches != 1:
+                raise ShardError(f"{path}: {reader.num_record_batches} record batches, one is written; {remedy}")
             batch = reader.get_batch(0)
-        except (pa.ArrowInvalid, OSError) as error:
+            _check_columns(batch)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            if isinstance(error, ShardError):
+                raise
             raise ShardError(f"{path}: not a complete shard ({error}); {remedy}") from None
         self.plain = {name: batch.column(name) for name in _PLAIN}
         self.sizes = {axis: batch.column(f"size_{axis}").to_numpy() for axis in _SIZES}
@@ -103,7 +130,13 @@ class _Shard:
         for name, (_, axes) in _STORED.items():
             offsets, flat = self.arrays[name]
             shape = tuple(sizes[axis] if isinstance(axis, str) else axis for axis in axes)
-            values[name] = flat[offsets[row] : offsets[row + 1]].reshape(shape)
+            start, end = int(offsets[row]), int(offsets[row + 1])
+            if min(shape, default=0) < 0 or not 0 <= start <= end <= len(flat) or end - start != prod(shape):
+                raise ShardError(
+                    f"{self.path}: {values['uid']} holds {end - start} numbers as {name} of {shape}: the file is "
+                    "damaged; run the parse stage again"
+                )
+            values[name] = flat[start:end].reshape(shape)
         known = labels.solids.get(values["uid"]) or SolidLabels(np.full(sizes["F"], UNLABELLED, np.int16))
         if len(known.faces) != sizes["F"]:
             raise ShardError(

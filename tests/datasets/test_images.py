@@ -1,6 +1,9 @@
 """Folders and archives of images: what is read, how it is resized and split, and what is left out for which reason."""
 
 import io
+import re
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -124,6 +127,53 @@ def test_a_small_file_of_more_pixels_than_the_limit_is_left_out():
     refused = decode("bomb.png", out.getvalue(), 16)
     assert isinstance(refused, Refused) and refused.reason == "too_large"
     assert "bomb.png" in refused.detail and "8001 x 8000" in refused.detail
+
+
+def test_a_thin_image_is_left_out_and_none_is_made_larger_than_the_square_that_is_kept():
+    """8 x 8 million pixels in 10 kB: their resizing to a shorter side of 64 would take 12 GB."""
+    out = io.BytesIO()
+    Image.new("1", (8, 8_000_000)).save(out, "PNG")
+    assert len(out.getvalue()) < 50_000
+    script = f"""
+import resource
+from brep_mae.datasets.image_files import decode
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+content = bytes.fromhex("{out.getvalue().hex()}")
+print(decode("thin.png", content, 64).reason)
+"""
+    done = subprocess.run([sys.executable, "-"], input=script, capture_output=True, text=True)
+    assert done.stdout.strip() == "too_thin", done.stderr[-300:]
+    widest = content(3, (8 * image_files.MAX_RATIO, 8))
+    assert decode("wide.png", widest, 64).shape == (64, 64, 3)
+    assert decode("thin.png", content(3, (8, 8 * image_files.MAX_RATIO + 1)), 64).reason == "too_thin"
+
+
+def test_16_bits_are_rounded_to_the_nearest_of_8(tmp_path):
+    deep = np.arange(0, 65536, 257 // 4, dtype=np.uint16)
+    square = np.resize(deep, (1024, 1024))
+    out = io.BytesIO()
+    Image.fromarray(square).save(out, "PNG")
+    assert (decode("a.png", out.getvalue(), 1024)[..., 0] == (square / 257).round()).all()
+
+
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tar.xz", "tar.bz2"])
+def test_a_damaged_archive_is_an_error_that_names_it_or_a_reject_of_what_it_holds(tmp_path, suffix):
+    """Cut off anywhere, and one byte after another changed; never an error of the library."""
+    whole = archive(tmp_path / f"a.{suffix}", two_classes(6)).read_bytes()
+    cut = [whole[: len(whole) * i // 12] for i in range(12)]
+    step = max(1, len(whole) // 60)
+    flipped = [whole[:i] + bytes([whole[i] ^ 0xFF]) + whole[i + 1 :] for i in range(0, len(whole), step)]
+    refused = 0
+    for number, damaged in enumerate(cut + flipped):
+        path = tmp_path / f"{number}.{suffix}"
+        path.write_bytes(damaged)
+        try:
+            total, files = image_files.read_files(path, 0)
+            assert len(list(files)) >= total
+        except SourceError as error:
+            refused += 1
+            assert str(error).startswith(f"{path}: ") and re.search("fetch it again|point it at", str(error))
+    assert refused >= 11
 
 
 def test_a_file_of_more_bytes_than_the_limit_is_left_out_unread(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from brep_mae import schema
@@ -75,6 +76,97 @@ def test_a_cut_shard_and_an_empty_folder_are_refused(folder, tmp_path_factory):
         open_shards(folder)
     with pytest.raises(ShardError, match="run the parse stage first"):
         open_shards(tmp_path_factory.mktemp("empty"))
+
+
+def rewritten(path, change, batches=1):
+    """The shard with other columns, as another program could write it."""
+    reader = pa.ipc.open_file(pa.memory_map(str(path)))
+    batch = reader.get_batch(0)
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    change(columns)
+    new = pa.record_batch(columns).replace_schema_metadata(batch.schema.metadata)
+    content = pa.BufferOutputStream()
+    with pa.ipc.new_file(content, new.schema) as writer:
+        for _ in range(batches):
+            writer.write_batch(new)
+    path.write_bytes(content.getvalue().to_pybytes())
+
+
+def cast(name, kind):
+    return lambda columns: columns.update({name: columns[name].cast(kind)})
+
+
+def emptied(columns):
+    columns["uid"] = pa.array([None, *columns["uid"].to_pylist()[1:]], pa.string())
+
+
+@pytest.mark.parametrize(
+    "change, batches, reason",
+    [
+        (cast("face_grid", pa.large_list(pa.float64())), 1, r"face_grid is large_list<item: double>, not .*float"),
+        (cast("arc_index", pa.large_list(pa.int64())), 1, "column arc_index is .*int64"),
+        (cast("solid", pa.int64()), 1, "column solid is int64, not int32"),
+        (lambda columns: columns.pop("face_area_mm2"), 1, "column face_area_mm2 is missing"),
+        (lambda columns: columns.update(more=columns["uid"]), 1, "column more is string, not known"),
+        (emptied, 1, "column uid has 1 empty places"),
+        (lambda columns: None, 2, "2 record batches, one is written"),
+        (lambda columns: None, 0, "0 record batches, one is written"),
+    ],
+)
+def test_columns_of_another_type_and_other_batches_are_refused_and_not_misread(folder, change, batches, reason):
+    rewritten(folder / "00000.arrow", change, batches)
+    with pytest.raises(ShardError, match=rf"00000\.arrow: .*{reason}.*; run the parse stage again"):
+        open_shards(folder)
+
+
+@pytest.mark.parametrize("size", [0, 3, 1000, -2])
+def test_sizes_that_do_not_fit_the_numbers_are_refused_with_the_solid(folder, size):
+    def change(columns):
+        columns["size_F"] = pa.array([size, *columns["size_F"].to_pylist()[1:]], pa.int32())
+
+    rewritten(folder / "00000.arrow", change)
+    shards = open_shards(folder)
+    assert same(shards[1], UNKNOWN[1])
+    with pytest.raises(ShardError, match=rf"00000\.arrow: {GRAPHS[0].uid} holds .* damaged; run the parse stage again"):
+        shards[0]
+
+
+def test_offsets_that_leave_the_file_are_refused(folder):
+    def change(columns):
+        offsets, values = columns["face_grid"].offsets.to_pylist(), columns["face_grid"].values
+        offsets[1] = 2 * len(values)
+        columns["face_grid"] = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values)
+
+    rewritten(folder / "00000.arrow", change)
+    shards = open_shards(folder)
+    for row in (0, 1):
+        with pytest.raises(ShardError, match="damaged; run the parse stage again"):
+            shards[row]
+    assert same(shards[2], UNKNOWN[2])
+
+
+def test_a_flipped_byte_ends_in_the_record_or_an_error_of_ours_and_in_no_crash(folder):
+    """In a process of its own: a wrong offset would be followed out of the file."""
+    script = f"""
+from pathlib import Path
+from brep_mae.datasets.shards import ShardError, open_shards
+path = Path({str(folder)!r}) / "00000.arrow"
+whole = path.read_bytes()
+for place in range(0, len(whole), 97):
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1:])
+    try:
+        shards = open_shards(path.parent)
+    except ShardError:
+        continue
+    for row in range(len(shards)):
+        try:
+            shards[row]
+        except ShardError:
+            pass
+print("alive")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "alive", done.stderr[-500:]
 
 
 def test_a_crash_while_writing_leaves_no_half_shard(tmp_path, monkeypatch):
