@@ -26,6 +26,7 @@ WITHOUT_EFFECT = frozenset(
         "brep_mae.closure",
         "brep_mae.folder_lock",
         "brep_mae.folder_note",
+        "brep_mae.main_guard",
         "brep_mae.output_files",
         "brep_mae.output_folder",
         "brep_mae.pretext.blocks",

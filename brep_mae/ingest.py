@@ -21,6 +21,7 @@ from brep_mae.datasets.labels import FOLDER, LabelReport
 from brep_mae.datasets.shards import SUFFIX, digest, open_shards, write_shard
 from brep_mae.datasets.source import Source
 from brep_mae.datasets.splits import make_split, write_split
+from brep_mae.main_guard import leave_a_copy
 from brep_mae.output_files import link_or_copy, written
 from brep_mae.output_folder import collect, output_folder
 from brep_mae.progress import progress
@@ -81,6 +82,7 @@ def parse_dataset(
     Raises:
         OutputError: `out` cannot be written, is in use, or holds what this program did not write.
     """
+    leave_a_copy()
     with output_folder(out) as claim:
         key = _key(source, parse)
         folder = (work or claim.work) / f"parse-{key}"

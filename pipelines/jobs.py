@@ -4,11 +4,13 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from brep_mae.main_guard import REASON, leave_a_copy
 from brep_mae.output_files import write_whole
 from brep_mae.progress import progress
 
@@ -47,6 +49,7 @@ def run_jobs(
         work: folder that keeps each job's rows from one start of the stage to the next.
         workers: processes; 0 = one per core.
     """
+    leave_a_copy()
     files = {name: work / f"{name}.json" for name in jobs}
     todo = [name for name in jobs if not files[name].exists()]
     with progress(len(jobs), title) as advance, _one_thread_each():
@@ -60,6 +63,8 @@ def run_jobs(
                     write_whole(file, json.dumps(future.result()))
                     done += 1
                     advance(done, left[future])
+            except BrokenProcessPool as error:
+                raise RuntimeError(f"a process died: there was too little memory, or {REASON}") from error
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise

@@ -13,6 +13,7 @@ from brep_mae.closure import digest
 from brep_mae.datasets.frames import FrameWriter, open_frames
 from brep_mae.datasets.shards import Shards, open_shards
 from brep_mae.datasets.source import open_source
+from brep_mae.main_guard import leave_a_copy
 from brep_mae.output_folder import collect, output_folder
 from brep_mae.progress import progress
 from pipelines.params import load
@@ -42,6 +43,7 @@ def render_dataset(
         work: finished frames wait here, so that a killed run goes on where it was. It serves this output alone; None =
             the folder beside it where all that is unfinished of it lies.
     """
+    leave_a_copy()
     with output_folder(out) as claim:
         folder = (work or claim.work) / f"render-{_key(shards, options)}"
         rejects = _fill(root, shards, folder, options, workers)

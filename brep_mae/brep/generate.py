@@ -23,6 +23,7 @@ from typing import Any
 import brep_mae.brep.generators
 from brep_mae.brep.generators.part import Part
 from brep_mae.brep.generators.step_writer import write_step
+from brep_mae.main_guard import REASON, leave_a_copy
 from brep_mae.progress import progress
 
 CHUNK = 8  # parts a worker takes at a time
@@ -94,6 +95,7 @@ def generate(out: Path, kind: str, solids: int, seed: int, workers: int = 1) -> 
     """
     if solids < 1 or seed < 0 or workers < 1:
         raise ValueError(f"solids={solids}, seed={seed}, workers={workers}: need at least 1, 0 and 1")
+    leave_a_copy()
     start = time.monotonic()
     made = generator(kind)
     _claim(out, {"kind": kind, "seed": seed, "version": made.version})
@@ -149,7 +151,9 @@ def _make_all(out: Path, kind: str, seed: int, todo: list[int], workers: int) ->
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             yield from pool.map(make, todo, chunksize=CHUNK)
     except BrokenProcessPool as error:
-        raise RuntimeError(f"{out}: a worker died, perhaps for want of memory; call again to go on") from error
+        raise RuntimeError(
+            f"{out}: a worker died: there was too little memory (call again to go on), or {REASON}"
+        ) from error
 
 
 def _make(out: Path, kind: str, seed: int, index: int) -> Record:

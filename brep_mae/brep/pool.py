@@ -22,6 +22,7 @@ from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.worker import Limits, Tally, Worker
 from brep_mae.cad_files import printable
+from brep_mae.main_guard import leave_a_copy
 from brep_mae.schema import FaceGraph
 
 AHEAD = 4
@@ -112,8 +113,9 @@ def run_files(
         tally: is kept up to date.
 
     Raises:
-        RuntimeError: workers cannot even start.
+        RuntimeError: workers cannot even start; or the calling script has no main guard.
     """
+    leave_a_copy()
     crew: list[Worker] = []
     done: dict[int, Any] = {}
     again: list[int] = []

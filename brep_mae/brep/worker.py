@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.system import explain
+from brep_mae.main_guard import REASON, UNGUARDED
 
 RENEW = 500
 """Files after which a worker is replaced, against memory the kernel does not give back: none over 2,000 files of
@@ -29,6 +30,8 @@ START_S = 300.0
 """A fresh worker must have imported the CAD kernel within this time."""
 STARTS = 3
 """So many failed starts in a row mean that workers cannot run here."""
+RAISED = 1
+"""Exit code of a worker in which the parent's script, imported again, raised an error."""
 GONE_S = 5.0
 """A killed process is waited for so long: one that hangs inside the system cannot even be killed, only left behind."""
 
@@ -127,6 +130,8 @@ class Worker:
         how = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
         if self.file is None:
             self.stop()
+            if code in (UNGUARDED, RAISED):
+                raise RuntimeError(f"a worker ended by {how} while it started: {REASON}")
             self._start_again(f"ended by {how}")
             return None
         name = self._path.name
