@@ -33,7 +33,8 @@ def progress(total: int, title: str) -> Iterator[Advance]:
     console = Console(stderr=True)
     if console.is_terminal:
         columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-        with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as bar:
+        note, both = TextColumn("{task.fields[note]}"), sys.stdout.isatty()  # results that go to a file stay out of it
+        with Progress(*columns, note, console=console, redirect_stdout=both) as bar:
             task = bar.add_task(title, total=total, note="")
 
             def move(done: int, note: str = "") -> None:

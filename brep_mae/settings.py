@@ -8,6 +8,8 @@ from pydantic import BaseModel, Discriminator, Field, NonNegativeInt, PositiveIn
 from brep_mae.checks import Section, check, read_yaml
 
 Share = Field(gt=0, lt=1)
+LEAST_MEMORY_MB = 16
+"""A box takes 8 MB."""
 
 
 class DatasetParams(Section):
@@ -62,7 +64,7 @@ class ParseParams(Section):
     curvature: bool = False
     split_closed: bool = False
     deadline_s: float = Field(gt=0, default=60.0)
-    memory_mb: PositiveInt = 4000
+    memory_mb: int = Field(ge=LEAST_MEMORY_MB, default=4000)
 
 
 class RenderParams(Section):

@@ -189,7 +189,7 @@ def _guarded(task: Callable[[Path, Any], Any], path: Path, options: Limits) -> A
         return ForkingPickler.dumps(("done", task(path, options)))
     except Reject as reject:
         found = reject
-    except MemoryError:
+    except (MemoryError, ImportError):  # a library that is loaded only now finds no room either
         found = _too_big(path, options)
     except Exception as error:
         if type(error).__name__ == "Standard_OutOfMemory":

@@ -7,27 +7,42 @@ from typing import TYPE_CHECKING
 
 import click
 
-from brep_mae.cli.shared import existing, print_values
+from brep_mae.cli.shared import DEFAULT, existing, limits, print_values
 from brep_mae.settings import ParseParams, SplitParams
 
 if TYPE_CHECKING:
     from brep_mae.brep.reject import Reject
     from brep_mae.schema import FaceGraph
 
-DEFAULT = ParseParams()
-
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New folder for shards.")
 @click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
-@click.option("--grid", default=DEFAULT.grid, show_default=True, help="Samples per side of a UV-grid.")
-@click.option("--field-pool", default=DEFAULT.field_pool, show_default=True, help="Field points drawn per face.")
-@click.option("--field-samples", default=DEFAULT.field_samples, show_default=True, help="Field points kept per face.")
+@click.option(
+    "--grid",
+    default=DEFAULT.grid,
+    type=click.IntRange(4, 64),
+    show_default=True,
+    help="Samples per side of a UV-grid.",
+)
+@click.option(
+    "--field-pool",
+    default=DEFAULT.field_pool,
+    type=click.IntRange(16),
+    show_default=True,
+    help="Field points drawn per face.",
+)
+@click.option(
+    "--field-samples",
+    default=DEFAULT.field_samples,
+    type=click.IntRange(1),
+    show_default=True,
+    help="Field points kept per face.",
+)
 @click.option("--curvature", is_flag=True, help="Store principal curvatures too.")
 @click.option("--split-closed", is_flag=True, help="Cut full cylinders, spheres and tori in two.")
-@click.option("--deadline", default=DEFAULT.deadline_s, show_default=True, help="Seconds for one file.")
-@click.option("--memory", default=DEFAULT.memory_mb, show_default=True, help="MB for one file.")
+@limits
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def parse(
     inputs: tuple[Path, ...],
@@ -48,6 +63,8 @@ def parse(
     from brep_mae.datasets import solids
     from brep_mae.ingest import parse_dataset
 
+    if field_samples > field_pool:
+        raise click.UsageError(f"--field-samples {field_samples} is more than --field-pool {field_pool}")
     try:
         given = [Path(os.path.abspath(existing(path))) for path in inputs]  # the links' own names, not their targets'
         source = solids.given(given)
@@ -76,14 +93,15 @@ def parse(
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
+@limits
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def inspect(path: Path, as_json: bool) -> None:
+def inspect(path: Path, deadline: float, memory: int, as_json: bool) -> None:
     """What is in one CAD file, solid by solid, or in a folder of shards."""
     from brep_mae import summary
     from brep_mae.brep.reject import Reject
 
     try:
-        solids = _solids(existing(path))
+        solids = _solids(existing(path), deadline, memory)
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from None
     values = {"path": str(path), **summary.totals(solid for solid in solids if not isinstance(solid, Reject))}
@@ -101,7 +119,7 @@ def inspect(path: Path, as_json: bool) -> None:
         click.echo(f"{'solid ' + str(about['solid']):>16}  {text}")
 
 
-def _solids(path: Path) -> "Sequence[FaceGraph | Reject]":
+def _solids(path: Path, deadline: float, memory: int) -> "Sequence[FaceGraph | Reject]":
     """All solids of a file or of a folder of shards. Raises ValueError where a file gives none."""
     if path.is_dir():
         from brep_mae.datasets.shards import open_shards
@@ -110,7 +128,7 @@ def _solids(path: Path) -> "Sequence[FaceGraph | Reject]":
     from brep_mae.brep.pool import ParseOptions, parse_files
     from brep_mae.brep.reject import Reject
 
-    options = ParseOptions(10, 0, 0, False, False, root=path.parent, deadline_s=600, memory_mb=8192)
+    options = ParseOptions(10, 0, 0, False, False, path.parent, deadline, memory)
     _, found = next(parse_files([path], options, workers=1))
     solids = [found] if isinstance(found, Reject) else found
     if all(isinstance(solid, Reject) for solid in solids):

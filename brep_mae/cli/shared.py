@@ -2,10 +2,45 @@
 
 import json
 import os
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+
+from brep_mae.settings import LEAST_MEMORY_MB, ParseParams
+
+DEFAULT = ParseParams()
+
+
+class Seconds(click.FloatRange):
+    """A time that ends."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return seconds
+
+
+def limits(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options --deadline and --memory: what one file may take before it is left out."""
+    deadline = click.option(
+        "--deadline",
+        default=DEFAULT.deadline_s,
+        type=Seconds(min=0, min_open=True),
+        show_default=True,
+        help="Seconds for one file.",
+    )
+    memory = click.option(
+        "--memory",
+        default=DEFAULT.memory_mb,
+        type=click.IntRange(LEAST_MEMORY_MB),
+        show_default=True,
+        help=f"MB for one file; with fewer than {LEAST_MEMORY_MB} none can be read.",
+    )
+    return deadline(memory(command))
 
 
 def print_values(values: dict[str, Any], as_json: bool) -> None:

@@ -1,12 +1,11 @@
-"""`brep-mae task` and `brep-mae predict`: label sets added one by one, and their answers for CAD files."""
+"""`brep-mae task`: label sets added one by one."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from brep_mae.cli.shared import existing, found_cad_files, print_values
+from brep_mae.cli.shared import existing, print_values
 
 if TYPE_CHECKING:
     from brep_mae.transfer.knowledge_transfer import Transfer
@@ -124,57 +123,3 @@ def task_list(folder: Path, as_json: bool) -> None:
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     print_values({header.name: f"{header.kind} of {', '.join(header.classes)}" for header in headers}, as_json)
-
-
-@click.command()
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--tasks", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the tasks.")
-@click.option("--task", "name", required=True, help="Which of them answers.")
-@click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every face.")
-def predict(inputs: tuple[Path, ...], folder: Path, name: str, workers: int, as_json: bool) -> None:
-    """Classes of the faces or solids of CAD files, by a task that was learned."""
-    from collections import Counter
-
-    from brep_mae.brep.pool import ParseOptions, parse_files
-    from brep_mae.brep.reject import Reject
-    from brep_mae.datasets.batch import Batch, from_graph
-    from brep_mae.pretext.stored import described
-    from brep_mae.transfer import task_folder
-
-    try:
-        model = task_folder.open_tasks(existing(folder))
-        number = task_folder.task_number(folder, name)
-        files = sorted({file.resolve() for path in inputs for file in found_cad_files(existing(path))})
-        root = Path(os.path.commonpath([file.parent for file in files]))
-        options = ParseOptions(described(folder)[2].grid, 0, 0, False, False, root=root, deadline_s=600, memory_mb=8192)
-        each: list[dict[str, Any]] = []
-        for path, found in parse_files(files, options, workers):
-            for place, solid in enumerate([found] if isinstance(found, Reject) else found):
-                about: dict[str, Any] = {"file": path.relative_to(root).as_posix(), "solid": place}
-                if isinstance(solid, Reject):
-                    each.append(about | {"reject": solid.reason, "detail": solid.detail})
-                    continue
-                answers = task_folder.predict(model, Batch((solid.uid,), from_graph(solid)), number)
-                rows = [{"class": c, "share": round(s, 4)} for answer in answers for c, s in answer.items()]
-                if model.tasks[number].kind == "segmentation":
-                    named = zip(solid.face_name, rows, strict=True)
-                    rows = [{"face": i, "name": face, **row} for i, (face, row) in enumerate(named)]
-                each.append(about | {"rows": rows})
-    except (ValueError, RuntimeError) as error:
-        raise click.ClickException(str(error)) from None
-    if as_json:
-        print_values({"task": name, "each": each}, as_json)
-    else:
-        for about in each:
-            rows = about.get("rows", [])
-            told = [f"{row['class']} ({row['share']:.2f})" for row in rows]
-            if model.tasks[number].kind == "segmentation":
-                counts = Counter(row["class"] for row in rows)
-                told = [f"{count} {label}" for label, count in counts.most_common()]
-            text = ", ".join(told) or "none of its classes"
-            if "reject" in about:
-                text = f"left out, {about['reject']}: {about['detail']}"
-            click.echo(f"{about['file']} solid {about['solid']}  {text}")
-    if not any("rows" in about for about in each):
-        raise click.ClickException(f"none of {len(files)} files could be used; the reasons are listed")

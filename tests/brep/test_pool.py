@@ -40,6 +40,8 @@ def act(path: Path, limits: Few) -> str:
         held = []
         while True:
             held.append(bytearray(2**26))
+    if path.stem.startswith("unmapped"):
+        raise ImportError("numpy/random.so: failed to map segment from shared object")
     if path.stem.startswith("sleeps"):
         ctypes.PyDLL(None).sleep(600)  # in C, and nobody else in the process gets a turn
     if path.stem.startswith("spins"):
@@ -85,6 +87,11 @@ def test_one_that_never_returns_is_killed_at_its_deadline_wherever_it_hangs():
 def test_a_result_that_cannot_be_sent_for_lack_of_memory_is_a_reject():
     found = dict(run_files([Path("big"), Path("a")], Few(deadline_s=30), 1, act, PRELOAD))
     assert found[Path("big")].reason == "memory" and found[Path("a")] == "a done"
+
+
+def test_a_library_that_finds_no_room_is_too_little_memory_and_no_fault_of_the_program():
+    (found,) = (reject for _, reject in run_files([Path("unmapped")], Few(), 1, act, PRELOAD))
+    assert found.reason == "memory" and "256 MB" in found.detail
 
 
 def test_a_crash_that_does_not_come_again_costs_nothing(tmp_path):

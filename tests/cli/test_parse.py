@@ -223,3 +223,30 @@ def test_a_corrected_label_parses_nothing_again(tmp_path, monkeypatch):
     write_step(parts / "sub" / "part.step", box(1, 2, 4))
     assert run(*arguments).exit_code == 0 and [file.name for file in parsed] == ["part.step"]
     assert run(*arguments[:-1], 5).exit_code == 0 and len(parsed) == 2, "other settings"
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("--grid", 1), ("--grid", "4<=x<=64")),
+        (("--grid", "fine"), ("--grid", "not a valid integer")),
+        (("--field-pool", 5), ("--field-pool", "x>=16")),
+        (("--field-samples", 0), ("--field-samples", "x>=1")),
+        (("--field-pool", 20), ("--field-samples 64 is more than --field-pool 20",)),
+        (("--deadline", 0), ("--deadline", "x>0")),
+        (("--deadline", "nan"), ("--deadline", "no number of seconds")),
+        (("--memory", 1), ("--memory", "x>=16")),
+        (("--workers", 0), ("--workers", "x>=1")),
+    ],
+)
+def test_a_number_out_of_range_is_told_in_the_words_of_the_command_line(folder, tmp_path, arguments, words):
+    done = run("parse", folder / "box.step", "--out", tmp_path / "out", *arguments)
+    assert done.exit_code == 2 and done.stderr.splitlines()[-1].startswith("Error: "), done.output
+    for word in words:
+        assert word in done.stderr.splitlines()[-1]
+    assert "pydantic" not in done.output and "http" not in done.output and not list(tmp_path.iterdir())
+
+
+def test_with_the_least_memory_that_is_taken_a_box_can_be_read(folder, tmp_path):
+    done = run("parse", folder / "box.step", "--out", tmp_path / "out", "--workers", 1, "--memory", 16, "--json")
+    assert done.exit_code == 0 and json.loads(done.stdout)["solids"] == 1, done.output

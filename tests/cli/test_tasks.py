@@ -4,7 +4,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +16,13 @@ from click.testing import CliRunner, Result
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeCylinder
 from OCP.TopoDS import TopoDS_Shape
 
+from brep_mae.brep import pool
 from brep_mae.cli import main
+from brep_mae.cli.predict import _unbroken
 from brep_mae.output_folder import growing_folder
 from brep_mae.pretext.pretext import Facts, build
 from brep_mae.pretext.stored import STEPS, load_backbone, save_backbone, save_snapshot
+from brep_mae.settings import ParseParams
 from brep_mae.training.checkpoint import save_state
 from brep_mae.transfer import task_folder
 from tests.brep.solids import box, write_step
@@ -293,3 +299,77 @@ def test_tasks_and_encoders_get_the_permissions_of_the_umask(shards, tmp_path, m
     paths = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(paths) == 7
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in paths} == {p.name: 0o666 & ~mask for p in paths}
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("end, code", [(None, 0), (KeyboardInterrupt, 130), (RuntimeError("no worker starts"), 1)])
+def test_predict_prints_each_answer_at_once_and_keeps_what_it_has(
+    parts, tasks, monkeypatch, capsys, as_json, end, code
+):
+    printed = []
+    real = pool.parse_files
+
+    def ends(*arguments):
+        for found in real(*arguments):
+            yield found
+            printed.append(capsys.readouterr().out)
+        if end is not None:
+            raise end
+
+    monkeypatch.setattr(pool, "parse_files", ends)
+    files = [str(parts / f"{i:02d}.step") for i in range(2)]
+    with pytest.raises(SystemExit) as ended:
+        main.main(["predict", *files, "--tasks", str(tasks), "--task", "surface", *(["--json"] if as_json else [])])
+    assert ended.value.code == code
+    text = "".join(printed) + capsys.readouterr().out
+    assert "00.step" in printed[0] and "01.step" not in printed[0] and "01.step" in printed[1]
+    if as_json:
+        whole = json.loads(text)
+        assert whole["task"] == "surface" and [about["file"] for about in whole["each"]] == ["00.step", "01.step"]
+    else:
+        assert text.splitlines()[0] == "00.step solid 0  6 flat" and len(text.splitlines()) == 2
+
+
+def test_ctrl_c_waits_until_an_answer_is_printed(capsys):
+    with pytest.raises(KeyboardInterrupt), _unbroken():
+        os.kill(os.getpid(), signal.SIGINT)
+        print("whole")
+    assert capsys.readouterr().out == "whole\n"
+
+
+def test_inspect_and_predict_obey_the_limits_that_parse_has(parts, tasks, monkeypatch):
+    asked = []
+    monkeypatch.setattr(pool, "parse_files", lambda files, options, *_, **__: asked.append(options) or iter(()))
+    given = ("--deadline", 2.5, "--memory", 300)
+    for limits, expected in (((), (ParseParams().deadline_s, ParseParams().memory_mb)), (given, (2.5, 300))):
+        run("inspect", parts / "00.step", *limits)
+        run("predict", parts / "00.step", "--tasks", tasks, "--task", "surface", *limits)
+        assert [(options.deadline_s, options.memory_mb) for options in asked] == [expected] * 2
+        asked.clear()
+
+
+LOUD = """
+import sys, warnings
+from brep_mae.cli import main, predict
+def loud(path):
+    import torch_geometric
+    warnings.filterwarnings("always", category=UserWarning)
+    warnings.warn("nobody asked for this")
+    return path
+if __name__ == "__main__":
+    sys.modules[predict.callback.__module__].existing = loud
+    main(sys.argv[1:])
+"""
+
+
+def test_warnings_of_libraries_are_for_those_who_ask_for_them(parts, tasks, tmp_path):
+    (tmp_path / "script.py").write_text(LOUD)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONWARNINGS"} | {"PYTHONPATH": os.getcwd()}
+    command = ["script.py", "predict", str(parts / "00.step"), "--tasks", str(tasks), "--task", "surface"]
+    for options, shown in ((), False), (("-W", "default"), True):
+        done = subprocess.run(
+            [sys.executable, *options, *command], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0 and done.stdout == "00.step solid 0  6 flat\n", done.stderr
+        assert ("nobody asked for this" in done.stderr) == shown
+        assert shown or all(line.startswith("predict ") for line in done.stderr.splitlines()), done.stderr

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from brep_mae.cli import main
 
 STAND_IN = """
 import argparse, socket, time
@@ -27,22 +30,18 @@ def cli():
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
-    """Where the pages are served."""
+    """Where the pages are served, by an environment that is not activated: no `mlflow` on the path."""
     (tmp_path / "mlflow").mkdir()
     (tmp_path / "mlflow/__init__.py").touch()
     (tmp_path / "mlflow/cli.py").write_text(STAND_IN)
     (tmp_path / "mlflow/__main__.py").write_text("from mlflow.cli import cli\ncli()\n")
-    script = tmp_path / "bin/mlflow"
-    script.parent.mkdir()
-    script.write_text(f"#!{sys.executable}\nfrom mlflow.cli import cli\ncli()\n")
-    script.chmod(0o755)
     (tmp_path / "mlflow.db").touch()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()]),
-        "PATH": os.pathsep.join([str(script.parent), os.environ["PATH"]]),
+        "PATH": str(tmp_path / "nothing"),
     }
     command = [sys.executable, "-c", "from brep_mae.cli import main; main()", "ui", "--port", str(port)]
     with (tmp_path / "log").open("w") as log:
@@ -71,3 +70,16 @@ def answers(address: str, port: int) -> bool:
 def test_the_pages_are_on_one_loopback_address_and_on_no_other(port: int) -> None:
     """A server of all addresses answers on 127.0.0.2 as well, which is this machine and not 127.0.0.1."""
     assert answers("127.0.0.1", port) and not answers("127.0.0.2", port)
+
+
+@pytest.mark.parametrize(
+    "wanted, words", [("taken", "port {}: Address already in use; name a free one"), (0, "--port")]
+)
+def test_a_port_that_cannot_be_had_is_told_before_mlflow_starts(tmp_path, monkeypatch, wanted, words):
+    (tmp_path / "mlflow.db").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("started"))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1] if wanted == "taken" else wanted
+        done = CliRunner().invoke(main, ["ui", "--port", str(port)])
+    assert done.exit_code != 0 and words.format(port) in done.stderr, done.output
