@@ -40,7 +40,8 @@ def predict(
     try:
         model = task_folder.open_tasks(existing(folder))
         number = task_folder.task_number(folder, name)
-        files = sorted({file.resolve() for path in inputs for file in found_cad_files(existing(path))})
+        given = [Path(os.path.abspath(existing(path))) for path in inputs]  # a link keeps its own name
+        files = sorted({file for path in given for file in found_cad_files(path)})
         root = Path(os.path.commonpath([file.parent for file in files]))
         options = ParseOptions(described(folder)[2].grid, 0, 0, False, False, root, deadline, memory)
         by_face = model.tasks[number].kind == "segmentation"
