@@ -1,8 +1,8 @@
 """What the commands have in common: how they print, and how they find files."""
 
 import json
-import os
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
