@@ -11,7 +11,8 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Edge, TopoDS_Face, TopoDS_Shape
 
 from brep_mae.brep.freeform_curves import FreeCurves, untrimmed
-from brep_mae.brep.ragged import owners
+from brep_mae.brep.quadrature import NODES, UNEVEN, WEIGHTS, adaptive_nodes, simpson_error
+from brep_mae.brep.ragged import owners, span
 from brep_mae.schema import CURVE_TYPES
 
 LINE, CIRCLE, ELLIPSE, BEZIER, BSPLINE = (
@@ -38,9 +39,6 @@ FREE_SEGMENTS = 32
 """Chords of a free-form curve at least, and four per knot span at least; as many in each span if the knots are even,
 for kinks then fall between them. Counts are a power of two times the number of spans."""
 MOST_SEGMENTS = 512
-
-NODES, WEIGHTS = (np.polynomial.legendre.leggauss(4)[0] + 1) / 2, np.polynomial.legendre.leggauss(4)[1] / 2
-"""Gauss nodes in [0, 1] and their weights."""
 
 
 class Curves:
@@ -188,7 +186,7 @@ class Curves:
         """Nodes for integrals along each curve: owner (N,), point (N, D), weight x derivative (N, D).
 
         Four Gauss nodes on each of a line's `pieces` and on every other segment of a conic section; Simpson's rule
-        over the segments of free-form curves.
+        over the segments of free-form curves, and four Gauss nodes on ever smaller pieces of those that are too uneven.
         """
         counts = np.where(self.straight, pieces, np.where(self.turns, self.segments // 2, 0))
         piece, place = owners(counts)
@@ -200,14 +198,30 @@ class Curves:
         if not self.free.any():
             return closed, points, derivatives
         owner, place, dense, slopes = self._dense
-        chosen = self.free[owner]
+        sides, steps = self._sides(), (self.last - self.first) / np.maximum(self.segments, 1)
+        panels = np.flatnonzero(self.free[owner] & (place % 2 == 0) & (place < self.segments[owner]))
+        error = simpson_error(panels, dense / sides[owner], slopes * (steps[:, None] / sides)[owner])
+        uneven = np.bincount(owner[panels], error, len(self)) > UNEVEN
+        chosen = self.free[owner] & ~uneven[owner]
         owner, place, dense, slopes = owner[chosen], place[chosen], dense[chosen], slopes[chosen]
         ends = (place == 0) | (place == self.segments[owner])
         simpson = np.where(ends, 1.0, np.where(place % 2, 4.0, 2.0)) / 3
         slopes = slopes * (simpson * (self.last - self.first)[owner] / self.segments[owner])[:, None]
-        every = np.concatenate([closed, owner])
+        rows = np.flatnonzero(uneven)
+        knots = [self._freeform.breaks(self._row[row], self.first[row], self.last[row]) for row in rows.tolist()]
+        nodes = adaptive_nodes(self.evaluate, rows, knots, sides)
+        every, points, derivatives = (
+            np.concatenate(parts)
+            for parts in zip((closed, points, derivatives), (owner, dense, slopes), nodes, strict=True)
+        )
         order = np.argsort(every, kind="stable")
-        return every[order], np.concatenate([points, dense])[order], np.concatenate([derivatives, slopes])[order]
+        return every[order], points[order], derivatives[order]
+
+    def _sides(self) -> np.ndarray:
+        """Sides of the box of each curve's points, none of them zero. Shapes: (E, D)"""
+        low, high = span(self._dense[2], self._dense[0], len(self))
+        sides = np.where(high > low, high - low, 0.0)
+        return np.asarray(np.maximum(sides, 1e-6 * sides.max(axis=1, keepdims=True)) + 1e-300)
 
     @cached_property
     def nodes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -33,6 +33,16 @@ class FreeCurves:
         """Those of the domain, both ends included; none where the curve has no spans."""
         return self._read[self._row[curve]].axes[0].breaks() if self._spline[curve] else np.empty(0)
 
+    def breaks(self, curve: int, first: float, last: float) -> np.ndarray:
+        """`first`, `last` and the knots between them, also beyond the domain of a periodic curve."""
+        knots = self.knots(curve)
+        if len(knots) and self._read[self._row[curve]].axes[0].periodic:
+            length = knots[-1] - knots[0]
+            turns = np.arange(np.floor((first - knots[-1]) / length), np.ceil((last - knots[0]) / length) + 1)
+            knots = np.unique(knots + length * turns[:, None])
+        slack = 1e-12 * (last - first)
+        return np.concatenate([[first], knots[(knots > first + slack) & (knots < last - slack)], [last]])
+
     def place(self, curves: np.ndarray, matrices: np.ndarray, offsets: np.ndarray) -> None:
         """Moves some of the curves. Shapes: (k,), (k, D, D), (k, D)"""
         splines = self._spline[curves]
