@@ -4,7 +4,8 @@
     python -m benchmarks.parse throughput --files FOLDER --count 1000 --json parse.json
 
 `throughput` solids per second of one process against bare STEP reading (default settings, read and transfer only), by
-             face count, and peak memory of either; also on made free-form parts and on the assemblies of --samples
+             face count, and peak memory of either; also on made free-form parts, a plate of many holes and
+             the assemblies of --samples
 `field`      the time of the field samples against a point-by-point version (see `field_baseline`)
 `scaling`    the pool with one and two workers
 `memory`     resident memory of one process over many solids
@@ -29,6 +30,7 @@ from OCP.STEPControl import STEPControl_Controller, STEPControl_Reader
 
 from benchmarks.compare import interleaved, ratio, repeats_for, spread, table, total
 from benchmarks.field_baseline import solid_field
+from benchmarks.plates import write_plate
 from benchmarks.resident import in_fresh_process, peak_mb, resident_mb
 from benchmarks.spline_parts import write_parts
 from brep_mae.brep.file_graphs import file_graphs
@@ -279,7 +281,8 @@ def main() -> None:
         if {"throughput", "field"} & set(sections):
             hard = complex_sets(args.parts or Path(scratch), args.complex, args.seed, args.samples)
         if "throughput" in sections:
-            results |= throughput({args.files.name: files, **hard}, options, args.repeats)
+            holes = {"576 holes": [write_plate(args.parts or Path(scratch))]}
+            results |= throughput({args.files.name: files, **hard, **holes}, options, args.repeats)
         if "field" in sections:
             some = {name: spread(paths, args.field_count) for name, paths in hard.items()}
             results |= field({args.files.name: spread(found, args.field_count), **some}, options, args.repeats)

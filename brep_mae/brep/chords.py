@@ -5,9 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-ON = 1e-5
-"""Distance from a straight side, in the (u, v) box rescaled to 1 x 1, that counts as being on it, and so inside:
-closer, the answer would be rounding's, or that of gaps between the ends of curves."""
+from brep_mae.brep.polygons import ON, locate
+
 CHORD_ERROR = 5e-4
 """How far chords may leave a curve, in the rescaled box, before more of them are used."""
 TURN = np.array([[np.cos(0.7), np.sin(0.7)], [-np.sin(0.7), np.cos(0.7)]])
@@ -53,42 +52,12 @@ class Chords:
 
         Shapes: (k, P, 2) -> three times (k, P)
         """
-        return _polygon((points.reshape(-1, 2) @ TURN).reshape(points.shape), self._turned, self.seam, self.error)
+        turned = (points.reshape(-1, 2) @ TURN).reshape(points.shape)
+        return locate(turned, self._turned, self.seam, self.error)
 
     @cached_property
     def _turned(self) -> np.ndarray:
         return np.asarray((self.ends.reshape(-1, 2) @ TURN).reshape(self.ends.shape))
-
-
-def _polygon(
-    points: np.ndarray, chords: np.ndarray, seam: np.ndarray, error: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Even-odd answer or on the boundary, whether it is unsure, distance to a boundary chord.
-
-    Shapes: (k, P, 2), (M, k, 2 ends, 2), (M, k), (M, k) -> three times (k, P)
-    """
-    x, y = np.ascontiguousarray(np.moveaxis(points, -1, 0))
-    x0, y0, x1, y1 = (chords[:, :, end, axis, None] for end in (0, 1) for axis in (0, 1))
-    dx, dy = x1 - x0, y1 - y0
-    squared = np.maximum(dx * dx + dy * dy, 1e-300)
-    px, py = x - x0, y - y0  # (M, k, P)
-    right_of = px * dy > py * dx
-    spans_y, spans_x = (py < 0) != (y1 > y), (px < 0) != (x1 > x)
-    right = np.logical_xor.reduce(spans_y & (right_of == (dy < 0)), axis=0)  # chords crossed going towards +x
-    up = np.logical_xor.reduce(spans_x & (right_of == (dx > 0)), axis=0)  # and towards +y
-    t = px * (dx / squared)
-    t += py * (dy / squared)
-    np.clip(t, 0.0, 1.0, out=t)  # in place: fresh memory costs as much as the arithmetic
-    px -= t * dx
-    py -= np.multiply(t, dy, out=t)
-    gap = np.multiply(px, px, out=px)
-    gap += np.multiply(py, py, out=py)
-    near = gap <= np.maximum(error, ON)[..., None] ** 2
-    on, unsure = near.any(axis=0), np.zeros(x.shape, bool)
-    if error.any():
-        on, unsure = (near & (error == 0)[..., None]).any(axis=0), on
-    gap[seam] = np.inf
-    return right | on, (unsure | (right != up)) & ~on, np.sqrt(gap.min(axis=0))
 
 
 def thinned(coedge: np.ndarray, points: np.ndarray, free: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -23,8 +23,8 @@ MARGIN = 0.1
 SAME_PLACE = 1e-6
 """Uses of an edge that are nearer to one another than this share of the box lie in the same place."""
 NEWTON_STEPS = 4
-CHUNK = 49_152
-"""Point-chord pairs at a time; larger arrays leave the cache, and take half as long again."""
+PAIRS = 2**20
+"""Pairs of an unsure point and a chord that are measured at a time, 50 MB of them."""
 
 
 class Trimming:
@@ -158,9 +158,10 @@ class Trimming:
         columns = self._columns
         copies = [columns]
         for number in np.flatnonzero((self._surfaces.period > 0).any(axis=1)).tolist():
-            mine = {name: column[columns["face"] == number] for name, column in columns.items()}
-            if not len(mine["face"]):
+            a, b = np.searchsorted(columns["face"], (number, number + 1))
+            if a == b:
                 continue
+            mine = {name: column[a:b] for name, column in columns.items()}
             low, high = mine["ends"].min(axis=(0, 1)), mine["ends"].max(axis=(0, 1))
             steps = self._surfaces.period[number] / self.extent[number]
             for i in (-1, 0, 1) if steps[0] else (0,):
@@ -205,15 +206,12 @@ class Trimming:
         distance = np.full((faces, points), np.inf)
         for chords in self._groups:
             members = chords.members
-            share = max(1, CHUNK // chords.seam.size)
-            for begin in range(0, points, share):
-                part = np.s_[begin : begin + share]
-                found = chords.test(unit[members, part])
-                inside[members, part], unsure[members, part], distance[members, part] = found
+            inside[members], unsure[members], distance[members] = chords.test(unit[members])
             column, place = np.nonzero(unsure[members] & self.sound[members, None])
-            if len(column):
-                rows = members[column], place
-                inside[rows], unsure[rows] = self._beside(chords, column, unit[rows])
+            share = max(1, PAIRS // len(chords.seam))
+            for part in (np.s_[at : at + share] for at in range(0, len(column), share)):
+                rows = members[column[part]], place[part]
+                inside[rows], unsure[rows] = self._beside(chords, column[part], unit[rows])
         unsure[~self.sound] = True
         for number in np.flatnonzero(unsure.any(axis=1)).tolist():
             rows = unsure[number]
