@@ -1,5 +1,6 @@
 """File -> the face graphs of its solids."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from brep_mae.brep.graph import face_graph
@@ -17,8 +18,8 @@ def file_graphs(path: Path, key: str, name: str, sampling: Sampling) -> list[Fac
     """All solids of the file, each with what it became, in the file's order.
 
     A STEP file is first read without some of the kernel's repairs, one of planes without any, which costs half as much;
-    whatever is not perfect then is read again with all of them. Solids with faces that cannot be are read a third time,
-    with curves in the parameters made anew.
+    whatever is not perfect then is read again with all of them. Solids with faces that cannot be are read in two more
+    ways, see `Reading`.
 
     Args:
         key: of the file; with a solid's number it makes the uid.
@@ -33,12 +34,15 @@ def file_graphs(path: Path, key: str, name: str, sampling: Sampling) -> list[Fac
         found = _graphs(read_solids(path, Reading.TRUSTING), key, name, Parts(sampling))
     except (NeedsRepair, Reject):
         found = _graphs(read_solids(path), key, name, Parts(sampling))
-    if any(map(_degenerate, found)):
-        again = _graphs(read_solids(path, Reading.ANEW), key, name, Parts(sampling))
-        if len(again) == len(found):
-            return [new if _degenerate(old) else old for old, new in zip(found, again, strict=True)]
-        if not any(isinstance(entry, Reject) for entry in again):
-            return again
+    for reading in (Reading.ANEW, Reading.BOUNDED):
+        if not any(map(_degenerate, found)):
+            break
+        with suppress(NeedsRepair):
+            again = _graphs(read_solids(path, reading), key, name, Parts(sampling))
+            if len(again) == len(found):
+                found = [new if _degenerate(old) else old for old, new in zip(found, again, strict=True)]
+            elif not any(isinstance(entry, Reject) for entry in again):
+                found = again
     return found
 
 

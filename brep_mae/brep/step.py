@@ -38,6 +38,7 @@ from brep_mae.brep.formats import read_bytes
 from brep_mae.brep.kernel_errors import as_reject
 from brep_mae.brep.lost_seams import lost_seam
 from brep_mae.brep.other_formats import read_brep, read_iges
+from brep_mae.brep.outer_bounds import bounded
 from brep_mae.brep.parts import ReadSolid, count_faces, found, leftovers, misplaced, solids_of
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.step_text import step_text
@@ -57,6 +58,7 @@ TURNING = (
 )
 """Repairs of the kernel that turn, cut off or put in another order what is wrong. They take half of the time of
 reading, most of it to see that nothing is; the faces of solids where nothing was come out the same without them."""
+BUT_SLITS = tuple(name for name in TURNING if name != "NotchedEdges")
 REPAIRS = (
     *TURNING,
     *("Solid", "CreateOpenSolid", "Shell", "Face", "AddNaturalBound"),
@@ -85,6 +87,7 @@ class Reading(enum.Enum):
     TRUSTING = "without all repairs where there are planes alone, without those that turn things round elsewhere"
     REPAIRED = "as the kernel does by default: what other programs on it see, faces in the same order"
     ANEW = "the same, but the curves in the parameters of surfaces are made anew from those in space"
+    BOUNDED = "with nothing turned round, but slits cut off and faces that are holes alone bounded from outside"
 
 
 @functools.cache
@@ -106,8 +109,8 @@ def read_solids(path: Path, reading: Reading = Reading.REPAIRED) -> list[ReadSol
     """What the file holds, as the head of this module says: by roots the solids in the kernel's order, then the rest.
 
     Args:
-        reading: TRUSTING takes half the time. Whoever uses solids that are not `repaired` must see that they are sound
-            (see `soundness`), and otherwise read the file again.
+        reading: TRUSTING takes half the time; the last two are for what the others make wrong. Whoever uses solids
+            that are not `repaired` must see that they are sound (see `soundness`), and otherwise read in another way.
 
     Where a solid is rejected, its Reject stands in its place, so that entry i has index i as long as there are solids.
 
@@ -144,10 +147,11 @@ def _read_step(path: Path, stored: bytes, reading: Reading) -> list[ReadSolid | 
         status = reader.ReadFile(str(path))
     if status != IFSelect_RetDone:  # a transfer after a failed read ends the process
         raise Reject("unreadable", f"{path.name}: a broken STEP file")
-    repaired = reading is not Reading.TRUSTING or VOIDS in data
+    repaired = reading in (Reading.REPAIRED, Reading.ANEW) or (reading is Reading.TRUSTING and VOIDS in data)
     planar = not any(word in data for word in NOT_PLANAR)
     if not repaired:
-        reader.SetShapeFixParameters(_left_out(REPAIRS if planar else TURNING))  # has no effect before ReadFile
+        left_out = BUT_SLITS if reading is Reading.BOUNDED else REPAIRS if planar else TURNING
+        reader.SetShapeFixParameters(_left_out(left_out))  # has no effect before ReadFile
     reader.TransferRoots()
     units = Units(reader.Model())
     rejects: list[Reject] = []
@@ -177,6 +181,8 @@ def _read_step(path: Path, stored: bytes, reading: Reading) -> list[ReadSolid | 
                     entries.append(Reject("degenerate", detail))
                     continue
                 color = colors.of_faces(faces, entity) if colors is not None else no_color
+                if reading is Reading.BOUNDED:
+                    solid = bounded(solid)
                 called = faces.name if named else no_name
                 unit_mm = units.of(entity or entities.of(next(found(solid, TopAbs_SHELL))))  # a shell made into a solid
                 entries.append(
