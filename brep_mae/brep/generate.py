@@ -6,14 +6,13 @@ The folder it fills holds `step/000000.step` and so on, `labels.jsonl` (one line
 
 import importlib
 import json
-import os
 import pkgutil
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -24,6 +23,7 @@ import brep_mae.brep.generators
 from brep_mae.brep.generators.part import Part
 from brep_mae.brep.generators.step_writer import write_step
 from brep_mae.main_guard import REASON, leave_a_copy
+from brep_mae.output_files import write_whole
 from brep_mae.progress import progress
 
 CHUNK = 8  # parts a worker takes at a time
@@ -90,7 +90,7 @@ def generate(out: Path, kind: str, solids: int, seed: int, workers: int = 1) -> 
         workers: processes, >= 1; 1 works in the calling process.
 
     Raises:
-        ValueError: an unknown kind, numbers out of range, or the folder holds parts of other settings.
+        ValueError: an unknown kind, numbers out of range, or the folder holds parts of other settings or other files.
         RuntimeError: a worker process died.
     """
     if solids < 1 or seed < 0 or workers < 1:
@@ -109,9 +109,14 @@ def generate(out: Path, kind: str, solids: int, seed: int, workers: int = 1) -> 
             known[_index(record)] = record
             advance(len(known), "")
     records = [known[i] for i in range(solids)]
-    _write(out / "labels.jsonl", "".join(json.dumps(record) + "\n" for record in records))
-    _write(out / "classes.json", json.dumps({"face": made.face_classes, "part": made.part_classes}, indent=1) + "\n")
-    shutil.rmtree(out / "parts")
+    write_whole(out / "labels.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+    write_whole(
+        out / "classes.json", json.dumps({"face": made.face_classes, "part": made.part_classes}, indent=1) + "\n"
+    )
+    for record in records:
+        (out / "parts" / f"{_index(record):06d}.json").unlink(missing_ok=True)
+    with suppress(OSError):  # what else is in it nobody here has written
+        (out / "parts").rmdir()
     rejected: Counter[str] = Counter()
     for record in records:
         rejected.update(record["rejected"])
@@ -124,9 +129,14 @@ def _claim(out: Path, settings: Record) -> None:
     note = out / "generator.json"
     if note.exists() and (held := json.loads(note.read_text())) != settings:
         raise ValueError(f"{out}: holds parts drawn with {held}, asked for {settings}; use another folder")
+    begun = f".{note.name}.part"  # what a start that was killed leaves
+    others = sorted(path.name for path in out.iterdir() if path.name != begun) if out.is_dir() else []
+    if others and not note.exists():
+        raise ValueError(f"{out}: holds {', '.join(others[:3])}, and no parts of this program; use a new folder")
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(note, json.dumps(settings) + "\n")
     for folder in ("step", "parts"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-    _write(note, json.dumps(settings) + "\n")
+        (out / folder).mkdir(exist_ok=True)
 
 
 def _index(record: Record) -> int:
@@ -167,12 +177,5 @@ def _make(out: Path, kind: str, seed: int, index: int) -> Record:
         "rejected": dict(part.rejected),
     }
     write_step(part.solid, out / record["file"])
-    _write(out / "parts" / f"{index:06d}.json", json.dumps(record))
+    write_whole(out / "parts" / f"{index:06d}.json", json.dumps(record))
     return record
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    partial_file = path.with_name(path.name + ".partial")
-    partial_file.write_text(text)
-    os.replace(partial_file, path)

@@ -150,9 +150,13 @@ class FrameWriter:
         batch = pa.record_batch(columns, pa.schema(_COLUMNS, metadata))
         path = self.folder / f"part-{self._part:05d}.arrow"
         partial = path.with_suffix(".partial")
-        with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-        os.replace(partial, path)
+        try:
+            with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+                writer.write_batch(batch)
+            os.replace(partial, path)
+        except OSError:
+            partial.unlink(missing_ok=True)  # on a full disk even half a part is in the way
+            raise
         self._part += 1
         self._rows.clear()
 

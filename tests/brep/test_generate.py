@@ -260,6 +260,19 @@ def test_a_folder_of_other_settings_is_refused(made, solids, seed, reason):
     assert contents(made[0]) == before
 
 
+def test_a_folder_of_somebody_is_refused_and_what_comes_into_ours_stays(tmp_path):
+    (tmp_path / "labels.jsonl").write_text("mine")
+    with pytest.raises(ValueError, match=r"holds labels\.jsonl, and no parts of this program; use a new folder"):
+        generate(tmp_path, "milled", 1, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.jsonl"]
+    out = tmp_path / "out"
+    generate(out, "milled", 1, 0)
+    (out / "parts").mkdir()
+    (out / "parts" / "notes.txt").write_text("mine")
+    generate(out, "milled", 2, 0)
+    assert [path.name for path in (out / "parts").iterdir()] == ["notes.txt"]
+
+
 def test_rejected_draws_are_counted_by_reason(monkeypatch):
     build, reasons = draw.build, ["sliver face", "open shell", "sliver face"]
 
