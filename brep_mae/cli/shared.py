@@ -24,6 +24,16 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+class Megabytes(click.IntRange):
+    """Memory that a file can be read with."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        megabytes = int(click.INT.convert(value, param, ctx))
+        if megabytes < LEAST_MEMORY_MB:
+            self.fail(f"{megabytes} MB is too little memory; at least {LEAST_MEMORY_MB} MB are needed.", param, ctx)
+        return megabytes
+
+
 def limits(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options --deadline and --memory: what one file may take before it is left out."""
     deadline = click.option(
@@ -36,9 +46,9 @@ def limits(command: Callable[..., Any]) -> Callable[..., Any]:
     memory = click.option(
         "--memory",
         default=DEFAULT.memory_mb,
-        type=click.IntRange(LEAST_MEMORY_MB),
+        type=Megabytes(LEAST_MEMORY_MB),
         show_default=True,
-        help=f"MB for one file; with fewer than {LEAST_MEMORY_MB} none can be read.",
+        help="MB for one file.",
     )
     return deadline(memory(command))
 

@@ -7,8 +7,6 @@ goes on to renders of the same size. Subfolders are classes. Folders called trai
 import copy
 import hashlib
 import json
-import os
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +21,7 @@ from brep_mae.datasets.image_files import Refused, decode, read_files
 from brep_mae.datasets.loader import Samples
 from brep_mae.datasets.source import SourceError
 from brep_mae.datasets.splits import make_split
+from brep_mae.output_folder import output_folder
 from brep_mae.progress import progress
 from brep_mae.schema import UNLABELLED
 
@@ -101,12 +100,16 @@ def store_images(path: Path, size: int, limit: int, validation: float, test: flo
     folder = work / f"images-{_key(path, size, limit, validation, test)}"
     if (folder / ABOUT).is_file():
         return folder
-    partial = folder.with_suffix(".unfinished")
-    shutil.rmtree(partial, ignore_errors=True)
+    with output_folder(folder) as claim, claim.filled() as new:
+        _fill(new, path, size, limit, validation, test)
+    return folder
+
+
+def _fill(new: Path, path: Path, size: int, limit: int, validation: float, test: float) -> None:
     digests: dict[str, str] = {}
     rejects: list[dict[str, str]] = []
     total, files = read_files(path, limit)
-    with FrameWriter(partial, 1, size) as writer, progress(total, "images") as advance:
+    with FrameWriter(new, 1, size) as writer, progress(total, "images") as advance:
         first: dict[str, str] = {}
         for given, content in files:
             name = given.encode("utf-8", "replace").decode()  # a file's name need not be text
@@ -126,10 +129,7 @@ def store_images(path: Path, size: int, limit: int, validation: float, test: flo
     classes, labels = _labels(digests)
     digest = hashlib.sha256("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode()).hexdigest()
     about = ImageSet(digest, classes, labels, _split(digests, validation, test), reasons, rejects)
-    (partial / ABOUT).write_text(json.dumps(asdict(about), indent=1) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
-    return folder
+    (new / ABOUT).write_text(json.dumps(asdict(about), indent=1) + "\n")
 
 
 def read_about(folder: Path) -> ImageSet:

@@ -235,7 +235,7 @@ def test_a_corrected_label_parses_nothing_again(tmp_path, monkeypatch):
         (("--field-pool", 20), ("--field-samples 64 is more than --field-pool 20",)),
         (("--deadline", 0), ("--deadline", "x>0")),
         (("--deadline", "nan"), ("--deadline", "no number of seconds")),
-        (("--memory", 1), ("--memory", "x>=16")),
+        (("--memory", 1), ("--memory", "too little memory; at least 16 MB")),
         (("--workers", 0), ("--workers", "x>=1")),
     ],
 )

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -16,6 +17,8 @@ from brep_mae.datasets import image_files
 from brep_mae.datasets.image_files import Refused, decode
 from brep_mae.datasets.images import Images, read_about, store_images
 from brep_mae.datasets.source import SourceError
+from brep_mae.output_files import OutputError
+from brep_mae.output_folder import output_folder
 from brep_mae.schema import UNLABELLED
 
 CIFAR = Path("../shared/data/cifar10.tar")
@@ -262,3 +265,13 @@ def test_cifar10_has_ten_classes_and_its_own_test_side(tmp_path):
     assert set(data.labels()) == set(range(10))
     assert len(data) + len(data.about.rejects) == 300
     assert all("/test/" in uid for uid in data.about.split["test"])
+
+
+def test_a_store_that_another_process_fills_is_not_begun_a_second_time(tmp_path):
+    given = write(tmp_path / "in", two_classes(6))
+    folder = store(given, tmp_path)
+    shutil.rmtree(folder)
+    with output_folder(folder), pytest.raises(OutputError, match="is writing it; remedy: wait"):
+        store(given, tmp_path)
+    store(given, tmp_path)
+    assert not [path for path in folder.parent.iterdir() if path.name.startswith(".")]
