@@ -80,7 +80,7 @@ def task_add(
         require_grid(encoder or folder, existing(data))
         learned = stored_task(data, kind, wanted, params.batch, name)
         added = task_folder.add_task(model, learned, params, folder, encoder or folder, _echo_step)
-    except (ValueError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError, OSError, FloatingPointError) as error:
         raise click.ClickException(str(error)) from None
     if added.full:
         click.echo("the network is full: from now on tasks own no weights, their masks alone answer", err=True)

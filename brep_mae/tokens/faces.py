@@ -54,12 +54,14 @@ class FaceTokens(nn.Module):
         Batch.faces with F faces of B solids -> Tokens (B, N, dim), N = most faces of a solid
 
     Inputs are invariant to rigid motion of the solid and, in all but the log sizes, to its scale.
+    Raises ValueError for faces with grids of another size.
     """
 
     reads = frozenset({"faces"})
 
     def __init__(self, grid: int, dim: int) -> None:
         super().__init__()
+        self.grid = grid
         width = grid * grid * 7 + len(SURFACE_TYPES) + FACE_SCALARS
         arc_width = grid * 6 + ARC_POSE + ARC_KIND_DIM + 3
         self.embed = nn.Sequential(nn.Linear(width, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
@@ -70,5 +72,9 @@ class FaceTokens(nn.Module):
         faces = batch.faces
         if faces is None:
             raise ValueError("face tokens need a batch with faces")
+        if (stored := faces.grid.shape[1]) != self.grid:
+            raise ValueError(
+                f"grids of {stored} samples a side, the network reads {self.grid}: parse again with --grid {self.grid}"
+            )
         pose = pose_of(faces.grid)
         return per_solid(faces, self.embed(face_content(faces, pose)), self.embed_arc(arc_content(faces, pose)))

@@ -164,7 +164,8 @@ class SupermaskModel(nn.Module):
     ) -> int:
         """Adds a task that starts from `scores` (default: fresh) and the base's norm tensors; returns its number."""
         if not 2 <= len(classes) <= self.max_classes:
-            raise ValueError(f"task {name}: {len(classes)} classes; this model takes 2 to {self.max_classes}")
+            remedy = "label solids of one more" if len(classes) < 2 else "name fewer, or begin a folder for more"
+            raise ValueError(f"task {name}: {len(classes)} classes; this model takes 2 to {self.max_classes}: {remedy}")
         if name in [state.name for state in self.tasks]:
             raise ValueError(f"task {name}: the model already has a task of this name")
         device = self.shared_classifier.weight.device

@@ -135,7 +135,7 @@ def test_a_task_tells_all_classes_that_a_solid_shows(parts, shards, tasks):
     [
         (["surface"], "already has a task of this name"),
         (["other", "--classes", "flat, hole"], "no class hole; it has curved, flat"),
-        (["other", "--classes", "flat"], "1 classes"),
+        (["other", "--classes", "flat"], "1 classes; this model takes 2 to 64: label solids of one more"),
     ],
 )
 def test_a_bad_task_is_refused_and_nothing_saved_changes(shards, tasks, arguments, reason):
@@ -187,6 +187,16 @@ def test_the_sides_that_labels_csv_names_are_kept_and_what_contradicts_itself_is
     added = json.loads(ok(*add, "--json"))
     # 05 has no label that can be used, 03 none either, and 06 trains.
     assert added["solids"] == {"train": PARTS - 1 - 4 - 1 - 1, "validation": 1, "test": 3}
+
+
+def test_a_training_that_runs_away_is_told_in_one_sentence_and_not_saved(shards, encoder, tmp_path, monkeypatch):
+    def runs_away(*_):
+        raise FloatingPointError("t/mask: loss nan by step 1; lower the learning rate")
+
+    monkeypatch.setattr(task_folder, "train_task", runs_away)
+    done = run("task", "add", "t", "--tasks", tmp_path / "t", "--data", shards, "--encoder", encoder)
+    assert done.exit_code == 1 and done.output == "Error: t/mask: loss nan by step 1; lower the learning rate\n"
+    assert not list((tmp_path / "t").glob("task_*"))
 
 
 def test_the_network_is_called_full_when_it_is_and_not_when_a_task_takes_an_earlier_mask(shards, encoder, tmp_path):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from brep_mae import schema
@@ -79,3 +80,8 @@ def test_collate_of_one_is_itself_and_of_two_shifts_the_second():
     assert torch.equal(both.arc_index[:, one.arc_index.shape[1] :], two.arc_index + 4)
     assert both.solid.tolist() == [0] * 4 + [1] * 6
     assert isinstance(Batch(("a",), one).to(torch.device("cpu")).faces, type(one))
+
+
+def test_grids_of_another_size_are_refused_with_both_sizes_and_the_remedy():
+    with pytest.raises(ValueError, match=f"grids of {GRID} samples a side, the network reads 9: .* --grid 9"):
+        FaceTokens(9, 16)(make_batch([5]))
