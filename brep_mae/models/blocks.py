@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import torch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch_geometric.nn import GINEConv
@@ -12,6 +13,9 @@ EPS = 1e-6
 """LayerNorm's epsilon in the method's own code."""
 
 NORM = partial(nn.LayerNorm, eps=EPS)
+
+MOST_PADDED = 1 << 14
+"""Tokens of a batch, padding among them, that go through the blocks together whatever the share of the padding."""
 
 
 class Messages(nn.Module):
@@ -56,12 +60,45 @@ class Stack(nn.Module):
         arcs: Tensor | None = None,
         final_norm: bool = True,
     ) -> Tensor:
+        if valid.numel() > max(MOST_PADDED, 2 * int(valid.sum())):
+            return self._by_length(x, valid, index, arcs, final_norm)
         mask = None if bool(valid.all()) else valid[:, None, None, :]
         for i, block in enumerate(self.blocks):
             if self.messages and index is not None and arcs is not None:
                 x = self.messages[i](x, index, arcs)
             x = block(x, attn_mask=mask)
         return self.norm(x) if final_norm else x
+
+    def _by_length(
+        self, x: Tensor, valid: Tensor, index: Tensor | None, arcs: Tensor | None, final_norm: bool
+    ) -> Tensor:
+        """Samples of about one length together, each group without the padding of the others: beside one solid of
+        10,000 faces small ones would otherwise cost as much as it does. What is padding becomes zero."""
+        length, out = x.shape[1], torch.zeros_like(x)
+        for rows in _alike_in_length(valid.sum(1)):
+            kept = int(valid[rows].sum(1).max())
+            ids = valid[rows].float().argsort(dim=1, descending=True, stable=True)[:, :kept]  # real ones first
+            at = rows[:, None], ids
+            own_index = own_arcs = None
+            if index is not None and arcs is not None:
+                place = torch.full((valid.numel(),), -1, device=x.device)
+                place[rows[:, None] * length + ids] = torch.arange(ids.numel(), device=x.device).view_as(ids)
+                own_index = place[index]
+                here = (own_index >= 0).all(0)
+                own_index, own_arcs = own_index[:, here], arcs[here]
+            out[at] = self(x[at], valid[at], own_index, own_arcs, final_norm).to(out)
+        return out * valid[..., None]
+
+
+def _alike_in_length(length: Tensor) -> list[Tensor]:
+    """The numbers of the samples, in groups of which the longest is at most twice as long as the shortest."""
+    groups: list[list[int]] = []
+    lengths = length.tolist()
+    for i in length.argsort().tolist():
+        if not groups or lengths[i] > 2 * lengths[groups[-1][0]]:
+            groups.append([])
+        groups[-1].append(i)
+    return [torch.tensor(group, device=length.device) for group in groups]
 
 
 def init_weights(module: nn.Module) -> None:

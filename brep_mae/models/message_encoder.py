@@ -65,12 +65,15 @@ class MessageEncoder(nn.Module):
             tokens = self.fill(tokens, mask)
         if tokens.arcs is None:
             raise ValueError("messages need tokens with arcs")
-        x = torch.where(tokens.valid[..., None], tokens.x, 0.0)
-        every = [x.flatten(0, 1)]
+        # Padding takes no part: beside one solid of thousands of faces there would be little else.
+        every = [tokens.x[tokens.valid]]
+        place = tokens.valid.flatten().cumsum(0) - 1
         for layer in self.layers:
-            every.append(layer(every[-1], tokens.arcs.x, tokens.arcs.index))
-        code = torch.cat(every, 1).unflatten(0, x.shape[:2]) * tokens.valid[..., None]
+            every.append(layer(every[-1], tokens.arcs.x, place[tokens.arcs.index]))
+        x = torch.cat(every, 1)
+        code = x.new_zeros(*tokens.valid.shape, x.shape[1])
+        code[tokens.valid] = x
         mean = code.sum(1, keepdim=True) / tokens.valid.sum(1)[:, None, None]
-        valid = torch.cat([tokens.valid.new_ones(len(x), 1), tokens.valid], 1)
-        ids = torch.arange(x.shape[1], device=x.device).expand(x.shape[:2])
+        valid = torch.cat([tokens.valid.new_ones(len(code), 1), tokens.valid], 1)
+        ids = torch.arange(code.shape[1], device=x.device).expand(code.shape[:2])
         return Latent(torch.cat([mean, code], 1), valid, ids)

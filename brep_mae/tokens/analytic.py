@@ -1,5 +1,7 @@
 """Faces as tokens from topology and analytic parameters alone: no sample of a face, no extent, no neighbouring face."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import GeneralConv
@@ -12,9 +14,25 @@ from brep_mae.tokens.tokens import FACE, Tokens
 FAR = 5.0
 """Longest coordinate or radius that is told apart, in half sides of the box; the paper leaves such parts out."""
 
+MOST_MESSAGES = 1 << 13
+"""Messages made at a time, or those of one receiver where that has more."""
+
 
 def _width(array: str) -> int:
     return int(ARRAYS[array][1][1])
+
+
+def gathered(conv: GeneralConv, sender: Tensor, receiver: Tensor, index: Tensor, kind: Tensor) -> Tensor:
+    """The convolution of a bipartite graph, some receivers at a time: a message is as wide as all heads together, and
+    a large solid has tens of thousands. Shapes: (S, D), (R, E), index (2, M) sender and receiver, (M, 1) -> (R, dim)"""
+    part = torch.bincount(index[1], minlength=len(receiver)).cumsum(0) // MOST_MESSAGES
+    ends = [0, *torch.bincount(part).cumsum(0).tolist()]
+    found = []
+    for low, high in pairwise(sorted(set(ends))):
+        here = (index[1] >= low) & (index[1] < high)
+        own = index[:, here] - index.new_tensor([[0], [low]])
+        found.append(conv((sender, receiver[low:high]), own, kind[here]))
+    return torch.cat(found) if found else conv((sender, receiver), index, kind)
 
 
 class AnalyticTokens(nn.Module):
@@ -48,8 +66,8 @@ class AnalyticTokens(nn.Module):
     def codes(self, a: Analytic) -> Tensor:
         """Shapes: parameters of F faces -> (F, dim)"""
         face, edge, vertex = (x.clamp(-FAR, FAR) for x in (a.face, a.edge, a.vertex))
-        edge = self.to_edge((vertex, edge), a.vertex_edge, a.start[:, None].to(vertex))
-        return self.to_face((edge, face), a.edge_face, a.forward[:, None].to(face))
+        edge = gathered(self.to_edge, vertex, edge, a.vertex_edge, a.start[:, None].to(vertex))
+        return gathered(self.to_face, edge, face, a.edge_face, a.forward[:, None].to(face))
 
     def forward(self, batch: Batch) -> Tokens:
         faces = batch.faces
