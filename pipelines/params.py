@@ -30,4 +30,4 @@ def _known(where: str, names: Iterable[str], known: Iterable[str]) -> None:
     for name in names:
         if name not in (right := sorted(known)):
             near = difflib.get_close_matches(name, right, n=1)
-            raise SettingsError(f"{where} {name} is none of {', '.join(right)}" + f"; {near[0]}?" * bool(near))
+            raise SettingsError(f"{where} {name} is none of {', '.join(right)}" + "".join(f"; {one}?" for one in near))
