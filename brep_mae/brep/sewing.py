@@ -118,7 +118,8 @@ def _pieces(
         for face in became:
             sewing.Add(face)
         sewing.Perform()
-        became = [TopoDS.Face_s(sewing.Modified(face)) for face in became]
+        changed = [sewing.Modified(face) for face in became]
+        became = [face if now.IsNull() else TopoDS.Face_s(now) for face, now in zip(became, changed, strict=True)]
         if not sewing.NbMultipleEdges() or not 0 < sewing.NbFreeEdges() < free:
             break
         free = sewing.NbFreeEdges()  # of more than two edges at one place, one may be left out the first time

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from OCP.BRepAlgoAPI import BRepAlgoAPI_Cut
-from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
+from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeFace, BRepBuilderAPI_Transform
 from OCP.BRepGProp import BRepGProp
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeCylinder, BRepPrimAPI_MakeSphere
-from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
+from OCP.gp import gp_Ax2, gp_Dir, gp_Pln, gp_Pnt, gp_Trsf, gp_Vec
 from OCP.GProp import GProp_GProps
 from OCP.IGESControl import IGESControl_Writer
 from OCP.TopAbs import TopAbs_FACE, TopAbs_SHELL
@@ -17,6 +17,7 @@ from OCP.TopoDS import TopoDS_Shape
 
 from brep_mae.brep.parts import count_faces, found, together
 from brep_mae.brep.reject import Reject
+from brep_mae.brep.sewing import solids_and_rest
 from brep_mae.brep.step import read_solids
 from tests.brep.solids import SHAPES, box, graph_of
 
@@ -149,6 +150,14 @@ def test_open_bodies_are_told_and_the_closed_ones_kept(tmp_path):
     solid, reject = read_solids(path)
     assert volume(solid.shape) == pytest.approx(1.0)
     assert isinstance(reject, Reject) and reject.reason == "open_shell" and "5 faces" in reject.detail
+
+
+def test_a_face_that_lost_its_sides_is_told_as_one():
+    """As the kernel makes of a damaged loop; the sewing drops it."""
+    endless = BRepBuilderAPI_MakeFace(gp_Pln(gp_Pnt(9, 0, 0), gp_Dir(1, 0, 0))).Face()
+    solids_found, rest = solids_and_rest(together([*found(box(1, 1, 1), TopAbs_FACE), endless]), 1e-6)
+    assert [volume(solid) for solid in solids_found] == pytest.approx([1.0])
+    assert [face.ShapeType() for face in rest] == [TopAbs_FACE]
 
 
 def test_two_sheets_close_together_are_no_plate(tmp_path):
