@@ -31,7 +31,7 @@ from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.soundness import NeedsRepair
 from brep_mae.brep.step import Reading, read_solids
 from brep_mae.schema import FaceGraph
-from tests.brep.solids import CUT, SHAPES, box, graph_of, write_step
+from tests.brep.solids import CUT, SHAPES, box, graph_of, parts_of, write_step
 
 SAMPLING = Sampling(10, 0, 0, False, False)
 BALL = BRepPrimAPI_MakeSphere(10.0).Shape()
@@ -138,6 +138,14 @@ def test_what_no_reading_makes_right_is_refused(tmp_path):
         assert entry.reason == "degenerate"
     else:
         alike(entry, graph_of(shape, 10, 0, 0))
+
+
+def test_a_slit_is_told_from_a_seam(tmp_path):
+    (solid,) = read_solids(write_step(tmp_path / "a.step", ACROSS["knob on a ball"]), Reading.TRUSTING)
+    slit = parts_of(solid.shape).trimming.slit
+    assert slit.sum() == 1  # the ball, not the knob with its seam
+    for shape in (*SHAPES.values(), *CUT.values(), ACROSS["knob on a ball"]):
+        assert not parts_of(shape).trimming.slit.any()
 
 
 def spindle(outer: bool) -> TopoDS_Shape:
