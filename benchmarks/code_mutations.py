@@ -154,13 +154,6 @@ MUTATIONS = (
         "tests/training/test_checkpoint.py::test_a_training_state_that_would_run_code_is_refused",
     ),
     Mutation(
-        "any pickle for MFCAD's labels",
-        "brep_mae/datasets/mfcad.py",
-        'raise pickle.UnpicklingError(f"it asks for {module}.{name}")',
-        "return super().find_class(module, name)",
-        "tests/datasets/test_mfcad.py::test_a_malicious_pickle_does_not_run",
-    ),
-    Mutation(
         "M3AE is asked on solids that it trained on",
         "pipelines/claims.py",
         'data.solids(model.reads, "test")',
