@@ -12,19 +12,19 @@ MARKER = ".brep_mae.json"
 def mark(folder: Path) -> None:
     """Notes all files of a folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MARKER)
-    note = {"made_by": "brep_mae", "written": {path.relative_to(folder).as_posix(): _sha256(path) for path in files}}
+    note = {"made_by": "brep_mae", "written": {path.relative_to(folder).as_posix(): sha256(path) for path in files}}
     write_whole(folder / MARKER, json.dumps(note, indent=1) + "\n")
 
 
 def foreign(folder: Path) -> list[str]:
     """Names below `folder` that this program did not write there, or that were changed since."""
-    noted = _noted(folder)
-    folders = {parent for name in noted for parent in Path(name).parents}
+    written = noted(folder)
+    folders = {parent for name in written for parent in Path(name).parents}
     found = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         real = path.is_dir() and not path.is_symlink()
-        ours = name in folders if real else _unchanged(path, noted.get(name.as_posix()))
+        ours = name in folders if real else _unchanged(path, written.get(name.as_posix()))
         if not ours and name.as_posix() != MARKER:
             found.append(name.as_posix())
     return found
@@ -48,7 +48,7 @@ def remove(old: Path) -> None:
     old.rmdir()
 
 
-def _noted(folder: Path) -> dict[str, str]:
+def noted(folder: Path) -> dict[str, str]:
     """Name -> SHA-256 of the files in the folder's note; nothing where there is no note of ours."""
     try:
         note = json.loads((folder / MARKER).read_text())
@@ -60,9 +60,9 @@ def _noted(folder: Path) -> dict[str, str]:
 def _unchanged(path: Path, digest: str | None) -> bool:
     if digest is None or not path.is_file():
         return False
-    return _sha256(path) == digest
+    return sha256(path) == digest
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

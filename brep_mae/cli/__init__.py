@@ -12,6 +12,7 @@ import click
 from brep_mae.cli.parse import inspect, parse
 from brep_mae.cli.predict import predict
 from brep_mae.cli.tasks import task
+from brep_mae.cli.verify import verify
 
 
 @click.group()
@@ -44,5 +45,5 @@ def ui(port: int) -> None:
     os.execve(sys.executable, command, os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
 
 
-for command in (parse, inspect, task, predict):
+for command in (parse, inspect, task, predict, verify):
     main.add_command(command)

@@ -7,19 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-
 from brep_mae import schema
 from brep_mae.models.backbone import Backbone
 from brep_mae.output_files import write_whole
 from brep_mae.pretext.pretext import Facts, build
+from brep_mae.pretext.weights import CHECKSUM, CheckpointError, read_weights, write_weights
 
 CONFIG, WEIGHTS, STEPS = "config.json", "model.safetensors", "steps"
-
-
-class CheckpointError(ValueError):
-    """A checkpoint can't be used; the message names the file, the reason and the remedy."""
 
 
 def sha256(path: Path) -> str:
@@ -37,19 +31,22 @@ def save_backbone(
         data: digest of the solids it was pretrained on.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _save_weights(backbone, folder / WEIGHTS)
+    write_weights(folder / WEIGHTS, backbone.state_dict())
     config = {"schema": schema.VERSION, "method": method, "params": values, "facts": asdict(facts), "data": data}
+    config[CHECKSUM] = _checksum(config)
     write_whole(folder / CONFIG, json.dumps(config, indent=1, sort_keys=True) + "\n")
 
 
-def _save_weights(backbone: Backbone, path: Path) -> None:
-    write_whole(path, save({k: v.contiguous().cpu() for k, v in backbone.state_dict().items()}))
+def _checksum(config: dict[str, Any]) -> str:
+    """SHA-256 of all else that a description says."""
+    text = json.dumps({key: value for key, value in config.items() if key != CHECKSUM}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def save_snapshot(folder: Path, step: int, backbone: Backbone) -> None:
     """Keeps the backbone as it is after `step` steps: `folder`/000100.safetensors, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    _save_weights(backbone, folder / f"{step:06d}.safetensors")
+    write_weights(folder / f"{step:06d}.safetensors", backbone.state_dict())
 
 
 def snapshots(folder: Path) -> Iterator[tuple[int, Backbone]]:
@@ -77,6 +74,10 @@ def described(folder: Path) -> tuple[str, dict[str, Any], Facts]:
         raise CheckpointError(
             f"{folder}: made with data schema {version}, this is {schema.VERSION}; pretrain again or use its release"
         )
+    if config.get(CHECKSUM) != _checksum(config):
+        raise CheckpointError(
+            f"{folder / CONFIG}: its checksum does not match what it says; restore it from a copy or pretrain again"
+        )
     return method, values, facts
 
 
@@ -96,8 +97,5 @@ def load_backbone(folder: Path) -> Backbone:
 
 def _with_weights(folder: Path, path: Path) -> Backbone:
     backbone = new_backbone(folder)
-    try:
-        backbone.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: weights do not fit ({error}); pretrain again") from None
+    read_weights(path, backbone)
     return backbone.eval()

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from brep_mae.pretext.weights import fingerprint
 from brep_mae.transfer.continual_fit import Budget, OnStep, Task, TaskReport, evaluate, fit, steps_to_95
 from brep_mae.transfer.continual_result import ContinualResult
 from brep_mae.transfer.knowledge_transfer import to_device, transfer_scores
-from brep_mae.transfer.supermask import Mode, SupermaskModel, fingerprint
+from brep_mae.transfer.supermask import Mode, SupermaskModel
 from brep_mae.transfer.supermask_store import save_task
 
 

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from brep_mae.transfer.supermask_ops import StraightThrough, fingerprint, scores_for_mask, top_mask
+from brep_mae.pretext.weights import fingerprint
+from brep_mae.transfer.supermask_ops import StraightThrough, scores_for_mask, top_mask
 from brep_mae.transfer.supermask_roles import Base, Role, is_norm, parameter_roles, task_buffers
 
 Mode = Literal["supsup", "ssnet", "exssnet"]

@@ -1,7 +1,5 @@
 """Bits of the supermask that know no network: scores to mask and back, its gradient, and a hash of tensors."""
 
-import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -35,16 +33,6 @@ class StraightThrough(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         (scores,) = ctx.saved_tensors
         return gradient * scores.sign(), None
-
-
-def fingerprint(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, types, shapes and bytes, in the order of the names."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        value = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name}|{value.dtype}|{tuple(value.shape)}|".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def scores_for_mask(mask: Tensor, draw: Tensor) -> Tensor:

@@ -18,7 +18,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from brep_mae.output_files import write_whole, written
-from brep_mae.transfer.supermask import Kind, SupermaskModel, TaskState, fingerprint
+from brep_mae.pretext.weights import fingerprint
+from brep_mae.transfer.supermask import Kind, SupermaskModel, TaskState
 
 BASE_FILE = "base.safetensors"
 

@@ -14,12 +14,12 @@ from brep_mae.datasets.loader import Samples
 from brep_mae.datasets.splits import SIDES
 from brep_mae.output_files import write_whole
 from brep_mae.output_folder import output_file
+from brep_mae.pretext.weights import fingerprint
 from brep_mae.progress import progress
 from brep_mae.training import tracking
 from brep_mae.transfer.class_tasks import FACES, face_tasks
 from brep_mae.transfer.continual import exact_logits, logits_of
 from brep_mae.transfer.continual_fit import Task
-from brep_mae.transfer.supermask_ops import fingerprint
 from brep_mae.transfer.task_folder import add_task, new_tasks, open_tasks
 from pipelines.sequences.plan import STUDY, HundredParams, plan
 from pipelines.stage import run_stage

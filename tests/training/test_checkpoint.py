@@ -9,6 +9,8 @@ import torch
 from brep_mae import schema, settings
 from brep_mae.checks import SettingsError
 from brep_mae.pretext.pretext import build, known_methods
+from brep_mae.pretext.stored import save_snapshot, snapshots
+from brep_mae.pretext.whole import WHOLE, load_pretext, save_pretext
 from brep_mae.training.checkpoint import (
     CONFIG,
     WEIGHTS,
@@ -55,14 +57,37 @@ def test_other_schema_and_other_weights_are_refused_with_the_reason(saved):
     (folder / CONFIG).write_text(json.dumps(config | {"schema": 0}))
     with pytest.raises(CheckpointError, match=f"made with data schema 0, this is {schema.VERSION}; pretrain again"):
         load_backbone(folder)
-    config["params"]["size"]["dim"] = 48
-    (folder / CONFIG).write_text(json.dumps(config))
+    weights = (folder / WEIGHTS).read_bytes()
+    values = settings.load().methods["mae_faces"] | {"size": {"dim": 48, "depth": 3, "heads": 4}}
+    save_backbone(folder, build("mae_faces", values, FACTS).backbone(), "mae_faces", values, FACTS, "digest")
+    (folder / WEIGHTS).write_bytes(weights)
     with pytest.raises(CheckpointError, match="weights do not fit"):
         load_backbone(folder)
-    (folder / CONFIG).write_text(json.dumps(config | {"params": {}}))
+    save_backbone(folder, saved[1], "mae_faces", {}, FACTS, "digest")
     (folder / WEIGHTS).unlink()
-    with pytest.raises(SettingsError, match="mask_ratio"):
+    with pytest.raises(SettingsError, match=r"config\.json: methods\.mae_faces: mask_ratio is missing"):
         load_backbone(folder)
+
+
+@pytest.mark.parametrize("file", [CONFIG, WEIGHTS, "steps/000003.safetensors", WHOLE])
+def test_a_flipped_bit_anywhere_in_a_model_is_found(tmp_path, file):
+    values = settings.load().methods["mae_faces"] | {"size": {"dim": 16, "depth": 0, "heads": 1}}
+    pretext = build("mae_faces", values, FACTS)
+    save_backbone(tmp_path, pretext.backbone(), "mae_faces", values, FACTS, "digest")
+    save_snapshot(tmp_path / "steps", 3, pretext.backbone())
+    save_pretext(tmp_path, pretext)
+
+    def load():
+        return load_backbone(tmp_path), dict(snapshots(tmp_path)), load_pretext(tmp_path)
+
+    load()
+    whole = (tmp_path / file).read_bytes()
+    spaces = {i for i, byte in enumerate(whole) if file == CONFIG and byte in b" \n"}
+    for place in range(0, len(whole), max(1, len(whole) // 150)):
+        if place not in spaces:  # between two words of JSON, which a flipped bit may turn into other white space
+            (tmp_path / file).write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+            with pytest.raises(CheckpointError, match="pretrain again"):
+                load()
 
 
 class Bomb:
