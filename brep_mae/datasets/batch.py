@@ -79,6 +79,11 @@ class Faces:
     def n_solids(self) -> int:
         return len(self.part)
 
+    @property
+    def nbytes(self) -> int:
+        tensors = {**vars(self), **vars(self.analytic)}.values()
+        return sum(each.nbytes for each in tensors if isinstance(each, Tensor))
+
 
 @dataclass(frozen=True)
 class Frames:

@@ -12,9 +12,11 @@ import torch
 from brep_mae.datasets.batch import Batch, Faces, Frames, collate, from_graph
 from brep_mae.datasets.frames import open_frames
 from brep_mae.datasets.shards import open_shards
+from brep_mae.schema import FaceGraph
 
-KEEP = 20_000
-"""Solids whose tensors stay in memory, about 100 kB each; larger sets are read from disk every time."""
+KEEP = 2 << 30
+"""Bytes of tensors that stay in memory, about 100 kB for most solids and 100 MB for the largest; what goes beyond is
+read from disk every time."""
 
 
 class Samples(ABC):
@@ -77,12 +79,18 @@ class Solids(Samples):
                 f"{shards}: {len(missing)} solids of the split are not stored, first {missing[0]}; parse again"
             )
         self._kept: dict[str, Faces] = {}
+        self._left = KEEP
+
+    def graph(self, uid: str) -> FaceGraph:
+        found: FaceGraph = self._shards[self._at[uid]]
+        return found
 
     def faces(self, uid: str) -> Faces:
         if uid not in self._kept:
-            faces = from_graph(self._shards[self._at[uid]])
-            if len(self._kept) >= KEEP:
+            faces = from_graph(self.graph(uid))
+            if (size := faces.nbytes) > self._left:
                 return faces
+            self._left -= size
             self._kept[uid] = faces
         return self._kept[uid]
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from brep_mae.datasets.batch import Faces, from_graph
 from brep_mae.datasets.loader import Solids
 from brep_mae.schema import FIELD_POINT, INSIDE, NORMAL, POINT, TANGENT, FaceGraph
 
@@ -65,9 +64,6 @@ class TurnedSolids(Solids):
         drawn = Rotation.random(len(turn), rng=np.random.default_rng(0)).as_matrix()
         self.matrices = dict(zip(turn, -drawn if mirror else drawn, strict=True))
 
-    def faces(self, uid: str) -> Faces:
-        if uid not in self.matrices:
-            return super().faces(uid)
-        if uid not in self._kept:
-            self._kept[uid] = from_graph(turned(self._shards[self._at[uid]], self.matrices[uid]))
-        return self._kept[uid]
+    def graph(self, uid: str) -> FaceGraph:
+        stored = super().graph(uid)
+        return turned(stored, self.matrices[uid]) if uid in self.matrices else stored

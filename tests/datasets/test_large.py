@@ -9,8 +9,12 @@ import sys
 import numpy as np
 import pytest
 
+from brep_mae.datasets import loader
+from brep_mae.datasets.batch import from_graph
 from brep_mae.datasets.invariants import FACE_SCALARS, invariants
+from brep_mae.datasets.shards import write_shard
 from tests.plates import plate
+from tests.synthetic import make_graph
 
 MB = 1 << 20
 START = f"""
@@ -82,3 +86,13 @@ def test_a_hole_among_thousands_has_the_numbers_of_a_hole_among_few():
         np.testing.assert_allclose(np.exp(found[name][6:]), 1 + count, rtol=1e-5, err_msg=name)
     np.testing.assert_allclose(found["opposite"][6:], 1)
     np.testing.assert_allclose(found["open"][6:], 0)
+
+
+def test_large_solids_are_not_all_kept_in_memory(tmp_path, monkeypatch):
+    graphs = [make_graph(n, seed=n) for n in (5, 60, 6)]
+    write_shard(tmp_path / "00000.arrow", graphs)
+    sizes = [from_graph(graph).nbytes for graph in graphs]
+    monkeypatch.setattr(loader, "KEEP", sizes[0] + sizes[2])
+    solids = loader.Solids(tmp_path, None, [graph.uid for graph in graphs], frozenset({"faces"}))
+    kept = [solids.faces(uid) is solids.faces(uid) for uid in solids.uids]
+    assert kept == [True, False, True]
