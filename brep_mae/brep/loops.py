@@ -61,8 +61,11 @@ class Loops:
         own, uv = self._own.polylines()
         return _merged(coedge, self._rest[own], (flat, uv))
 
-    def quadrature(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Nodes for integrals round the faces. -> face (N,), uv (N, 2), weight x d(u, v) (N, 2)
+    def quadrature(self, pieces: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Nodes for integrals round the faces. -> face (N,), uv (N, 2), weight x d(u, v) (N, 2), face by face
+
+        Args:
+            pieces: (F,) of a straight side of a free-form face, 0 for other faces.
 
         The sum over the nodes of a face of f(uv) times the last is the integral of f d(u, v) round the face, with the
         face on the left. On a plane f is a polynomial of low degree; elsewhere straight sides get more nodes.
@@ -71,9 +74,7 @@ class Loops:
         coedge, element = self._of_edges(edge)
         flat = self._project(coedge, points[element] - self._surfaces.origin[self.face[coedge]])
         flat_steps = self._project(coedge, steps[element])
-        pieces = np.full(len(self._surfaces.kind), CURVED_PIECES)
-        for number, surface in self._surfaces.free.items():
-            pieces[number] = max(6, 2 * surface.spans)  # of halves, thirds and even spans no piece crosses a knot
+        pieces = np.where(pieces > 0, pieces, CURVED_PIECES)
         own, uv, own_steps = self._own.quadrature(pieces[self.face[self._rest]])
         coedge, both = _merged(coedge, self._rest[own], (np.hstack([flat, flat_steps]), np.hstack([uv, own_steps])))
         return self.face[coedge], both[:, :2], both[:, 2:] * self.sign[coedge, None]
