@@ -1,16 +1,13 @@
-"""Area, centroid, share of the volume and bounding box of every face, all faces of a solid together."""
+"""Area, centroid and share of the volume of every face, all faces of a solid together."""
 
 import numpy as np
 
-from brep_mae.brep.curves import Curves
 from brep_mae.brep.free_moments import FreeMoments, basis, densities, polynomials
 from brep_mae.brep.loops import Loops
-from brep_mae.brep.motions import Motions
-from brep_mae.brep.ragged import span, take
-from brep_mae.brep.surfaces import PLANE, SPHERE, TORUS, Surfaces
+from brep_mae.brep.ragged import take
+from brep_mae.brep.surfaces import PLANE, Surfaces
 from brep_mae.brep.topology import Topology
 from brep_mae.brep.trimming import Trimming
-from brep_mae.schema import INSIDE, POINT
 
 NODES = 14
 """Chebyshev nodes per direction of the box of a closed form; leaves 1e-8 on a full turn."""
@@ -90,72 +87,3 @@ def _curved_moments(
         both = along_u[:, a:b] @ along_v[:, a:b].T
         moments[place] = np.tensordot(both, integral[place], 2)
     return moments
-
-
-def boxes(
-    topology: Topology, surfaces: Surfaces, trimming: Trimming, edges: Curves, grids: np.ndarray, motions: Motions
-) -> np.ndarray:
-    """Low and high corner of each face's bounding box under each of K motions, mm.
-
-    Shapes: UV-grids (F, U, V, 7) -> (F, K, 6)
-
-    Exact on planes, cylinders, cones, spheres and tori between lines, circles and ellipses; elsewhere the box of the
-    samples, since OCCT's exact box of one free-form face can take longer than reading the whole file.
-    """
-    faces = len(topology.faces)
-    edge_low, edge_high = _edge_boxes(edges, motions)
-    used = edges.exists[topology.coedge_edge]
-    owner, edge = topology.coedge_face[used], topology.coedge_edge[used]
-    low, _ = span(edge_low[edge], owner, faces)
-    _, high = span(edge_high[edge], owner, faces)
-    for number in surfaces.free:
-        inside = motions.points(grids[number][grids[number][..., INSIDE] > 0][:, POINT])
-        low[number] = np.minimum(low[number], inside.min(axis=0, initial=np.inf))
-        high[number] = np.maximum(high[number], inside.max(axis=0, initial=-np.inf))
-    members = np.flatnonzero((surfaces.kind == SPHERE) | (surfaces.kind == TORUS))
-    if len(members):
-        extremes = _extremes(surfaces, trimming, members, motions)
-        unit = np.full((faces, 12 * len(motions), 2), -1.0)
-        unit[members] = extremes.reshape(len(members), -1, 2)
-        inside = trimming.locate(unit)[0][members].reshape(-1, len(motions), 1)
-        index = np.repeat(members, 12 * len(motions))
-        points = surfaces.evaluate(index, trimming.parameters(index, extremes.reshape(-1, 2)))[0]
-        points, owner = motions.each(points.reshape(-1, len(motions), 3)), np.repeat(members, 12)
-        low = np.minimum(low, span(np.where(inside, points, np.inf), owner, faces)[0])
-        high = np.maximum(high, span(np.where(inside, points, -np.inf), owner, faces)[1])
-    return np.concatenate([low, high], axis=-1)
-
-
-def _edge_boxes(edges: Curves, motions: Motions) -> tuple[np.ndarray, np.ndarray]:
-    """Shapes: twice (E, K, 3)"""
-    owner, points = edges.polylines()
-    low, high = span(motions.points(points), owner, len(edges))
-    rows = np.flatnonzero(edges.turns)
-    if len(rows):
-        # lead + cos(tau) spoke + sin(tau) along has its extremes in one coordinate at tau0 and tau0 + pi
-        lead, spoke, along = edges.lead[rows], motions.vectors(edges.spoke[rows]), motions.vectors(edges.along[rows])
-        lead, angle = motions.points(lead), np.arctan2(along, spoke)
-        sweep = (edges.last - edges.first)[rows, None, None]
-        radius = np.hypot(along, spoke)
-        top, bottom = angle % (2 * np.pi) <= sweep, (angle + np.pi) % (2 * np.pi) <= sweep
-        high[rows] = np.where(top, lead + radius, high[rows])
-        low[rows] = np.where(bottom, lead - radius, low[rows])
-    return low, high
-
-
-def _extremes(surfaces: Surfaces, trimming: Trimming, members: np.ndarray, motions: Motions) -> np.ndarray:
-    """Where a sphere's or torus's normal runs along a coordinate axis once it is moved: rescaled (u, v), shapes
-    (k, 12, K, 2)."""
-    frame = np.stack([surfaces.x, surfaces.y, surfaces.z], axis=1)[members] / surfaces.scale[members, None, None]
-    ways = motions.back(np.concatenate([np.eye(3), -np.eye(3)]))
-    d = np.einsum("nij,wkj->nwki", frame, ways)  # each axis, both ways, in the surface's own frame
-    turn, across = np.arctan2(d[..., 1], d[..., 0]), np.hypot(d[..., 0], d[..., 1])
-    near = np.stack([turn, np.arctan2(d[..., 2], across)], axis=-1)
-    far = np.stack([turn + np.pi, np.arctan2(d[..., 2], -across)], axis=-1)
-    torus = (surfaces.kind[members] == TORUS)[:, None, None, None, None]
-    uv = np.where(torus, np.stack([near, far], 2), near[:, :, None]).reshape(len(members), -1, 2)
-    low, period = trimming.low[members, None], surfaces.period[members, None]
-    turns = np.floor((uv - low) / np.where(period > 0, period, np.inf) + 1e-12)
-    uv = uv - turns * period
-    index = np.repeat(members, uv.shape[1])
-    return trimming.unit(index, uv.reshape(-1, 2)).reshape(len(members), 12, -1, 2)

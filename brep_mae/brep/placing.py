@@ -10,7 +10,7 @@ from OCP.TopoDS import TopoDS_Shape
 from OCP.TopTools import TopTools_IndexedMapOfShape
 
 from brep_mae.brep.analytic import edge_params, face_params
-from brep_mae.brep.measure import boxes
+from brep_mae.brep.boxes import boxes
 from brep_mae.brep.motions import Motions
 from brep_mae.brep.part import Part, measure
 from brep_mae.brep.parts import count_faces
@@ -36,7 +36,7 @@ def place(part: Part, motions: Motions) -> list[Arrays]:
         Reject: degenerate, of any of them.
     """
     topology, surfaces, edges = part.topology, part.surfaces, part.edges
-    box = boxes(topology, surfaces, part.trimming, edges, part.grids, motions)
+    box = boxes(topology, surfaces, part.trimming, edges, motions)
     low, high = box[..., :3].min(axis=0), box[..., 3:].max(axis=0)
     center, scale = (low + high) / 2, (high - low).max(axis=1) / 2
     bad = ~((scale > 0) & (scale < 1e50))

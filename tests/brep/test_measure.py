@@ -63,8 +63,7 @@ def test_area_centroid_and_box_of_each_face_are_the_kernels(name, how):
             found = graph.face_box_mm[number] + np.tile(graph.center_mm, 2)
             outside = (found - wanted) * [-1, -1, -1, 1, 1, 1]
             assert outside.max() < 2e-3, "larger than the kernel's exact box"
-            slack = 0.15 if free_form else 2e-3  # of free-form faces it is the box of the samples
-            assert outside.min() > -slack, "smaller than the kernel's exact box"
+            assert outside.min() > -2e-3, "smaller than the kernel's exact box"
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -76,6 +75,19 @@ def test_the_box_of_a_face_holds_its_samples(name):
                 points = grid[grid[..., INSIDE] > 0][:, POINT]
                 assert len(points)
                 assert (points >= low - 1e-5).all() and (points <= high + 1e-5).all()
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_the_box_of_a_free_form_solid_is_its_own_whatever_the_grid(how):
+    """A ball under any rotation; a torus upright."""
+    for name, sizes in (("sphere", [4, 4, 4]), ("torus", None)):
+        for grid in (2, 7):
+            boxes = graph_of(shape_of(name, how, True), grid=grid).face_box_mm.astype(float)
+            found = boxes[:, 3:].max(axis=0) - boxes[:, :3].min(axis=0)
+            if sizes is None:  # from side to side in a direction at the angle a to the axis: 2 (R sin a + r)
+                exact = graph_of(shape_of(name, how, False)).face_box_mm.astype(float)
+                sizes = exact[:, 3:].max(axis=0) - exact[:, :3].min(axis=0)
+            assert found == pytest.approx(sizes, rel=1e-5)
 
 
 def test_areas_of_real_parts_are_the_kernels(shared_data):
