@@ -75,7 +75,16 @@ def _answers(
             if isinstance(solid, Reject):
                 each.append(about | {"reject": solid.reason, "detail": solid.detail})
                 continue
-            answers = task_folder.predict(model, Batch((solid.uid,), from_graph(solid)), number)
+            try:
+                answers = task_folder.predict(model, Batch((solid.uid,), from_graph(solid)), number)
+            except (MemoryError, RuntimeError) as error:
+                if not isinstance(error, MemoryError) and "allocate memory" not in str(
+                    error
+                ):  # torch has no error for it
+                    raise
+                detail = f"{solid.n_faces} faces need more memory than there is; free some, or use a larger machine"
+                each.append(about | {"reject": "memory", "detail": detail})
+                continue
             rows = [{"class": c, "share": round(s, 4)} for answer in answers for c, s in answer.items()]
             if model.tasks[number].kind == "segmentation":
                 named = zip(solid.face_name, rows, strict=True)

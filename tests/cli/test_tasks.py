@@ -263,6 +263,26 @@ def test_predict_tells_of_a_file_that_cannot_be_read(tasks, tmp_path):
     assert "bad.step solid 0  left out" in text and "good.step solid 0  6 flat" in text
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
+)
+def test_a_solid_that_memory_does_not_suffice_for_costs_its_own_answer_alone(tasks, tmp_path, monkeypatch, error):
+    for i in range(3):
+        write_step(tmp_path / f"{i}.step", box(1, 2, 3 + i))
+    real, calls = task_folder.predict, []
+
+    def second_fails(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise error
+        return real(*arguments)
+
+    monkeypatch.setattr(task_folder, "predict", second_fails)
+    text = ok("predict", tmp_path, "--tasks", tasks, "--task", "surface", "--workers", 1)
+    assert "0.step solid 0  6 flat" in text and "2.step solid 0  6 flat" in text
+    assert "1.step solid 0  left out, memory: 6 faces need" in text
+
+
 def test_task_add_looks_at_its_folder_before_it_works(shards, encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(task_folder, "add_task", lambda *_: pytest.fail("work began"))
     (tmp_path / "file").touch()
