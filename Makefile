@@ -23,7 +23,7 @@ test: setup
 	ruff format --check .
 	mypy brep_mae pipelines
 	lint-imports
-	pytest
+	pytest -n logical --dist loadfile
 
 # The whole graph with small numbers, from nothing, and the wheel in an environment of its own; about five minutes.
 smoke: setup
