@@ -13,7 +13,7 @@ WAYS = np.concatenate([np.eye(3), -np.eye(3)])
 """In which a box has its faces."""
 SEEDS, SUMMITS = 12, 4
 """Points along each side of a free-form face among which summits are sought, and how many of them are climbed."""
-CLIMBS, SHRINK, STENCIL = 8, 4, np.array([-1.0, 0.0, 1.0])
+CLIMBS, SHRINK, STENCIL = 4, 8, np.array([-1.0, 0.0, 1.0])
 """Steps uphill, by how much each is shorter than the one before, and where heights are asked for, in steps."""
 
 
@@ -88,15 +88,18 @@ def _extremes(surfaces: Surfaces, trimming: Trimming, members: np.ndarray, motio
 def _with_bends(edges: Curves, motions: Motions, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Boxes of the edges' samples, grown to where free-form edges turn back between them. Shapes: (E, K, 3) each"""
     ways = motions.back(WAYS).reshape(-1, 3)
-    owner, points = edges.polylines()
+    owner, points, slopes = edges.polylines_with_slopes()
     heights = np.where(edges.free[owner, None], points @ ways.T, -np.inf)
     first, count = np.searchsorted(owner, np.arange(len(edges))), edges.segments + 1
     rows = np.flatnonzero(edges.free)
-    best = np.stack([first[e] + heights[first[e] : first[e] + count[e]].argmax(axis=0) for e in rows.tolist()])
+    best = np.stack([first[e] + heights[first[e] : first[e] + count[e]].argmax(axis=0) for e in rows.tolist()]).ravel()
     edge, way = (x.ravel() for x in np.broadcast_arrays(rows[:, None], np.arange(len(ways))))
+    place, onward = best - first[edge], (slopes[best] * ways[way]).sum(axis=1)
+    turning = ((place > 0) | (onward > 0)) & ((place < edges.segments[edge]) | (onward < 0))
+    edge, way, place = edge[turning], way[turning], place[turning]
     begin, end = edges.first[edge], edges.last[edge]
     step = (end - begin) / edges.segments[edge]
-    t = begin + step * (best.ravel() - first[edge])
+    t = begin + step * place
     for _ in range(CLIMBS):
         t = t.clip(begin + step, end - step)
         at = t[:, None] + step[:, None] * STENCIL
@@ -119,10 +122,10 @@ def _with_summits(
     share = np.linspace(0.0, 1.0, SEEDS)
     u, v = (corner[:, axis, None] + sides[:, axis, None] * share for axis in (0, 1))
     heights = np.einsum("fuvc,wc->fwuv", surfaces.elements(members, u, v)[0], ways)
-    padded = np.pad(heights, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=np.nan)
-    beside = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3)).reshape(*heights.shape, 9)
-    drop = heights - np.nanmin(beside, axis=-1)
-    summit = (heights >= np.nanmax(beside, axis=-1)) & (heights + drop > bound[:, :, None, None])
+    padded = np.pad(heights, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+    summit = heights + _gain(heights, 2) + _gain(heights, 3) > bound[:, :, None, None]
+    for i, j in np.ndindex(3, 3):
+        summit &= heights >= padded[:, :, i : i + SEEDS, j : j + SEEDS]
     flat = np.where(summit, heights, -np.inf).reshape(*heights.shape[:2], -1)
     most = np.argsort(-flat, axis=-1)[..., :SUMMITS]
     row, way, rank = np.nonzero(np.isfinite(np.take_along_axis(flat, most, axis=-1)))
@@ -145,6 +148,17 @@ def _with_summits(
     unit[members[row], place] = trimming.unit(members[row], at[higher])
     inside = trimming.locate(unit)[0][members[row], place]
     return _grown(low, high, motions, members[row[inside]], way[inside], top[inside])
+
+
+def _gain(heights: np.ndarray, axis: int) -> np.ndarray:
+    """Bound on how much higher a parabola along an axis of a grid rises beside its points, zero outside the grid."""
+    slope, bend = np.gradient(heights, axis=axis, edge_order=2), np.zeros_like(heights)
+    along, curved, rise = np.moveaxis(heights, axis, -1), np.moveaxis(bend, axis, -1), np.moveaxis(slope, axis, -1)
+    curved[..., 1:-1] = along[..., 2:] - 2 * along[..., 1:-1] + along[..., :-2]
+    curved[..., 0], curved[..., -1] = curved[..., 1], curved[..., -2]
+    rise[..., 0], rise[..., -1] = np.maximum(rise[..., 0], 0.0), np.minimum(rise[..., -1], 0.0)
+    size = np.abs(slope)
+    return np.asarray(np.minimum(size, size * size / np.maximum(-bend, 1e-300)))
 
 
 def _uphill(height: np.ndarray) -> np.ndarray:

@@ -39,6 +39,8 @@ FREE_SEGMENTS = 32
 """Chords of a free-form curve at least, and four per knot span at least; as many in each span if the knots are even,
 for kinks then fall between them. Counts are a power of two times the number of spans."""
 MOST_SEGMENTS = 512
+LEAST_SIDE = 1e-3
+"""What errors are measured by, as a share of the longest side of a curve's box; less would ask for noise."""
 
 
 class Curves:
@@ -174,6 +176,10 @@ class Curves:
         """Points that follow each curve, `segments` + 1 of them, none where it is missing. -> owner (N,), (N, D)"""
         return self._dense[0], self._dense[2]
 
+    def polylines_with_slopes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same with derivatives. -> owner (N,), twice (N, D)"""
+        return self._dense[0], self._dense[2], self._dense[3]
+
     def middles(self) -> tuple[np.ndarray, np.ndarray]:
         """Point and derivative half way along each curve's parameter. Shapes: twice (E, D)"""
         points, derivatives = self._closed(np.arange(len(self)), (self.first + self.last) / 2)
@@ -218,10 +224,10 @@ class Curves:
         return every[order], points[order], derivatives[order]
 
     def _sides(self) -> np.ndarray:
-        """Sides of the box of each curve's points, none of them zero. Shapes: (E, D)"""
+        """Sides of the box of each curve's points, none of them next to nothing. Shapes: (E, D)"""
         low, high = span(self._dense[2], self._dense[0], len(self))
         sides = np.where(high > low, high - low, 0.0)
-        return np.asarray(np.maximum(sides, 1e-6 * sides.max(axis=1, keepdims=True)) + 1e-300)
+        return np.asarray(np.maximum(sides, LEAST_SIDE * sides.max(axis=1, keepdims=True)) + 1e-300)
 
     @cached_property
     def nodes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

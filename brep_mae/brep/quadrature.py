@@ -12,6 +12,8 @@ UNEVEN, WAVE = 1e-6, 1e-2
 PIECE_ERROR, SHORT, DEPTH = 1e-9, 8, 16
 """Error of a piece's integral as a share of the curve's box, the share of it that a piece crosses at most (an eighth),
 and how often a piece is cut in two."""
+ROUNDING = 1e-14
+"""Of the points themselves, as a share of their coordinates."""
 
 NODES, WEIGHTS = (np.polynomial.legendre.leggauss(4)[0] + 1) / 2, np.polynomial.legendre.leggauss(4)[1] / 2
 """Gauss nodes in [0, 1] and their weights."""
@@ -61,8 +63,9 @@ def adaptive_nodes(
         points, slopes = (x.reshape(*t.shape, dim) for x in evaluate(np.repeat(curve, len(shares)), t.ravel()))
         steps = slopes[:, 1:-1] * (end - begin)[:, None, None] * WEIGHTS[:, None]
         error = np.abs(steps.sum(axis=1) - points[:, -1] + points[:, 0])
+        noise = ROUNDING * np.abs(points).max(axis=1)
         long = np.abs(steps).sum(axis=1) * SHORT > sides[curve]
-        again = ((error > PIECE_ERROR * sides[curve]) | long).any(axis=1) & (depth < DEPTH)
+        again = ((error > PIECE_ERROR * sides[curve] + noise) | long).any(axis=1) & (depth < DEPTH)
         fine = np.flatnonzero(~again)
         nodes = points[fine, 1:-1].reshape(-1, dim), steps[fine].reshape(-1, dim)
         found.append((np.repeat(curve[fine], len(NODES)), *nodes))
