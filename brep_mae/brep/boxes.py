@@ -11,7 +11,7 @@ from brep_mae.brep.trimming import Trimming
 
 WAYS = np.concatenate([np.eye(3), -np.eye(3)])
 """In which a box has its faces."""
-SEEDS, SUMMITS = 12, 4
+SEEDS, SUMMITS = 12, 2
 """Points along each side of a free-form face among which summits are sought, and how many of them are climbed."""
 CLIMBS, SHRINK, STENCIL = 6, 4, np.array([-1.0, 0.0, 1.0])
 """Steps uphill, by how much each is shorter than the one before, and where heights are asked for, in steps."""
@@ -115,13 +115,16 @@ def _with_summits(
     surfaces: Surfaces, trimming: Trimming, motions: Motions, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Boxes of the faces' edges, grown to the summits of free-form faces in each direction. Shapes: (F, K, 3) each"""
-    members, ways = np.array(list(surfaces.free)), motions.back(WAYS).reshape(-1, 3)
+    members = np.array([number for number, surface in surfaces.free.items() if not surface.ruled], np.int64)
+    if not len(members):
+        return low, high
+    ways = motions.back(WAYS).reshape(-1, 3)
     bound = np.concatenate([high - motions.offset, motions.offset - low], axis=-1)  # as in WAYS
     bound = np.where(np.isfinite(bound), bound, -np.inf)[members].transpose(0, 2, 1).reshape(len(members), -1)
     corner, sides = trimming.low[members], trimming.extent[members]
     share = np.linspace(0.0, 1.0, SEEDS)
     u, v = (corner[:, axis, None] + sides[:, axis, None] * share for axis in (0, 1))
-    heights = np.einsum("fuvc,wc->fwuv", surfaces.elements(members, u, v)[0], ways)
+    heights = np.einsum("fuvc,wc->fwuv", surfaces.points(members, u, v), ways)
     padded = np.pad(heights, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
     summit = heights + _gain(heights, 2) + _gain(heights, 3) > bound[:, :, None, None]
     for i, j in np.ndindex(3, 3):
@@ -136,9 +139,9 @@ def _with_summits(
     for _ in range(CLIMBS):
         at = at.clip(corner[row] + step, corner[row] + sides[row] - step)
         around = at[:, :, None] + step[:, :, None] * STENCIL
-        points = surfaces.elements(members[row], around[:, 0], around[:, 1])[0]
+        points = surfaces.points(members[row], around[:, 0], around[:, 1])
         at, step = at + step * _uphill((points * ways[way, None, None]).sum(axis=-1)), step / SHRINK
-    top = (surfaces.elements(members[row], at[:, :1], at[:, 1:])[0][:, 0, 0] * ways[way]).sum(axis=-1)
+    top = (surfaces.points(members[row], at[:, :1], at[:, 1:])[:, 0, 0] * ways[way]).sum(axis=-1)
     higher = np.flatnonzero(top > bound[row, way])
     if not len(higher):
         return low, high

@@ -61,6 +61,14 @@ class FreeSurfaces:
                 out[key][chosen] = value
         return out
 
+    def ruled(self, surface: int) -> bool:
+        """True where one parameter runs along straight lines, so that nothing of the surface rises above the ends of
+        those lines."""
+        kind, row = self._kind[surface], self._row[surface]
+        if kind == SPLINE:
+            return any(axis.degree == 1 and len(axis.breaks()) == 2 for axis in self._read[row].axes)
+        return bool(kind == EXTRUSION)
+
     def knots(self, surface: int, axis: int) -> np.ndarray:
         """Those of the domain in u (0) or v (1), both ends included; may be empty where there are no spans."""
         row, kind = self._row[surface], self._kind[surface]

@@ -64,6 +64,10 @@ class FreeForms:
         normals /= np.where(size > 0, size, 1.0)[..., None]
         return self._moved(row, points), self._turned(row, normals) / self._scale[row, None, None, None]
 
+    def points(self, row: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """In mm, inside the domain. Shapes: as `evaluate` -> (R, U, V, 3)"""
+        return self._moved(row, self._jet(row, u, v, 0)[2])
+
     def element(self, row: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points in mm and Du x Dv in mm^2. Shapes: as `evaluate` -> twice (R, U, V, 3)"""
         _, _, points, along_u, along_v = self._jet(row, u, v, 1)
@@ -81,6 +85,10 @@ class FreeForms:
             for i in range(len(row))  # what counts as vanishing depends on the rest of the face
         ]
         return np.reshape(found, (*normals.shape[:3], 2))
+
+    def ruled(self, row: int) -> bool:
+        """See FreeSurfaces.ruled."""
+        return self._surfaces.ruled(row)
 
     def knots(self, row: int, axis: int) -> np.ndarray:
         """In u (0) or v (1), none where a surface has none."""
@@ -129,6 +137,11 @@ class FreeForm:
 
     forms: FreeForms
     row: int
+
+    @property
+    def ruled(self) -> bool:
+        """See FreeSurfaces.ruled."""
+        return self.forms.ruled(self.row)
 
     @property
     def spans(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-UNEVEN, WAVE = 1e-6, 1e-2
+UNEVEN, WAVE = 1e-5, 1e-2
 """Error of Simpson's rule that asks for better, as a share of a curve's box, and how much a full wave counts."""
 PIECE_ERROR, SHORT, DEPTH = 1e-9, 8, 16
 """Error of a piece's integral as a share of the curve's box, the share of it that a piece crosses at most (an eighth),

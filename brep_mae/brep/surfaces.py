@@ -169,6 +169,10 @@ class Surfaces:
         """The same on grids over free-form surfaces. Shapes: (k,), (k, n), (k, m) -> twice (k, n, m, 3)"""
         return self._forms.element(self._row[faces], u, v)
 
+    def points(self, faces: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """The points alone, as `elements`. Shapes: -> (k, n, m, 3)"""
+        return self._forms.points(self._row[faces], u, v)
+
     def _profile(
         self, index: np.ndarray, kind: np.ndarray, v: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
