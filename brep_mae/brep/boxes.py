@@ -13,7 +13,7 @@ WAYS = np.concatenate([np.eye(3), -np.eye(3)])
 """In which a box has its faces."""
 SEEDS, SUMMITS = 12, 2
 """Points along each side of a free-form face among which summits are sought, and how many of them are climbed."""
-CLIMBS, SHRINK, STENCIL = 6, 4, np.array([-1.0, 0.0, 1.0])
+CLIMBS, SHRINK, STENCIL = 4, 4, np.array([-1.0, 0.0, 1.0])
 """Steps uphill, by how much each is shorter than the one before, and where heights are asked for, in steps."""
 
 
