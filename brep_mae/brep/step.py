@@ -16,7 +16,8 @@ What becomes of what a file holds:
 import enum
 import functools
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,11 @@ REPAIRS = (
 CURVES = "read.surfacecurve.mode"
 OF_THE_FILE, FROM_SPACE = 0, 3
 """Where curves in the parameters of surfaces come from, if the file has them: from it, or made from those in space."""
+TOLERANCE = "read.maxprecision.val"
+BY_DEFAULT_MM, EXACT_MM = 1.0, 1e-3
+"""The largest tolerance. With the default of 1 mm the kernel takes small circles of surfaces of revolution for points,
+and does not join the sides of such a ring: it is covered twice, loses a piece, or is lost. Only flawed files need so
+much."""
 REGULARITY = "read.encoderegularity.angle"
 """By which angle, in rad, faces may meet for the kernel to note that their edge is smooth; at 0 it does not look, which
 takes time and answers what nobody here asks: arcs have their own angles."""
@@ -86,7 +92,7 @@ class Reading(enum.Enum):
 
     TRUSTING = "without all repairs where there are planes alone, without those that turn things round elsewhere"
     REPAIRED = "as the kernel does by default: what other programs on it see, faces in the same order"
-    ANEW = "the same, but the curves in the parameters of surfaces are made anew from those in space"
+    ANEW = "the same with a small tolerance, and the curves in the parameters of surfaces made anew from those in space"
     BOUNDED = "with nothing turned round, but slits cut off and faces that are holes alone bounded from outside"
 
 
@@ -140,14 +146,14 @@ def _read_step(path: Path, stored: bytes, reading: Reading) -> list[ReadSolid | 
     data = step_text(stored, path.name)
     reader = STEPControl_Reader()
     Interface_Static.SetRVal_s(REGULARITY, 0.0)  # no such name before there is a reader, no effect after it has read
-    Interface_Static.SetIVal_s(CURVES, FROM_SPACE if reading is Reading.ANEW else OF_THE_FILE)
-    if suffix_of(path) in PACKED_STEP or data is not stored:
-        status = reader.ReadStream(path.name, io.BytesIO(data))
-    else:
-        status = reader.ReadFile(str(path))
+    repaired = reading in (Reading.REPAIRED, Reading.ANEW) or (reading is Reading.TRUSTING and VOIDS in data)
+    with _settings(anew=reading is Reading.ANEW, exact=reading is Reading.ANEW or not repaired):
+        if suffix_of(path) in PACKED_STEP or data is not stored:
+            status = reader.ReadStream(path.name, io.BytesIO(data))
+        else:
+            status = reader.ReadFile(str(path))
     if status != IFSelect_RetDone:  # a transfer after a failed read ends the process
         raise Reject("unreadable", f"{path.name}: a broken STEP file")
-    repaired = reading in (Reading.REPAIRED, Reading.ANEW) or (reading is Reading.TRUSTING and VOIDS in data)
     planar = not any(word in data for word in NOT_PLANAR)
     if not repaired:
         left_out = BUT_SLITS if reading is Reading.BOUNDED else REPAIRS if planar else TURNING
@@ -194,6 +200,18 @@ def _read_step(path: Path, stored: bytes, reading: Reading) -> list[ReadSolid | 
     if REFERENCES in data:
         rejects += _elsewhere(reader, path.name, alone=not entries)
     return entries + rejects
+
+
+@contextmanager
+def _settings(anew: bool, exact: bool) -> Iterator[None]:
+    """What the kernel keeps with a file as it reads it; it is the default again for other readers."""
+    Interface_Static.SetIVal_s(CURVES, FROM_SPACE if anew else OF_THE_FILE)
+    Interface_Static.SetRVal_s(TOLERANCE, EXACT_MM if exact else BY_DEFAULT_MM)
+    try:
+        yield
+    finally:
+        Interface_Static.SetIVal_s(CURVES, OF_THE_FILE)
+        Interface_Static.SetRVal_s(TOLERANCE, BY_DEFAULT_MM)
 
 
 def _roots(reader: Any, file: str, rejects: list[Reject]) -> list[tuple[Any, TopoDS_Shape]]:

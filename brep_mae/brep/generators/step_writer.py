@@ -16,6 +16,7 @@ from OCP.TopoDS import TopoDS_Solid
 from brep_mae.brep.generators.labelled import faces
 
 FIXED_TIME = "2000-01-01T00:00:00"  # a real time stamp would make every run's files differ
+PCURVES = "write.surfacecurve.mode"
 
 
 def _text(value: str) -> TCollection_HAsciiString:
@@ -30,11 +31,15 @@ def write_step(solid: TopoDS_Solid, path: Path) -> None:
     """
     STEPControl_Controller.Init_s()  # defines the settings below
     Interface_Static.SetCVal_s("write.step.unit", "MM")
-    Interface_Static.SetIVal_s("write.surfacecurve.mode", 0)  # pcurves double the file, and readers make their own
     for printer in Message.DefaultMessenger_s().Printers():
         printer.SetTraceLevel(Message_Gravity.Message_Fail)
     writer = STEPControl_Writer()
-    if writer.Transfer(solid, STEPControl_AsIs) != IFSelect_RetDone:
+    Interface_Static.SetIVal_s(PCURVES, 0)  # they double the file, and readers make their own
+    try:
+        status = writer.Transfer(solid, STEPControl_AsIs)
+    finally:
+        Interface_Static.SetIVal_s(PCURVES, 1)  # the default: other writers look at it too, that of IGES among them
+    if status != IFSelect_RetDone:
         raise RuntimeError(f"{path}: OCCT could not turn the solid into STEP entities")
     finder = writer.WS().TransferWriter().FinderProcess()
     for i, face in enumerate(faces(solid)):
