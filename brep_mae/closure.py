@@ -47,11 +47,10 @@ one makes no work worthless."""
 
 
 @cache
-def _graph() -> "ImportGraph":
+def _graph(*packages: str) -> "ImportGraph":
     from grimp import build_graph  # training runs where it is not installed
 
-    there = [name for name in ("brep_mae", "pipelines") if (ROOT / name).is_dir()]
-    return build_graph(*there, exclude_type_checking_imports=True, cache_dir=None)
+    return build_graph(*packages, exclude_type_checking_imports=True, cache_dir=None)
 
 
 def closure(module: str, methods: Iterable[str] | None = None) -> set[str]:
@@ -61,7 +60,8 @@ def closure(module: str, methods: Iterable[str] | None = None) -> set[str]:
         module: dotted name, such as "pipelines.fewshot".
         methods: pretext methods that it can load; None = any.
     """
-    graph = _graph()
+    above = module.split(".")[0]  # `pipelines` can be imported from the top folder alone, and is asked for nowhere else
+    graph = _graph(*sorted({"brep_mae", above}))
     known: set[str] = set()
     todo = {module}
     while todo:

@@ -1,6 +1,9 @@
 """What a stage runs, and that `dvc.yaml` and the keys of unfinished work know all of it."""
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +104,10 @@ def test_an_edit_of_what_only_shows_the_work_keeps_it(tmp_path: Path, monkeypatc
 
 def test_every_module_without_effect_exists() -> None:
     assert all(closure.source(name).is_file() for name in closure.WITHOUT_EFFECT)
+
+
+def test_the_code_of_a_command_is_known_in_any_folder(tmp_path: Path) -> None:
+    script = "from brep_mae.closure import digest; print(digest('brep_mae.ingest'))"
+    alone = os.environ | {"PYTHONPATH": ""}
+    there = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=alone, capture_output=True, text=True)
+    assert there.stdout.strip() == closure.digest("brep_mae.ingest"), there.stderr
