@@ -36,7 +36,8 @@ from brep_mae.transfer.heads.frozen import answer, probe
 from brep_mae.transfer.metrics import scores
 from brep_mae.transfer.problem import labelled_order, tasks
 from pipelines.jobs import Rows, run_jobs
-from pipelines.stored import LABELS, Stored, stored
+from pipelines.places import LABELS
+from pipelines.stored import Stored, stored
 
 TEACHERS = ("random", "mae", "supervised")
 SHOTS = (10, 50)

@@ -18,8 +18,9 @@ from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
 from brep_mae.training.cross_modal import cross_modal_gain
 from brep_mae.transfer.separability import separability
+from pipelines.places import MODELS, RESULTS
 from pipelines.stage import run_stage
-from pipelines.stored import MODELS, RESULTS, Stored, stored
+from pipelines.stored import Stored, stored
 
 SEED = 0
 PLAIN = "mae_images"

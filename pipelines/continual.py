@@ -14,9 +14,10 @@ from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, s
 from brep_mae.transfer.class_tasks import TaskFeatures, class_groups, face_tasks
 from pipelines.jobs import Rows, run_jobs
 from pipelines.params import load
+from pipelines.places import LABELS, MODELS, RESULTS
 from pipelines.sequences.learn import BASELINES, SUPERMASKS, Way, learn
 from pipelines.stage import run_stage
-from pipelines.stored import LABELS, MODELS, RESULTS, stored
+from pipelines.stored import stored
 from pipelines.unfinished import unfinished
 
 

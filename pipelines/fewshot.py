@@ -13,12 +13,13 @@ from brep_mae.output_folder import output_folder
 from brep_mae.report.tables import SCORES, summarise
 from brep_mae.training import tracking
 from brep_mae.training.checkpoint import WEIGHTS, new_backbone, sha256
-from brep_mae.transfer.fewshot import MAJORITY, EncoderSource, compare, head, reads
+from brep_mae.transfer.fewshot import MAJORITY, EncoderSource, compare, reads
 from brep_mae.transfer.problem import labelled_order, tasks
 from pipelines.jobs import Rows, run_jobs
 from pipelines.params import load
+from pipelines.places import LABELS, MODELS, RESULTS
 from pipelines.stage import run_stage
-from pipelines.stored import LABELS, MODELS, RESULTS, stored
+from pipelines.stored import stored
 from pipelines.unfinished import unfinished
 
 MASKS_ONLY = "encoder.fill."
@@ -71,8 +72,6 @@ def nested(rows: Rows) -> dict[str, Any]:
 def main() -> None:
     params, data = load(), stored(labels=LABELS)
     heads = params.fewshot.heads
-    for name in heads:
-        head(name)  # a wrong name is an error before any work
     labelled = bool(data.face_classes or data.part_classes)
     encoders = sources([method for method in params.methods if (MODELS / method).is_dir() and labelled])
     hashes = {s.name: sha256(MODELS / s.name / WEIGHTS) for s in encoders if (MODELS / s.name).is_dir()}

@@ -2,15 +2,13 @@
 
 import os
 import shutil
-from pathlib import Path
 
 from brep_mae.output_files import link_or_copy
 from brep_mae.output_folder import output_folder
 from pipelines.params import load
+from pipelines.places import SOURCE
 from pipelines.stage import run_stage
 from pipelines.unfinished import unfinished
-
-OUT = Path("data/source")
 
 
 def main() -> None:
@@ -19,14 +17,14 @@ def main() -> None:
         from brep_mae.brep.generate import generate
 
         about = params.generate
-        with output_folder(OUT) as claim, unfinished("generate", OUT, about.model_dump()) as work:
+        with output_folder(SOURCE) as claim, unfinished("generate", SOURCE, about.model_dump()) as work:
             report = generate(work / "parts", about.kind, about.solids, about.seed, os.cpu_count() or 1)
             with claim.filled() as new:
                 shutil.copytree(work / "parts", new, copy_function=link_or_copy, dirs_exist_ok=True)
         rejected = ", ".join(f"{count} {reason}" for reason, count in report.rejected.items()) or "none"
         print(f"{report.solids} solids from {report.attempts} attempts; drawn again: {rejected}")
     else:
-        with output_folder(OUT) as claim, claim.filled():
+        with output_folder(SOURCE) as claim, claim.filled():
             print(f"{params.dataset.name}: nothing to make")
 
 

@@ -1,23 +1,18 @@
 """Stage label: the labels of the data set, joined to the parsed solids, and a report of those that fit none."""
 
 import json
-from pathlib import Path
 
 from brep_mae.datasets.join import join_labels
 from brep_mae.datasets.shards import open_shards
-from brep_mae.datasets.source import open_source
 from brep_mae.output_folder import output_folder
+from pipelines.dataset import opened
 from pipelines.params import load
+from pipelines.places import LABELS, PARSED
 from pipelines.stage import run_stage
-from pipelines.unfinished import WORK
-
-PARSED, LABELS = Path("data/parsed"), Path("data/labels")
 
 
 def main() -> None:
-    dataset = load().dataset
-    path = "data/source" if dataset.name == "generated" else dataset.path
-    source = open_source(dataset.name, path, dataset.limit, WORK)
+    source = opened(load().dataset)
     rejects = json.loads((PARSED / "report.json").read_text())["rejects"]
     with output_folder(LABELS) as claim, claim.filled() as new:
         report = join_labels(source, open_shards(PARSED), rejects, new)

@@ -4,7 +4,6 @@ It runs every time, for DVC cannot see a folder outside the project. What depend
 list has changed, and a file is read again only where its size or its times have.
 """
 
-import hashlib
 import json
 import os
 import time
@@ -12,9 +11,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from brep_mae.cad_files import printable
-from brep_mae.datasets.source import Source, open_source
+from brep_mae.datasets.source import Source
+from brep_mae.folder_note import sha256
 from brep_mae.output_files import write_whole
 from brep_mae.output_folder import output_file
+from pipelines.dataset import opened
 from pipelines.params import load
 from pipelines.stage import run_stage
 from pipelines.unfinished import WORK
@@ -29,9 +30,7 @@ Known = dict[str, list[int | str]]
 
 
 def main() -> None:
-    dataset = load().dataset
-    path = "data/source" if dataset.name == "generated" else dataset.path
-    source = open_source(dataset.name, path, dataset.limit, WORK)
+    source = opened(load().dataset)
     lists = {FILES: cad_list(source, "list"), LABEL_FILES: label_list(source, "list-labels")}
     for out, text in lists.items():
         with output_file(out):
@@ -78,8 +77,7 @@ def _content(path: Path, before: Mapping[str, list[int | str]], now: Known) -> t
         name = printable(str(path.absolute()))
         *same, digest = before.get(name, [""])
         if same != times:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = sha256(path)
         if time.time_ns() - max(about.st_mtime_ns, about.st_ctime_ns) > SETTLED_NS:
             now[name] = [*times, digest]
         return about.st_size, str(digest)

@@ -25,8 +25,9 @@ from brep_mae.training.loop import train
 from pipelines.cost import Costs
 from pipelines.params import load
 from pipelines.picture import pictures
+from pipelines.places import LABELS, MODELS
 from pipelines.stage import run_stage
-from pipelines.stored import LABELS, MODELS, Stored, stored
+from pipelines.stored import Stored, stored
 from pipelines.unfinished import WORK, unfinished
 
 HELDOUT_IMAGES = 400

@@ -14,8 +14,9 @@ from brep_mae.transfer.probe import Sides, probe
 from brep_mae.transfer.problem import tasks
 from pipelines.jobs import Rows, run_jobs
 from pipelines.params import load
+from pipelines.places import LABELS, MODELS, RESULTS
 from pipelines.stage import run_stage
-from pipelines.stored import LABELS, MODELS, RESULTS, stored
+from pipelines.stored import stored
 from pipelines.unfinished import unfinished
 
 

@@ -12,13 +12,13 @@ from brep_mae.brep.render_pool import Rendered, RenderOptions, render_files
 from brep_mae.closure import digest
 from brep_mae.datasets.frames import FrameWriter, open_frames
 from brep_mae.datasets.shards import Shards, open_shards
-from brep_mae.datasets.source import open_source
 from brep_mae.main_guard import leave_a_copy
 from brep_mae.output_folder import collect, output_folder
 from brep_mae.progress import progress
+from pipelines.dataset import opened
 from pipelines.params import load
+from pipelines.places import FRAMES, PARSED
 from pipelines.stage import run_stage
-from pipelines.unfinished import WORK
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,11 @@ def _matching(found: dict[str, Rendered | Reject] | Reject, file: str, uid: str,
 
 def main() -> None:
     params = load()
-    path = "data/source" if params.dataset.name == "generated" else params.dataset.path
-    root = open_source(params.dataset.name, path, params.dataset.limit, WORK).root
+    root = opened(params.dataset).root
     limits = params.parse.deadline_s, params.parse.memory_mb, params.parse.split_closed
     options = RenderOptions(params.render.views, params.render.size, *limits)
-    shards, workers = open_shards(Path("data/parsed")), os.cpu_count() or 1
-    report = render_dataset(root, shards, Path("data/frames"), options, workers)
+    shards, workers = open_shards(PARSED), os.cpu_count() or 1
+    report = render_dataset(root, shards, FRAMES, options, workers)
     left_out = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items()) or "none"
     print(f"{report.solids} solids, {report.views} views of {report.size} x {report.size} pixels; left out: {left_out}")
 

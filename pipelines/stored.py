@@ -1,4 +1,4 @@
-"""Where the stages put things, and what a stage after `parse` needs to know of them."""
+"""What a stage after `parse` needs to know of the solids that are stored."""
 
 import json
 from dataclasses import dataclass
@@ -9,10 +9,7 @@ from brep_mae.datasets.labels import labels_of
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.splits import read_split
 from brep_mae.pretext.pretext import Facts
-
-SOURCE, PARSED, FRAMES = Path("data/source"), Path("data/parsed"), Path("data/frames")
-LABELS = Path("data/labels")
-MODELS, RESULTS = Path("models"), Path("results")
+from pipelines.places import FRAMES, PARSED
 
 
 @dataclass(frozen=True)

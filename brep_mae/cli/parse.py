@@ -127,6 +127,7 @@ def _solids(path: Path, deadline: float, memory: int) -> "Sequence[FaceGraph | R
         return open_shards(path)
     from brep_mae.brep.pool import ParseOptions, parse_files
     from brep_mae.brep.reject import Reject
+    from brep_mae.cad_files import printable
 
     options = ParseOptions(10, 0, 0, False, False, path.parent, deadline, memory)
     _, found = next(parse_files([path], options, workers=1))
@@ -134,6 +135,7 @@ def _solids(path: Path, deadline: float, memory: int) -> "Sequence[FaceGraph | R
     if all(isinstance(solid, Reject) for solid in solids):
         reasons = "; ".join(f"{reject.reason}: {reject.detail}" for reject in solids if isinstance(reject, Reject))
         raise ValueError(
-            f"{path}: no solid can be read ({reasons}); remedy: export it as a solid in STEP AP214 or AP242"
+            f"{printable(str(path))}: no solid can be read ({reasons}); "
+            "remedy: export it as a solid in STEP AP214 or AP242"
         )
     return solids

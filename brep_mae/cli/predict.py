@@ -65,13 +65,14 @@ def _answers(
     """For every file what is said of its solids, or why not."""
     from brep_mae.brep.pool import parse_files
     from brep_mae.brep.reject import Reject
+    from brep_mae.cad_files import printable
     from brep_mae.datasets.batch import Batch, from_graph
     from brep_mae.transfer import task_folder
 
     for path, found in parse_files(files, options, workers):
         each: list[dict[str, Any]] = []
         for place, solid in enumerate([found] if isinstance(found, Reject) else found):
-            about: dict[str, Any] = {"file": path.relative_to(options.root).as_posix(), "solid": place}
+            about: dict[str, Any] = {"file": printable(path.relative_to(options.root).as_posix()), "solid": place}
             if isinstance(solid, Reject):
                 each.append(about | {"reject": solid.reason, "detail": solid.detail})
                 continue

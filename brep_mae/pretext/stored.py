@@ -16,11 +16,6 @@ from brep_mae.pretext.weights import CHECKSUM, CheckpointError, read_weights, wr
 CONFIG, WEIGHTS, STEPS = "config.json", "model.safetensors", "steps"
 
 
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def save_backbone(
     folder: Path, backbone: Backbone, method: str, values: dict[str, Any], facts: Facts, data: str
 ) -> None:

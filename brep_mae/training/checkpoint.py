@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from brep_mae.folder_note import sha256
 from brep_mae.output_files import whole_file
 from brep_mae.pretext.stored import (
     CONFIG,
@@ -17,7 +18,6 @@ from brep_mae.pretext.stored import (
     load_backbone,
     new_backbone,
     save_backbone,
-    sha256,
 )
 
 __all__ = [

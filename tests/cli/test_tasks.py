@@ -263,6 +263,15 @@ def test_predict_tells_of_a_file_that_cannot_be_read(tasks, tmp_path):
     assert "bad.step solid 0  left out" in text and "good.step solid 0  6 flat" in text
 
 
+def test_a_name_that_is_not_utf_8_is_printed_as_text_that_is(tasks, tmp_path):
+    write_step(tmp_path / "good.step", box(1, 2, 3))
+    shutil.copy(tmp_path / "good.step", os.fsencode(tmp_path) + b"/b\xff.step")
+    each = json.loads(ok("predict", tmp_path, "--tasks", tasks, "--task", "surface", "--json"))["each"]
+    assert [(one["file"], one.get("reject")) for one in each] == [(r"b\xff.step", "bad_name"), ("good.step", None)]
+    done = run("inspect", next(path for path in tmp_path.iterdir() if path.name != "good.step"))
+    assert done.exit_code == 1 and r"b\xff.step: no solid can be read (bad_name" in done.output, done.output
+
+
 @pytest.mark.parametrize(
     "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
 )
