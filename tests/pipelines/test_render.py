@@ -157,7 +157,7 @@ def test_the_stage_draws_as_the_solids_were_parsed(tmp_path, monkeypatch, capsys
     for cut in (True, False):
         parse = params.parse.model_copy(update={"split_closed": cut})
         monkeypatch.setattr(settings, "load", lambda *_, parse=parse: params.model_copy(update={"parse": parse}))
-        monkeypatch.setattr(render, "open_source", lambda *_: SimpleNamespace(root=tmp_path))
+        monkeypatch.setattr(render, "opened", lambda _: SimpleNamespace(root=tmp_path))
         monkeypatch.setattr(render, "open_shards", lambda *_: [])
         monkeypatch.setattr(render, "render_dataset", drawn)
         render.main()
