@@ -56,7 +56,7 @@ def walk(solid: TopoDS_Shape) -> Topology:
         solid: right way out.
 
     Raises:
-        Reject: degenerate without a face, or too_many_faces.
+        Reject: degenerate without a face or with one that bounds nothing, or too_many_faces.
     """
     face_map, edge_map = TopTools_IndexedMapOfShape(), TopTools_IndexedMapOfShape()
     TopExp.MapShapes_s(solid, TopAbs_FACE, face_map)
@@ -72,6 +72,8 @@ def walk(solid: TopoDS_Shape) -> Topology:
     explorer = TopExp_Explorer()
     for number in range(count):
         face = TopoDS.Face_s(face_map.FindKey(number + 1))
+        if int(face.Orientation()) > REVERSED:
+            raise Reject("degenerate", f"face {number} lies inside the solid and bounds nothing")
         faces.append(face)
         loops[number] = face.NbChildren() if face.NbChildren() < 2 else _count(face)
         explorer.Init(face, TopAbs_EDGE)

@@ -19,7 +19,7 @@ from OCP.BRepPrimAPI import (
     BRepPrimAPI_MakeTorus,
 )
 from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt
-from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE
+from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_INTERNAL
 from OCP.TopExp import TopExp, TopExp_Explorer
 from OCP.TopoDS import TopoDS, TopoDS_Shell, TopoDS_Solid
 
@@ -101,6 +101,23 @@ def test_the_source_face_is_on_the_left_seen_from_outside(name, how):
             total += np.cross(points[:-1], points[1:]).sum(0) / 2
         normal = graph.face_grid[face, 0, 0, 3:6]
         assert total @ normal == pytest.approx(graph.face_area_mm2[face], rel=0.01)
+
+
+@pytest.mark.parametrize("inside", [SHAPES["torus"], SHAPES["box"]], ids=["torus", "plane"])
+def test_a_face_inside_a_solid_that_bounds_nothing_costs_the_solid(inside):
+    """The kernel's Boolean operations leave such faces where surfaces touch."""
+    builder, shell, solid = BRep_Builder(), TopoDS_Shell(), TopoDS_Solid()
+    builder.MakeShell(shell)
+    faces = TopExp_Explorer(box(1, 2, 3), TopAbs_FACE)
+    while faces.More():
+        builder.Add(shell, faces.Current())
+        faces.Next()
+    builder.Add(shell, TopExp_Explorer(inside, TopAbs_FACE).Current().Oriented(TopAbs_INTERNAL))
+    builder.MakeSolid(solid)
+    builder.Add(solid, shell)
+    with pytest.raises(Reject, match="face 6 lies inside the solid and bounds nothing") as caught:
+        graph_of(solid)
+    assert caught.value.reason == "degenerate"
 
 
 def test_seams_are_arcs_from_a_face_to_itself_and_poles_are_none():
