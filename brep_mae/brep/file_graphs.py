@@ -1,6 +1,5 @@
 """File -> the face graphs of its solids."""
 
-from contextlib import suppress
 from pathlib import Path
 
 from brep_mae.brep.graph import face_graph
@@ -31,18 +30,19 @@ def file_graphs(path: Path, key: str, name: str, sampling: Sampling) -> list[Fac
     if suffix_of(path) not in STEP + PACKED_STEP:
         return _graphs(read_solids(path), key, name, Parts(sampling))
     try:
-        found = _graphs(read_solids(path, Reading.TRUSTING), key, name, Parts(sampling))
+        found = _graphs(read_solids(path, Reading.TRUSTING), key, name, Parts(sampling), trusting=True)
     except (NeedsRepair, Reject):
         found = _graphs(read_solids(path), key, name, Parts(sampling))
     for reading in (Reading.ANEW, Reading.BOUNDED):
         if not any(map(_degenerate, found)):
             break
-        with suppress(NeedsRepair):
-            again = _graphs(read_solids(path, reading), key, name, Parts(sampling))
-            if len(again) == len(found):
-                found = [new if _degenerate(old) else old for old, new in zip(found, again, strict=True)]
-            elif not any(isinstance(entry, Reject) for entry in again):
-                found = again
+        again = _graphs(read_solids(path, reading), key, name, Parts(sampling))
+        if len(again) == len(found):
+            found = [
+                new if _degenerate(old) and not _degenerate(new) else old for old, new in zip(found, again, strict=True)
+            ]
+        elif not any(isinstance(entry, Reject) for entry in again):
+            found = again
     return found
 
 
@@ -50,19 +50,27 @@ def _degenerate(entry: FaceGraph | Reject) -> bool:
     return isinstance(entry, Reject) and entry.reason == "degenerate"
 
 
-def _graphs(entries: list[ReadSolid | Reject], key: str, name: str, parts: Parts) -> list[FaceGraph | Reject]:
-    """Raises NeedsRepair where a solid without repairs, or anything beside it, is flawed."""
+def _graphs(
+    entries: list[ReadSolid | Reject], key: str, name: str, parts: Parts, trusting: bool = False
+) -> list[FaceGraph | Reject]:
+    """Raises NeedsRepair where `trusting` and a solid that must be sound, or anything beside it, is flawed."""
     found: list[FaceGraph | Reject] = []
-    repaired = all(isinstance(entry, Reject) or entry.repaired for entry in entries)
-    if not repaired and any(isinstance(entry, Reject) for entry in entries):
+    trusting &= any(isinstance(entry, ReadSolid) and not entry.by_default for entry in entries)
+    if trusting and any(isinstance(entry, Reject) for entry in entries):
         raise NeedsRepair
     parts.gather([(entry.shape, f"{key}#{entry.index}") for entry in entries if isinstance(entry, ReadSolid)])
     for entry in entries:
+        if isinstance(entry, Reject):
+            found.append(entry)
+            continue
         try:
-            found.append(entry if isinstance(entry, Reject) else face_graph(entry, f"{key}#{entry.index}", name, parts))
+            found.append(face_graph(entry, f"{key}#{entry.index}", name, parts))
         except Reject as reject:
-            assert isinstance(entry, ReadSolid)
+            if trusting:
+                raise NeedsRepair from reject
             found.append(Reject(reject.reason, f"solid {entry.index}: {reject.detail}"))
-        if not repaired and isinstance(found[-1], Reject):
-            raise NeedsRepair
+        except NeedsRepair:
+            if trusting:
+                raise
+            found.append(Reject("degenerate", f"solid {entry.index}: the kernel makes no sound solid of it"))
     return found

@@ -25,11 +25,11 @@ def face_graph(solid: ReadSolid, uid: str, file: str, parts: Parts) -> FaceGraph
 
     Raises:
         Reject: too_many_faces or degenerate.
-        NeedsRepair: the solid was read without repairs and is flawed.
+        NeedsRepair: the solid was not read as by default and is flawed.
     """
     part, placed = parts.of(solid.shape, uid)
     if id(part) not in parts.sound:
-        if not solid.repaired and not is_sound(solid.shape, part):
+        if not solid.by_default and not is_sound(solid.shape, part):
             raise NeedsRepair
         if flaw := impossible(part):
             raise Reject("degenerate", flaw)

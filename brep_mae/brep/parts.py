@@ -36,7 +36,7 @@ class ReadSolid:
             lone part. Slashes within names become underscores.
         face_color: face of `shape` -> sRGB in 0..255: its own, else its shell's, else the solid's; None where the
             file gives none; `no_color` where the file has no colours.
-        repaired: False where the kernel's repairs were left out.
+        by_default: False where it was not read as the kernel does by default: then it must be sound to be used.
     """
 
     shape: TopoDS_Solid
@@ -47,7 +47,7 @@ class ReadSolid:
     product: str = ""
     assembly: str = ""
     face_color: Callable[[TopoDS_Face], Color | None] = no_color
-    repaired: bool = True
+    by_default: bool = True
 
 
 def found(shape: TopoDS_Shape, kind: object, within: object = TopAbs_SHAPE) -> Iterator[TopoDS_Shape]:

@@ -116,7 +116,7 @@ def read_solids(path: Path, reading: Reading = Reading.REPAIRED) -> list[ReadSol
 
     Args:
         reading: TRUSTING takes half the time; the last two are for what the others make wrong. Whoever uses solids
-            that are not `repaired` must see that they are sound (see `soundness`), and otherwise read in another way.
+            that are not read `by_default` must see that they are sound (see `soundness`), or read in another way.
 
     Where a solid is rejected, its Reject stands in its place, so that entry i has index i as long as there are solids.
 
@@ -191,8 +191,9 @@ def _read_step(path: Path, stored: bytes, reading: Reading) -> list[ReadSolid | 
                     solid = bounded(solid)
                 called = faces.name if named else no_name
                 unit_mm = units.of(entity or entities.of(next(found(solid, TopAbs_SHELL))))  # a shell made into a solid
+                by_default = repaired and reading is not Reading.ANEW
                 entries.append(
-                    ReadSolid(solid, len(entries), name_of(entity), unit_mm, called, name, at, color, repaired)
+                    ReadSolid(solid, len(entries), name_of(entity), unit_mm, called, name, at, color, by_default)
                 )
         rejects += leftovers(shape, f"{path.name}: ")
     if sum(data.count(keyword) for keyword in SOLIDS) > len(made):  # may count too many, which only costs time

@@ -58,7 +58,7 @@ def test_a_sound_solid_of_planes_is_read_once_and_the_same_to_the_bit(tmp_path, 
     file = write_step(tmp_path / "a.step", shape)
     found = file_graphs(file, "k", "n", SAMPLING)
     assert reads == [Reading.TRUSTING]
-    assert not read_solids(file, Reading.TRUSTING)[0].repaired
+    assert not read_solids(file, Reading.TRUSTING)[0].by_default
     assert len(found) == 1 and all(same(a, b) for a, b in zip(found, repaired(file), strict=True))
 
 
@@ -74,7 +74,7 @@ def test_a_sound_curved_solid_is_read_once_and_the_same_to_the_bit(tmp_path, rea
 
 def test_a_solid_of_several_shells_is_never_trusted(tmp_path):
     for shape in (BRepAlgoAPI_Cut(box(4, 4, 4), box(1, 1, 1, (1, 1, 1))).Shape(), HOLLOW):
-        assert read_solids(write_step(tmp_path / "a.step", shape), Reading.TRUSTING)[0].repaired
+        assert read_solids(write_step(tmp_path / "a.step", shape), Reading.TRUSTING)[0].by_default
 
 
 def out_of_order(text: str) -> str:

@@ -5,7 +5,7 @@
 
 import pytest
 
-from tests.brep.two_ways import BASES, faults
+from tests.brep.two_ways import BASES, REFUSED, faults
 
 EACH = 9
 
@@ -15,3 +15,9 @@ def test_a_random_solid_is_the_same_through_step_and_through_brep(tmp_path, base
     asked = [faults(base + len(BASES) * turn, tmp_path) for turn in range(EACH)]
     assert sum(wrong is not None for wrong in asked) >= EACH // 2
     assert [wrong for wrong in asked if wrong] == []
+
+
+def test_a_cut_ball_that_the_kernel_makes_another_solid_of_is_refused(tmp_path):
+    """Of its 870 mm^2 one way of reading leaves 51, and nothing in that is impossible."""
+    wrong = faults(11732, tmp_path)
+    assert wrong is not None and all(REFUSED in fault for fault in wrong)
