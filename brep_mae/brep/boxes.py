@@ -13,7 +13,7 @@ WAYS = np.concatenate([np.eye(3), -np.eye(3)])
 """In which a box has its faces."""
 SEEDS, SUMMITS = 12, 2
 """Points along each side of a free-form face among which summits are sought, and how many of them are climbed."""
-CLIMBS, SHRINK, STENCIL = 4, 4, np.array([-1.0, 0.0, 1.0])
+CLIMBS, SHRINK, STENCIL = 3, 4, np.array([-1.0, 0.0, 1.0])
 """Steps uphill, by how much each is shorter than the one before, and where heights are asked for, in steps."""
 
 
@@ -32,6 +32,8 @@ def boxes(topology: Topology, surfaces: Surfaces, trimming: Trimming, edges: Cur
     owner, edge = topology.coedge_face[used], topology.coedge_edge[used]
     low, _ = span(edge_low[edge], owner, faces)
     _, high = span(edge_high[edge], owner, faces)
+    if edges.free.any():
+        low, high = _with_bends(edges, owner, edge, motions, low, high)
     if surfaces.free:
         low, high = _with_summits(surfaces, trimming, motions, low, high)
     members = np.flatnonzero((surfaces.kind == SPHERE) | (surfaces.kind == TORUS))
@@ -49,11 +51,9 @@ def boxes(topology: Topology, surfaces: Surfaces, trimming: Trimming, edges: Cur
 
 
 def _edge_boxes(edges: Curves, motions: Motions) -> tuple[np.ndarray, np.ndarray]:
-    """Shapes: twice (E, K, 3)"""
+    """Those of free-form edges hold their samples alone. Shapes: twice (E, K, 3)"""
     owner, points = edges.polylines()
     low, high = span(motions.points(points), owner, len(edges))
-    if edges.free.any():
-        low, high = _with_bends(edges, motions, low, high)
     rows = np.flatnonzero(edges.turns)
     if len(rows):
         # lead + cos(tau) spoke + sin(tau) along has its extremes in one coordinate at tau0 and tau0 + pi
@@ -85,30 +85,46 @@ def _extremes(surfaces: Surfaces, trimming: Trimming, members: np.ndarray, motio
     return trimming.unit(index, uv.reshape(-1, 2)).reshape(len(members), 12, -1, 2)
 
 
-def _with_bends(edges: Curves, motions: Motions, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes of the edges' samples, grown to where free-form edges turn back between them. Shapes: (E, K, 3) each"""
-    ways = motions.back(WAYS).reshape(-1, 3)
+def _with_bends(
+    edges: Curves, face: np.ndarray, edge_of: np.ndarray, motions: Motions, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes of faces, grown to where their free-form edges turn back between two samples.
+
+    Shapes: of each coedge its face and its edge (C,); boxes (F, K, 3) each
+    """
+    ways, rows = motions.back(WAYS).reshape(-1, 3), np.flatnonzero(edges.free)
     owner, points, slopes = edges.polylines_with_slopes()
     heights = np.where(edges.free[owner, None], points @ ways.T, -np.inf)
     first, count = np.searchsorted(owner, np.arange(len(edges))), edges.segments + 1
-    rows = np.flatnonzero(edges.free)
-    best = np.stack([first[e] + heights[first[e] : first[e] + count[e]].argmax(axis=0) for e in rows.tolist()]).ravel()
-    edge, way = (x.ravel() for x in np.broadcast_arrays(rows[:, None], np.arange(len(ways))))
-    place, onward = best - first[edge], (slopes[best] * ways[way]).sum(axis=1)
-    turning = ((place > 0) | (onward > 0)) & ((place < edges.segments[edge]) | (onward < 0))
-    edge, way, place = edge[turning], way[turning], place[turning]
-    begin, end = edges.first[edge], edges.last[edge]
-    step = (end - begin) / edges.segments[edge]
-    t = begin + step * place
+    best = np.stack([first[e] + heights[first[e] : first[e] + count[e]].argmax(axis=0) for e in rows.tolist()])
+    place, onward = best - first[rows, None], (slopes[best] * ways).sum(axis=-1)
+    step = (edges.last - edges.first) / edges.segments
+    turning = ((place > 0) | (onward > 0)) & ((place < edges.segments[rows, None]) | (onward < 0))
+    reach = np.full((len(edges), len(ways)), -np.inf)  # along the tangent as far as the next sample, and no higher
+    reach[rows] = np.where(turning, heights[best, np.arange(len(ways))] + np.abs(onward) * step[rows, None], -np.inf)
+    coedge, way = np.nonzero(reach[edge_of] > _reached(low, high, motions)[face])
+    if not len(coedge):
+        return low, high
+    pairs, pair = np.unique(edge_of[coedge] * len(ways) + way, return_inverse=True)
+    edge, toward = np.divmod(pairs, len(ways))
+    begin, end, step = edges.first[edge], edges.last[edge], step[edge]
+    t = begin + step * place[np.searchsorted(rows, edge), toward]
     for _ in range(CLIMBS):
         t = t.clip(begin + step, end - step)
         at = t[:, None] + step[:, None] * STENCIL
-        height = (edges.evaluate(np.repeat(edge, 3), at.ravel())[0].reshape(-1, 3, 3) * ways[way, None]).sum(axis=-1)
+        points = edges.evaluate(np.repeat(edge, 3), at.ravel())[0].reshape(-1, 3, 3)
+        height = (points * ways[toward, None]).sum(axis=-1)
         slope, bend = (height[:, 2] - height[:, 0]) / 2, height[:, 2] - 2 * height[:, 1] + height[:, 0]
         vertex = np.where(bend < 0, -slope / np.where(bend < 0, bend, 1.0), np.sign(slope)).clip(-1.0, 1.0)
         t, step = t + step * vertex, step / SHRINK
-    top = (edges.evaluate(edge, t)[0] * ways[way]).sum(axis=-1)
-    return _grown(low, high, motions, edge, way, top)
+    top = (edges.evaluate(edge, t)[0] * ways[toward]).sum(axis=-1)
+    return _grown(low, high, motions, face[coedge], way, top[pair])
+
+
+def _reached(low: np.ndarray, high: np.ndarray, motions: Motions) -> np.ndarray:
+    """How high boxes reach in each of the directions WAYS, before the motions. Shapes: twice (F, K, 3) -> (F, 6 K)"""
+    bound = np.concatenate([high - motions.offset, motions.offset - low], axis=-1)
+    return np.where(np.isfinite(bound), bound, -np.inf).transpose(0, 2, 1).reshape(len(low), -1)
 
 
 def _with_summits(
@@ -119,8 +135,7 @@ def _with_summits(
     if not len(members):
         return low, high
     ways = motions.back(WAYS).reshape(-1, 3)
-    bound = np.concatenate([high - motions.offset, motions.offset - low], axis=-1)  # as in WAYS
-    bound = np.where(np.isfinite(bound), bound, -np.inf)[members].transpose(0, 2, 1).reshape(len(members), -1)
+    bound = _reached(low, high, motions)[members]
     corner, sides = trimming.low[members], trimming.extent[members]
     share = np.linspace(0.0, 1.0, SEEDS)
     u, v = (corner[:, axis, None] + sides[:, axis, None] * share for axis in (0, 1))

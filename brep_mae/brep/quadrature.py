@@ -54,8 +54,9 @@ def adaptive_nodes(
     Shapes: -> curve (N,), point (N, D), weight x derivative (N, D)
     """
     dim = sides.shape[1]
-    curve = np.repeat(rows, [len(each) - 1 for each in knots])
-    begin, end = (np.concatenate([[], *(each[part] for each in knots)]) for part in (np.s_[:-1], np.s_[1:]))
+    starts = [_finer(each) for each in knots]
+    curve = np.repeat(rows, [len(each) - 1 for each in starts])
+    begin, end = (np.concatenate([[], *(each[part] for each in starts)]) for part in (np.s_[:-1], np.s_[1:]))
     shares = np.array([0.0, *NODES, 1.0])
     found = [(np.empty(0, np.int64), np.empty((0, dim)), np.empty((0, dim)))]
     for depth in range(DEPTH + 1):
@@ -76,3 +77,10 @@ def adaptive_nodes(
         curve = np.tile(curve[again], 2)
     owner, points, steps = (np.concatenate(column) for column in zip(*found, strict=True))
     return owner, points, steps
+
+
+def _finer(knots: np.ndarray) -> np.ndarray:
+    """With even pieces between the knots, so many in all that each may be short enough."""
+    pieces = -(-SHORT // (len(knots) - 1))
+    shares = np.arange(pieces) / pieces
+    return np.append((knots[:-1, None] + np.diff(knots)[:, None] * shares).ravel(), knots[-1])
