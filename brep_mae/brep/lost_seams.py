@@ -8,13 +8,18 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+from OCP.BRep import BRep_Tool
 from OCP.StepShape import StepShape_EdgeLoop, StepShape_ManifoldSolidBrep
 from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_FORWARD
-from OCP.TopoDS import TopoDS_Shape
-from OCP.TopTools import TopTools_MapOfShape
+from OCP.TopoDS import TopoDS, TopoDS_Shape
+from OCP.TopTools import TopTools_IndexedMapOfShape
 
 from brep_mae.brep.entities import FaceEntities, of_type
 from brep_mae.brep.parts import found
+
+APART = 1e-6
+"""Distance in a surface's parameters from which on two places are not one; a period is far more."""
 
 
 def lost_seam(solid: TopoDS_Shape, entity: Any, entity_of: FaceEntities, model: Any) -> bool:
@@ -57,5 +62,14 @@ def _uses(face: Any) -> Iterator[tuple[Any, bool]]:
 
 
 def _has_seam(face: TopoDS_Shape) -> bool:
-    edges = TopTools_MapOfShape()
-    return not all(edges.Add(edge) for edge in found(face, TopAbs_EDGE))
+    """True where an edge is used twice, in two places of the surface's parameters: in one place it is a slit."""
+    here, edges, places = TopoDS.Face_s(face), TopTools_IndexedMapOfShape(), dict[int, np.ndarray]()
+    for edge in found(face, TopAbs_EDGE):
+        curve = BRep_Tool.CurveOnSurface_s(TopoDS.Edge_s(edge), here, 0.0, 0.0)
+        if curve is None:
+            continue
+        middle = np.array(curve.Value(sum(BRep_Tool.Range_s(TopoDS.Edge_s(edge), here)) / 2).Coord())
+        other = places.setdefault(edges.Add(edge), middle)
+        if np.abs(middle - other).max() > APART:
+            return True
+    return False

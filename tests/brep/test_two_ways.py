@@ -17,7 +17,8 @@ def test_a_random_solid_is_the_same_through_step_and_through_brep(tmp_path, base
     assert [wrong for wrong in asked if wrong] == []
 
 
-def test_a_cut_ball_that_the_kernel_makes_another_solid_of_is_refused(tmp_path):
-    """Of its 870 mm^2 one way of reading leaves 51, and nothing in that is impossible."""
-    wrong = faults(11732, tmp_path)
+@pytest.mark.parametrize("seed", [11732, 20057])
+def test_a_cut_ball_that_the_kernel_makes_another_solid_of_is_refused(tmp_path, seed):
+    """Of the first's 870 mm^2 one way of reading leaves 51, of the other's 79 it leaves 48: faces that may well be."""
+    wrong = faults(seed, tmp_path)
     assert wrong is not None and all(REFUSED in fault for fault in wrong)
