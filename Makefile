@@ -12,7 +12,7 @@ $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed; run: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[dev]'
-	$(BIN)/python -m brep_mae.brep.system
+	$(BIN)/python -m brep_mae.brep.workers.system
 	touch $@
 
 repro: setup

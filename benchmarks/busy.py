@@ -47,14 +47,14 @@ def train(seconds: float, threads: int) -> float:
     import torch
 
     from brep_mae import settings
+    from brep_mae.composition.pretext import DataSpec, build
     from brep_mae.datasets.batch import Batch, Frames
-    from brep_mae.pretext.pretext import Facts, build
     from brep_mae.seeds import generator
     from brep_mae.training.optim import adamw
 
     torch.set_num_threads(threads)
     block = settings.load().methods["mae_images"]
-    pretext = build("mae_images", block, Facts(grid=8, frame=64))
+    pretext = build("mae_images", block, DataSpec(grid=8, frame=64))
     optimizer = adamw(pretext, 1e-3, 0.05)
     images = torch.rand(block["batch"], 1, 3, 64, 64, generator=generator(0))
     faces = torch.full((block["batch"], 1, 64, 64), -1)

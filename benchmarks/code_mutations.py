@@ -33,10 +33,10 @@ class Mutation:
 
 
 OPTIM, LOOP, UI = "brep_mae/training/optim.py", "brep_mae/training/loop.py", "brep_mae/cli/__init__.py"
-FOLDER, STORE = "brep_mae/transfer/task_folder.py", "brep_mae/transfer/supermask_store.py"
+FOLDER, STORE = "brep_mae/continual/task_folder.py", "brep_mae/continual/supermask_store.py"
 IMAGES, STATE, SPLITS = (
     "brep_mae/datasets/image_files.py",
-    "brep_mae/training/checkpoint.py",
+    "brep_mae/checkpoints/state.py",
     "brep_mae/datasets/splits.py",
 )
 BY_HAND, TASKS, SAVED = (
@@ -113,7 +113,7 @@ MUTATIONS = (
     ),
     Mutation(
         "split_closed ignored in render",
-        "brep_mae/brep/render_pool.py",
+        "brep_mae/brep/render/pool.py",
         "if options.split_closed else solid.shape",
         "if False else solid.shape",
         DRAWN + "test_faces_that_were_cut_in_two_for_parsing_are_cut_for_drawing",
@@ -141,7 +141,7 @@ MUTATIONS = (
     ),
     Mutation(
         "weights_only=False for timm files",
-        "brep_mae/pretext/image_teachers.py",
+        "brep_mae/teachers/images.py",
         "weights_only=True",
         "weights_only=False",
         "tests/pretext/test_maskdistill.py::test_weights_of_a_teacher_that_hide_a_program_are_refused_and_run_nothing",
@@ -162,14 +162,14 @@ MUTATIONS = (
     ),
     Mutation(
         "M3AE's partner is the solid itself",
-        "brep_mae/training/cross_modal.py",
+        "brep_mae/evaluation/cross_modal.py",
         "heldout.batch(uids[1:] + uids[:1])",
         "heldout.batch(uids)",
         CLAIMS + "test_m3ae_gains_are_those_of_a_network_whose_gains_are_known",
     ),
     Mutation(
         "i-MAE's control is not shuffled",
-        "brep_mae/transfer/separability.py",
+        "brep_mae/evaluation/separability.py",
         "y[rng.permutation(len(y))]",
         "y",
         CLAIMS + "test_i_mae_scores_are_those_of_encoders_whose_scores_are_known",

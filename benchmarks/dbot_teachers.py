@@ -24,20 +24,20 @@ import numpy as np
 import torch
 
 from brep_mae import settings
+from brep_mae.checkpoints.backbones import save_backbone
+from brep_mae.composition.pretext import Pretext, build
+from brep_mae.evaluation.metrics import scores
+from brep_mae.evaluation.problem import labelled_order, tasks
+from brep_mae.fewshot.heads.frozen import answer, probe
 from brep_mae.models.backbone import Backbone
-from brep_mae.pretext.pretext import Pretext, build
-from brep_mae.pretext.rounds import Rounds
 from brep_mae.pretext.supervised import Supervised
 from brep_mae.report.tables import Table, percent, summarise
 from brep_mae.schema import UNLABELLED
-from brep_mae.training.checkpoint import save_backbone
+from brep_mae.teachers.rounds import Rounds
 from brep_mae.training.loop import train
-from brep_mae.transfer.heads.frozen import answer, probe
-from brep_mae.transfer.metrics import scores
-from brep_mae.transfer.problem import labelled_order, tasks
-from pipelines.jobs import Rows, run_jobs
-from pipelines.places import LABELS
-from pipelines.stored import Stored, stored
+from pipelines.shared.jobs import Rows, run_jobs
+from pipelines.shared.places import LABELS
+from pipelines.shared.stored import Stored, stored
 
 TEACHERS = ("random", "mae", "supervised")
 SHOTS = (10, 50)
@@ -63,19 +63,19 @@ def first_teacher(name: str, seed: int, steps: int, data: Stored, folder: Path) 
     like, own = (settings.load().methods[method] for method in ("dbot_faces", "mae_faces"))
     block = own | {key: like[key] for key in ("size", "decoder", "batch", "lr", "mask_ratio")} | {"steps": steps}
     torch.manual_seed(seed)
-    pretext = build("mae_faces", block, data.facts)
+    pretext = build("mae_faces", block, data.spec)
     if name == "supervised":
         pretext = Supervised(pretext.params, pretext.backbone(), len(data.face_classes), 0)
     fit(pretext, data, seed)
     # The description says mae_faces for both: the networks are the same, and it is all that opening one needs.
-    save_backbone(folder, pretext.backbone(), "mae_faces", block, data.facts, data.digest)
+    save_backbone(folder, pretext.backbone(), "mae_faces", block, data.spec, data.digest)
     return {"source": "checkpoint", "reads": "faces", "path": str(folder), "dim": block["size"]["dim"]}
 
 
 def students(block: dict[str, Any], data: Stored, seed: int) -> list[Backbone]:
     """The first teacher, and the student at the end of every round."""
     torch.manual_seed(seed)
-    pretext = build("dbot_faces", block, data.facts)
+    pretext = build("dbot_faces", block, data.spec)
     rounds: Any = pretext.get_submodule("teacher")
     assert isinstance(rounds, Rounds)
     first: Any = rounds.network if rounds.first is None else rounds.first.teacher

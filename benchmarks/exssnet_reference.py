@@ -17,16 +17,16 @@ import numpy as np
 import torch
 
 from benchmarks.official_exssnet import Official
+from brep_mae.continual.class_tasks import TaskBatch, TaskFeatures
+from brep_mae.continual.continual import run_sequence
+from brep_mae.continual.continual_fit import Task, evaluate
+from brep_mae.continual.supermask import SupermaskModel
 from brep_mae.models.resnet import ResNet18
 from brep_mae.report.tables import interval
 from brep_mae.seeds import generator
 from brep_mae.settings import TaskParams
-from brep_mae.transfer.class_tasks import TaskBatch, TaskFeatures
-from brep_mae.transfer.continual import run_sequence
-from brep_mae.transfer.continual_fit import Task, evaluate
-from brep_mae.transfer.supermask import SupermaskModel
-from pipelines.sequences.plan import plan
-from pipelines.sequences.sequence import tasks_in_turn
+from pipelines.studies.continual.plan import plan
+from pipelines.studies.continual.sequence import tasks_in_turn
 
 SEQUENCE, ARM = "split_cifar", "exssnet_10"
 AGREE = 1e-6

@@ -18,18 +18,18 @@ from click.testing import CliRunner, Result
 
 from benchmarks.compare import table
 from brep_mae import settings
+from brep_mae.checkpoints.backbones import save_backbone
 from brep_mae.cli import main as brep_mae
+from brep_mae.composition.pretext import DataSpec, build
+from brep_mae.continual.class_tasks import FACES, TaskBatch
+from brep_mae.continual.task_folder import open_tasks
 from brep_mae.datasets.batch import Batch
-from brep_mae.datasets.labels import FOLDER, SolidLabels, write_labels
+from brep_mae.datasets.labelling.labels import FOLDER, SolidLabels, write_labels
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import SUFFIX, Shards, open_shards
 from brep_mae.datasets.source import open_source
 from brep_mae.datasets.splits import SIDES, read_split
 from brep_mae.ingest import parse_dataset
-from brep_mae.pretext.pretext import Facts, build
-from brep_mae.pretext.stored import save_backbone
-from brep_mae.transfer.class_tasks import FACES, TaskBatch
-from brep_mae.transfer.task_folder import open_tasks
 
 METHOD = "attribute_masking"
 SCORED = 200
@@ -49,9 +49,9 @@ def parsed(mfcad: str, solids: int, kept: Path) -> Path:
 def fresh_encoder(folder: Path) -> Path:
     """A checkpoint of the shipped settings' network with weights as they are drawn."""
     params = settings.load()
-    values, facts = params.methods[METHOD], Facts(grid=params.parse.grid, frame=0)
+    values, spec = params.methods[METHOD], DataSpec(grid=params.parse.grid, frame=0)
     torch.manual_seed(0)
-    save_backbone(folder, build(METHOD, values, facts).backbone(), METHOD, values, facts, "none")
+    save_backbone(folder, build(METHOD, values, spec).backbone(), METHOD, values, spec, "none")
     return folder
 
 

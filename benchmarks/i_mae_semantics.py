@@ -25,18 +25,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from brep_mae import settings
+from brep_mae.checkpoints.backbones import load_backbone, save_backbone
+from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.images import Images, store_images
+from brep_mae.evaluation.separability import separability
 from brep_mae.masking.pairs import draw_partners
 from brep_mae.models.backbone import Backbone
 from brep_mae.pretext.i_mae import blend
-from brep_mae.pretext.pretext import Facts, build
 from brep_mae.report.tables import Table, percent, summarise
 from brep_mae.seeds import generator
-from brep_mae.training.checkpoint import load_backbone, save_backbone
 from brep_mae.training.loop import train
-from brep_mae.transfer.separability import separability
-from pipelines.jobs import Rows, run_jobs
+from pipelines.shared.jobs import Rows, run_jobs
 
 IMAGE, PATCH, BATCH, LR = 32, 8, 64, 0.003
 Q = (0.0, 0.5, 1.0)
@@ -76,7 +76,7 @@ def trained(
         q: share of pairs of one class, None = no labels are used.
     """
     torch.manual_seed(seed)
-    pretext = build(method, block, Facts(grid=8, frame=IMAGE))
+    pretext = build(method, block, DataSpec(grid=8, frame=IMAGE))
     if start is not None:
         pretext.backbone().load_state_dict(load_backbone(start).state_dict())
     data = Images(store, "train")
@@ -130,7 +130,7 @@ def plain(store: Path, work: Path, seed: int, steps: int) -> Rows:
     block, folder = values("mae_images", steps), work / f"plain-{seed}"
     with tempfile.TemporaryDirectory() as own:
         encoder = trained("mae_images", block, store, seed, Path(own), None, None)
-    save_backbone(folder, encoder, "mae_images", block, Facts(grid=8, frame=IMAGE), "images")
+    save_backbone(folder, encoder, "mae_images", block, DataSpec(grid=8, frame=IMAGE), "images")
     return examined(PLAIN, None, seed, encoder, encoder, store)
 
 

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 from brep_mae import settings
+from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.datasets.batch import Batch, from_graph
-from brep_mae.datasets.invariants import _cloud
+from brep_mae.features.invariants import _cloud
 from brep_mae.models.hops import Hops
-from brep_mae.pretext.pretext import Facts, build
 from brep_mae.schema import POINT, FaceGraph
 from tests.plates import plate
 from tests.synthetic import make_frames, make_graph
@@ -73,7 +73,9 @@ def row(shape: str, n_faces: int, what: str) -> tuple[float, float]:
     if what == "reading":
         return measured(lambda: from_graph(graph))
     batch = Batch((graph.uid,), from_graph(graph), make_frames([n_faces], 1, FRAME) if what == "m3ae" else None)
-    backbone = Hops() if what == "hops" else build(what, settings.load().methods[what], Facts(GRID, FRAME)).backbone()
+    backbone = (
+        Hops() if what == "hops" else build(what, settings.load().methods[what], DataSpec(GRID, FRAME)).backbone()
+    )
     with torch.no_grad():
         return measured(lambda: backbone.eval()(batch))
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 
 from benchmarks.official_mae import official, official_adamw, ours, take_weights
+from brep_mae.composition.pretext import Pretext
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.images import Images, store_images
-from brep_mae.pretext.pretext import Pretext
 from brep_mae.seeds import generator
 from brep_mae.settings import SizeParams
 from brep_mae.training.optim import adamw

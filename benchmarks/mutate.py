@@ -19,9 +19,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from benchmarks.mutations import MUTATORS
-from brep_mae.brep.pool import ParseOptions, Solids, parse_files
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.worker import Tally
+from brep_mae.brep.workers.pool import ParseOptions, Solids, parse_files
+from brep_mae.brep.workers.worker import Tally
 from brep_mae.progress import progress
 from brep_mae.schema import ARRAYS, FaceGraph
 

@@ -20,12 +20,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from brep_mae.continual.class_tasks import TaskBatch
+from brep_mae.continual.continual_fit import EVALUATIONS, Task, batch_stream, evaluate
+from brep_mae.continual.knowledge_transfer import transfer_scores
+from brep_mae.continual.supermask import SupermaskModel
 from brep_mae.settings import TaskParams
 from brep_mae.tokens.patches import standardised
-from brep_mae.transfer.class_tasks import TaskBatch
-from brep_mae.transfer.continual_fit import EVALUATIONS, Task, batch_stream, evaluate
-from brep_mae.transfer.knowledge_transfer import transfer_scores
-from brep_mae.transfer.supermask import SupermaskModel
 
 CONFIG = "configs/transfer/config/vision.yaml"
 UNUSED = {

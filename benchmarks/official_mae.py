@@ -16,8 +16,8 @@ import timm.models.vision_transformer as vit
 import torch
 from torch import Tensor, nn
 
+from brep_mae.composition.pretext import DataSpec, Pretext
 from brep_mae.pretext.mae_images import Params, build
-from brep_mae.pretext.pretext import Facts, Pretext
 from brep_mae.settings import SizeParams
 
 PLACES = (
@@ -103,7 +103,7 @@ def ours(image: int, patch: int, size: SizeParams, decoder: SizeParams, ratio: f
         standardise=True,
         weights={},
     )
-    return build(params, Facts(grid=8, frame=image))
+    return build(params, DataSpec(grid=8, frame=image))
 
 
 def take_weights(target: nn.Module, source: nn.Module) -> None:

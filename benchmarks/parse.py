@@ -33,12 +33,12 @@ from benchmarks.field_baseline import solid_field
 from benchmarks.plates import write_plate
 from benchmarks.resident import in_fresh_process, peak_mb, resident_mb
 from benchmarks.spline_parts import write_parts
-from brep_mae.brep.file_graphs import file_graphs
-from brep_mae.brep.graph import face_graph
-from brep_mae.brep.placing import Parts
-from brep_mae.brep.pool import ParseOptions, parse_files
+from brep_mae.brep.graph.file_graphs import file_graphs
+from brep_mae.brep.graph.graph import face_graph
+from brep_mae.brep.read.step import REGULARITY, ReadSolid, read_solids, silence
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.step import REGULARITY, ReadSolid, read_solids, silence
+from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.workers.pool import ParseOptions, parse_files
 from brep_mae.schema import FaceGraph
 
 SECTIONS = ("throughput", "field", "scaling", "memory")

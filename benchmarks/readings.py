@@ -16,13 +16,13 @@ from OCP.Interface import Interface_Static
 from OCP.STEPControl import STEPControl_Reader
 
 from benchmarks.compare import spread
-from brep_mae.brep.file_graphs import file_graphs
-from brep_mae.brep.graph import face_graph
-from brep_mae.brep.parts import ReadSolid, solids_of
-from brep_mae.brep.placing import Parts
+from brep_mae.brep.graph.file_graphs import file_graphs
+from brep_mae.brep.graph.graph import face_graph
+from brep_mae.brep.read.solids import ReadSolid, solids_of
+from brep_mae.brep.read.step import silence
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.step import silence
+from brep_mae.brep.solid.placing import Parts
 from brep_mae.schema import INSIDE, FaceGraph
 
 SAMPLING = Sampling(10, 0, 0, False, False)

@@ -9,9 +9,9 @@ from typing import Any
 
 import psutil
 
-from brep_mae.brep.pool import ParseOptions, parse_file
+from brep_mae.brep.read.step import silence
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.step import silence
+from brep_mae.brep.workers.pool import ParseOptions, parse_file
 
 
 def in_fresh_process(task: Callable[..., Any], *arguments: Any) -> Any:

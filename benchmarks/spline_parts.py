@@ -36,7 +36,7 @@ from OCP.TopExp import TopExp
 from OCP.TopoDS import TopoDS, TopoDS_Edge, TopoDS_Shape, TopoDS_Solid, TopoDS_Wire
 from OCP.TopTools import TopTools_IndexedMapOfShape, TopTools_ListOfShape
 
-from brep_mae.brep.generators.step_writer import write_step
+from brep_mae.generate.step_writer import write_step
 
 FACES = (60, 200)
 FREE_SHARE = 0.3

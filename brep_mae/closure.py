@@ -6,40 +6,41 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brep_mae.plugins import ADAPTERS, GENERATORS, HEADS, METHODS
+
 if TYPE_CHECKING:
     from grimp import ImportGraph
 
 ROOT = Path(__file__).parents[1]
-METHODS = "brep_mae.pretext"
 LOADED_BY_NAME = {
-    "brep_mae.brep.generate": ("brep_mae.brep.generators", ""),
-    "brep_mae.datasets.source": ("brep_mae.datasets", "\ndef open("),
-    "brep_mae.pretext.pretext": (METHODS, "\ndef build("),
-    "brep_mae.transfer.fewshot": ("brep_mae.transfer.heads", ""),
+    "brep_mae.composition.pretext": METHODS,
+    "brep_mae.datasets.source": ADAPTERS,
+    "brep_mae.fewshot.fewshot": HEADS,
+    "brep_mae.generate.generate": GENERATORS,
 }
-"""Module -> the package from which it loads modules by their names, which no import statement shows, and the words that
-such a module holds."""
+"""Module -> the package from which it loads plugins, which no import statement shows."""
 
 WITHOUT_EFFECT = frozenset(
     {
         "brep_mae",
         "brep_mae.closure",
-        "brep_mae.folder_lock",
-        "brep_mae.folder_note",
+        "brep_mae.output.lock",
+        "brep_mae.output.note",
         "brep_mae.main_guard",
-        "brep_mae.output_files",
-        "brep_mae.output_folder",
-        "brep_mae.pretext.blocks",
+        "brep_mae.output.files",
+        "brep_mae.output.folder",
+        "brep_mae.composition.blocks",
+        "brep_mae.plugins",
         "brep_mae.progress",
         "brep_mae.report.drawings",
         "brep_mae.report.figures",
-        "brep_mae.training.mlflow_model",
-        "brep_mae.training.provenance",
-        "brep_mae.training.tracking",
-        "brep_mae.training.tracking_jsonl",
+        "brep_mae.tracking.mlflow_model",
+        "brep_mae.tracking.provenance",
+        "brep_mae.tracking.tracking",
+        "brep_mae.tracking.jsonl",
         "pipelines",
-        "pipelines.stage",
-        "pipelines.unfinished",
+        "pipelines.shared.stage",
+        "pipelines.shared.unfinished",
     }
 )
 """Modules that show, track, time or put away what is done, or refuse wrong settings, and change nothing of it: mending
@@ -69,11 +70,11 @@ def closure(module: str, methods: Iterable[str] | None = None) -> set[str]:
         known.add(one)
         found = set(graph.find_modules_directly_imported_by(one)) | _parents(one)
         if one in LOADED_BY_NAME:
-            package, words = LOADED_BY_NAME[one]
+            package = LOADED_BY_NAME[one]
             if package == METHODS and methods is not None:
                 found |= {f"{METHODS}.{method}" for method in methods}
             else:
-                found |= {name for name in graph.find_descendants(package) if words in source(name).read_text()}
+                found |= graph.find_descendants(package)
         todo |= found - known - WITHOUT_EFFECT
     return known
 

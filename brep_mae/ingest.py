@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from brep_mae import closure, schema
-from brep_mae.brep.pool import ParseOptions, Solids, parse_files
 from brep_mae.brep.reject import Reject
+from brep_mae.brep.workers.pool import ParseOptions, Solids, parse_files
 from brep_mae.cad_files import printable
-from brep_mae.datasets.join import join_labels
-from brep_mae.datasets.labels import FOLDER, LabelReport
+from brep_mae.datasets.labelling.join import join_labels
+from brep_mae.datasets.labelling.labels import FOLDER, LabelReport
 from brep_mae.datasets.shards import SUFFIX, digest, open_shards, write_shard
 from brep_mae.datasets.source import Source
 from brep_mae.datasets.splits import make_split, write_split
 from brep_mae.main_guard import leave_a_copy
-from brep_mae.output_files import link_or_copy, written
-from brep_mae.output_folder import collect, output_folder
+from brep_mae.output.files import link_or_copy, written
+from brep_mae.output.folder import collect, output_folder
 from brep_mae.progress import progress
 from brep_mae.schema import FaceGraph
 from brep_mae.settings import ParseParams, SplitParams
@@ -31,7 +31,7 @@ from brep_mae.settings import ParseParams, SplitParams
 FILES_PER_SHARD = 256
 """What a kill -9 can cost: the files of the shard at hand."""
 REPORT, KEY = "report.json", "parsed.key"
-MADE_BY = ("brep_mae.brep.pool", "brep_mae.datasets.shards")
+MADE_BY = ("brep_mae.brep.workers.pool", "brep_mae.datasets.shards")
 """Modules that read a file and write a shard; with all that they import, the code that a shard depends on."""
 LIBRARIES = ("cadquery-ocp", "cadquery-ocp-novtk", "numpy")
 """What the numbers in a shard depend on besides this program; one of the first two is there."""

@@ -7,21 +7,24 @@ from pydantic import BaseModel, Discriminator, Field, NonNegativeInt, PositiveIn
 
 from brep_mae.checks import Section, check, read_yaml
 
+GENERATED = "generated"
+"""The data set whose files the pipeline makes itself."""
 Share = Field(gt=0, lt=1)
 LEAST_MEMORY_MB = 16
 """A box takes 8 MB."""
 
 
 class DatasetParams(Section):
-    """Which solids the pipeline runs on. `path` is a folder or archive, not needed for `generated`; `limit` 0 = all."""
+    """Which solids the pipeline runs on: `name` of a file in datasets/adapters; `path` its folder or archive, "" = the
+    parts that stage `generate` makes; `limit` 0 = all."""
 
-    name: Literal["generated", "mfcad", "solids"]
+    name: str
     path: str = ""
     limit: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _needs_path(self) -> "DatasetParams":
-        if self.name != "generated" and not self.path:
+        if self.name != GENERATED and not self.path:
             raise ValueError(
                 f"dataset.path is needed for dataset.name={self.name}: the folder or archive that holds it"
             )
@@ -29,7 +32,7 @@ class DatasetParams(Section):
 
 
 class GenerateParams(Section):
-    """`kind` of part, a package in `brep/generators`; `solids` of them, drawn from `seed`."""
+    """`kind` of part, a package in `generate/generators`; `solids` of them, drawn from `seed`."""
 
     kind: str
     solids: PositiveInt
@@ -156,7 +159,7 @@ class FewshotParams(Section):
 
 
 class ComparedParams(FewshotParams):
-    """The study of all pretrained encoders; `heads` = modules of transfer/heads that learn from each."""
+    """The study of all pretrained encoders; `heads` = modules of fewshot/heads that learn from each."""
 
     heads: list[str] = Field(min_length=1)
 

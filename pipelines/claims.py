@@ -11,16 +11,17 @@ from typing import Any
 
 import torch
 
-from brep_mae.output_files import write_whole
-from brep_mae.output_folder import output_file
-from brep_mae.pretext.whole import WHOLE, load_pretext
-from brep_mae.training import tracking
-from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
-from brep_mae.training.cross_modal import cross_modal_gain
-from brep_mae.transfer.separability import separability
-from pipelines.places import MODELS, RESULTS
-from pipelines.stage import run_stage
-from pipelines.stored import Stored, stored
+from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone, new_backbone
+from brep_mae.checkpoints.pretexts import WHOLE, load_pretext
+from brep_mae.evaluation.cross_modal import cross_modal_gain
+from brep_mae.evaluation.separability import separability
+from brep_mae.output.files import write_whole
+from brep_mae.output.folder import output_file
+from brep_mae.output.note import sha256
+from brep_mae.tracking import tracking
+from pipelines.shared.places import MODELS, RESULTS
+from pipelines.shared.stage import run_stage
+from pipelines.shared.stored import Stored, stored
 
 SEED = 0
 PLAIN = "mae_images"

@@ -7,18 +7,19 @@ import numpy as np
 import torch
 
 from brep_mae import settings
-from brep_mae.output_folder import output_folder
+from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone, new_backbone
+from brep_mae.continual.class_tasks import TaskFeatures, class_groups, face_tasks
+from brep_mae.output.folder import output_folder
+from brep_mae.output.note import sha256
 from brep_mae.schema import UNLABELLED
-from brep_mae.training import tracking
-from brep_mae.training.checkpoint import WEIGHTS, load_backbone, new_backbone, sha256
-from brep_mae.transfer.class_tasks import TaskFeatures, class_groups, face_tasks
-from pipelines.jobs import Rows, run_jobs
-from pipelines.params import load
-from pipelines.places import LABELS, MODELS, RESULTS
-from pipelines.sequences.learn import BASELINES, SUPERMASKS, Way, learn
-from pipelines.stage import run_stage
-from pipelines.stored import stored
-from pipelines.unfinished import unfinished
+from brep_mae.tracking import tracking
+from pipelines.shared.jobs import Rows, run_jobs
+from pipelines.shared.params import load
+from pipelines.shared.places import LABELS, MODELS, RESULTS
+from pipelines.shared.stage import run_stage
+from pipelines.shared.stored import stored
+from pipelines.shared.unfinished import unfinished
+from pipelines.studies.continual.learn import BASELINES, SUPERMASKS, Way, learn
 
 
 def one(mode: Way, seed: int) -> Rows:

@@ -7,20 +7,21 @@ from functools import cache
 from typing import Any
 
 from brep_mae import settings
+from brep_mae.checkpoints.backbones import WEIGHTS, new_backbone
 from brep_mae.datasets.loader import Solids
+from brep_mae.evaluation.problem import labelled_order, tasks
+from brep_mae.fewshot.fewshot import MAJORITY, EncoderSource, compare, reads
 from brep_mae.models.backbone import Backbone
-from brep_mae.output_folder import output_folder
+from brep_mae.output.folder import output_folder
+from brep_mae.output.note import sha256
 from brep_mae.report.tables import SCORES, summarise
-from brep_mae.training import tracking
-from brep_mae.training.checkpoint import WEIGHTS, new_backbone, sha256
-from brep_mae.transfer.fewshot import MAJORITY, EncoderSource, compare, reads
-from brep_mae.transfer.problem import labelled_order, tasks
-from pipelines.jobs import Rows, run_jobs
-from pipelines.params import load
-from pipelines.places import LABELS, MODELS, RESULTS
-from pipelines.stage import run_stage
-from pipelines.stored import stored
-from pipelines.unfinished import unfinished
+from brep_mae.tracking import tracking
+from pipelines.shared.jobs import Rows, run_jobs
+from pipelines.shared.params import load
+from pipelines.shared.places import LABELS, MODELS, RESULTS
+from pipelines.shared.stage import run_stage
+from pipelines.shared.stored import stored
+from pipelines.shared.unfinished import unfinished
 
 MASKS_ONLY = "encoder.fill."
 """Prefix of what an encoder puts in the place of hidden tokens: no part of what it makes of a whole solid."""

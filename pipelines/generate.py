@@ -3,18 +3,18 @@
 import os
 import shutil
 
-from brep_mae.output_files import link_or_copy
-from brep_mae.output_folder import output_folder
-from pipelines.params import load
-from pipelines.places import SOURCE
-from pipelines.stage import run_stage
-from pipelines.unfinished import unfinished
+from brep_mae.output.files import link_or_copy
+from brep_mae.output.folder import output_folder
+from pipelines.shared.params import load
+from pipelines.shared.places import SOURCE
+from pipelines.shared.stage import run_stage
+from pipelines.shared.unfinished import unfinished
 
 
 def main() -> None:
     params = load()
     if params.dataset.name == "generated":
-        from brep_mae.brep.generate import generate
+        from brep_mae.generate.generate import generate
 
         about = params.generate
         with output_folder(SOURCE) as claim, unfinished("generate", SOURCE, about.model_dump()) as work:

@@ -2,13 +2,13 @@
 
 import json
 
-from brep_mae.datasets.join import join_labels
+from brep_mae.datasets.labelling.join import join_labels
 from brep_mae.datasets.shards import open_shards
-from brep_mae.output_folder import output_folder
-from pipelines.dataset import opened
-from pipelines.params import load
-from pipelines.places import LABELS, PARSED
-from pipelines.stage import run_stage
+from brep_mae.output.folder import output_folder
+from pipelines.shared.dataset import opened
+from pipelines.shared.params import load
+from pipelines.shared.places import LABELS, PARSED
+from pipelines.shared.stage import run_stage
 
 
 def main() -> None:

@@ -3,10 +3,10 @@
 import os
 
 from brep_mae.ingest import parse_dataset
-from pipelines.dataset import opened
-from pipelines.params import load
-from pipelines.places import PARSED
-from pipelines.stage import run_stage
+from pipelines.shared.dataset import opened
+from pipelines.shared.params import load
+from pipelines.shared.places import PARSED
+from pipelines.shared.stage import run_stage
 
 
 def main() -> None:

@@ -10,25 +10,25 @@ import numpy as np
 import torch
 
 from brep_mae import settings
+from brep_mae.checkpoints.backbones import STEPS, WEIGHTS, save_backbone, save_snapshot
+from brep_mae.checkpoints.pretexts import save_pretext
+from brep_mae.composition.pretext import Pretext, build
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
-from brep_mae.output_files import link_or_copy
-from brep_mae.output_folder import Claim, output_folder
-from brep_mae.pretext.pretext import Pretext, build
-from brep_mae.pretext.stored import STEPS, save_snapshot
-from brep_mae.pretext.whole import save_pretext
+from brep_mae.output.files import link_or_copy
+from brep_mae.output.folder import Claim, output_folder
+from brep_mae.output.note import sha256
 from brep_mae.progress import progress
 from brep_mae.report import drawings
-from brep_mae.training import tracking
-from brep_mae.training.checkpoint import WEIGHTS, save_backbone, sha256
+from brep_mae.tracking import tracking
 from brep_mae.training.loop import train
-from pipelines.cost import Costs
-from pipelines.params import load
-from pipelines.picture import pictures
-from pipelines.places import LABELS, MODELS
-from pipelines.stage import run_stage
-from pipelines.stored import Stored, stored
-from pipelines.unfinished import WORK, unfinished
+from pipelines.shared.cost import Costs
+from pipelines.shared.params import load
+from pipelines.shared.picture import pictures
+from pipelines.shared.places import LABELS, MODELS
+from pipelines.shared.stage import run_stage
+from pipelines.shared.stored import Stored, stored
+from pipelines.shared.unfinished import WORK, unfinished
 
 HELDOUT_IMAGES = 400
 """As many as the frames that a hundred solids would hold out; a folder of images may hold out thousands."""
@@ -41,7 +41,7 @@ def samples_for(pretext: Pretext, data: Stored, split: settings.SplitParams) -> 
     if not images:
         solids, heldout = (data.solids(pretext.reads, side) for side in ("train", "validation"))
         return solids, heldout, data.digest + data.labels_digest
-    folder = store_images(Path(images), data.facts.frame, 0, split.validation, split.test, WORK)
+    folder = store_images(Path(images), data.spec.frame, 0, split.validation, split.test, WORK)
     natural = Images(folder, "train")
     left_out = ", ".join(f"{count} {reason}" for reason, count in natural.about.reasons.items()) or "none"
     print(f"{images}: {len(natural)} images to train on; left out: {left_out}")
@@ -59,9 +59,11 @@ def pretrain(method: str, params: settings.Params, claim: Claim) -> None:
     data = stored()
     values = params.methods.get(method, {})
     torch.manual_seed(params.pretrain.seed)
-    pretext = build(method, values, data.facts)
+    pretext = build(method, values, data.spec)
     if pretext.reads_labels:
         data = stored(labels=LABELS)
+        torch.manual_seed(params.pretrain.seed)
+        pretext = build(method, values, data.spec)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     samples, heldout, digest = samples_for(pretext, data, params.split)
     flat = settings.flat({"method": method, "methods": {method: values}, "pretrain": params.pretrain})
@@ -91,7 +93,7 @@ def pretrain(method: str, params: settings.Params, claim: Claim) -> None:
 
         pretext.cpu().eval()
         with claim.filled() as new:
-            save_backbone(new, pretext.backbone(), method, values, data.facts, digest)
+            save_backbone(new, pretext.backbone(), method, values, data.spec, digest)
             save_pretext(new, pretext)
             (new / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
             last = {str(k): v for k, v in history[-1].items() if k not in ("step", "split")}

@@ -5,19 +5,19 @@ from collections import defaultdict
 from typing import Any
 
 from brep_mae import settings
-from brep_mae.output_folder import output_folder
-from brep_mae.pretext.stored import STEPS, snapshots
-from brep_mae.training import tracking
-from brep_mae.training.checkpoint import new_backbone, sha256
-from brep_mae.training.embed import readable
-from brep_mae.transfer.probe import Sides, probe
-from brep_mae.transfer.problem import tasks
-from pipelines.jobs import Rows, run_jobs
-from pipelines.params import load
-from pipelines.places import LABELS, MODELS, RESULTS
-from pipelines.stage import run_stage
-from pipelines.stored import stored
-from pipelines.unfinished import unfinished
+from brep_mae.checkpoints.backbones import STEPS, new_backbone, snapshots
+from brep_mae.evaluation.probe import Sides, probe
+from brep_mae.evaluation.problem import tasks
+from brep_mae.models.embed import readable
+from brep_mae.output.folder import output_folder
+from brep_mae.output.note import sha256
+from brep_mae.tracking import tracking
+from pipelines.shared.jobs import Rows, run_jobs
+from pipelines.shared.params import load
+from pipelines.shared.places import LABELS, MODELS, RESULTS
+from pipelines.shared.stage import run_stage
+from pipelines.shared.stored import stored
+from pipelines.shared.unfinished import unfinished
 
 
 def one(method: str) -> Rows:

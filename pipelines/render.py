@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.render_pool import Rendered, RenderOptions, render_files
+from brep_mae.brep.render.pool import Rendered, RenderOptions, render_files
 from brep_mae.closure import digest
 from brep_mae.datasets.frames import FrameWriter, open_frames
 from brep_mae.datasets.shards import Shards, open_shards
 from brep_mae.main_guard import leave_a_copy
-from brep_mae.output_folder import collect, output_folder
+from brep_mae.output.folder import collect, output_folder
 from brep_mae.progress import progress
-from pipelines.dataset import opened
-from pipelines.params import load
-from pipelines.places import FRAMES, PARSED
-from pipelines.stage import run_stage
+from pipelines.shared.dataset import opened
+from pipelines.shared.params import load
+from pipelines.shared.places import FRAMES, PARSED
+from pipelines.shared.stage import run_stage
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from brep_mae.output_folder import output_folder
+from brep_mae.output.folder import output_folder
 from brep_mae.report import figures, tables
 from brep_mae.report.comparison import comparison, method_curves
 from brep_mae.report.drawings import reconstruction
 from brep_mae.report.page import method_tables, page
 from brep_mae.report.sources import Sources
-from brep_mae.training import tracking
-from pipelines.stage import run_stage
+from brep_mae.tracking import tracking
+from pipelines.shared.stage import run_stage
 
 
 def draw(sources: Sources) -> dict[str, Figure]:

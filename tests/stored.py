@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brep_mae.datasets.frames import FrameWriter
-from brep_mae.datasets.labels import SolidLabels, write_labels
+from brep_mae.datasets.labelling.labels import SolidLabels, write_labels
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import write_shard
 from brep_mae.schema import FaceGraph

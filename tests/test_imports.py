@@ -14,15 +14,15 @@ class Block:
             raise ImportError(name + " is blocked")
 
 sys.meta_path.insert(0, Block())
-import brep_mae.training, brep_mae.transfer
-import brep_mae.training.loop, brep_mae.training.checkpoint, brep_mae.training.tracking
-import brep_mae.transfer.fewshot, brep_mae.transfer.continual, brep_mae.transfer.supermask
+from brep_mae.plugins import METHODS, known
+import brep_mae.training.loop, brep_mae.checkpoints.backbones, brep_mae.tracking.tracking
+import brep_mae.fewshot.fewshot, brep_mae.continual.continual, brep_mae.continual.supermask
 from brep_mae import settings
-from brep_mae.pretext.pretext import Facts, build, known_methods
+from brep_mae.composition.pretext import DataSpec, build
 
 params = settings.load()
-for name in known_methods():
-    build(name, params.methods[name], Facts(grid=8, frame=64))
+for name in known(METHODS):
+    build(name, params.methods[name], DataSpec(grid=8, frame=64))
 try:
     import OCP
 except ImportError:

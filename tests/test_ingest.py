@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from brep_mae import closure, ingest
-from brep_mae.brep.pool import file_key
 from brep_mae.brep.reject import Reject
+from brep_mae.brep.workers.pool import file_key
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.source import Source, open_source
 from brep_mae.datasets.splits import read_split
-from brep_mae.output_files import OutputError
+from brep_mae.output.files import OutputError
 from brep_mae.settings import ParseParams, SplitParams
 from tests.brep.solids import box, write_step
 
@@ -200,13 +200,16 @@ def test_shards_of_another_parser_are_not_taken_up(folder, tmp_path, monkeypatch
     monkeypatch.setattr(closure, "ROOT", tmp_path)
     assert ingest._key(source, PARSE) == key
     for name, counts in (
-        ("brep/trimming.py", True),
-        ("brep/worker.py", True),
+        ("brep/faces/trimming.py", True),
+        ("brep/workers/worker.py", True),
         ("datasets/shards.py", True),
         ("schema.py", True),
-        ("datasets/solids.py", False),  # which files there are, and what they are labelled, is no part of a shard
+        (
+            "datasets/adapters/solids.py",
+            False,
+        ),  # which files there are, and what they are labelled, is no part of a shard
         ("datasets/splits.py", False),
-        ("brep/turntable.py", False),
+        ("brep/render/turntable.py", False),
     ):
         with (package / name).open("a") as file:
             file.write("# other code\n")

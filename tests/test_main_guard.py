@@ -19,17 +19,17 @@ parse_dataset(open_source("solids", "parts", 0, Path("work")), Path("out"), PARS
 RAISES = """
 from pathlib import Path
 Path("made").mkdir()
-from brep_mae.brep.pool import ParseOptions, parse_files
+from brep_mae.brep.workers.pool import ParseOptions, parse_files
 list(parse_files([Path("parts/a.step")], ParseOptions(4, 0, 0, False, False, Path("parts"), 60, 2000), 1))
 """
 JOBS = """
 from pathlib import Path
-from pipelines.jobs import run_jobs
+from pipelines.shared.jobs import run_jobs
 run_jobs(print, {"a": ()}, Path("."), 1, "jobs")
 """
 GENERATE = """
 from pathlib import Path
-from brep_mae.brep.generate import generate
+from brep_mae.generate.generate import generate
 generate(Path("generated"), "milled", 2, 0, workers=2)
 """
 

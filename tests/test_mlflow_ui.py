@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from brep_mae.training import tracking
+from brep_mae.tracking import tracking
 
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from brep_mae import output_folder as module
-from brep_mae.folder_note import MARKER, foreign
-from brep_mae.output_files import OutputError, write_whole
-from brep_mae.output_folder import beside, collect, growing_folder, output_folder
+from brep_mae.output import folder as module
+from brep_mae.output.files import OutputError, write_whole
+from brep_mae.output.folder import beside, collect, growing_folder, output_folder
+from brep_mae.output.note import MARKER, foreign
 from tests.full_disk import files_of_at_most
 
 
@@ -204,7 +204,7 @@ def test_killed_at_any_moment_the_folder_is_whole_and_the_next_run_clears_up(tmp
 HOLD = """
 import sys, time
 from pathlib import Path
-from brep_mae.output_folder import growing_folder, output_folder
+from brep_mae.output.folder import growing_folder, output_folder
 out = Path(sys.argv[2])
 with {"output": output_folder, "growing": growing_folder}[sys.argv[1]](out):
     (out.parent / "holds").touch()

@@ -10,7 +10,7 @@ from brep_mae import settings
 from brep_mae.checks import SettingsError, read_yaml
 from brep_mae.cli.parse import parse
 from brep_mae.settings import flat
-from pipelines import params
+from pipelines.shared import params
 
 
 @pytest.fixture
@@ -103,10 +103,13 @@ MISTAKES_OF_METHODS = [
     (method("st_mae", weights={"pixels.pixels": -1.0}), "methods.st_mae: weights.pixels.pixels must be at least 0"),
     (method("st_mae", teacher={}), "methods.st_mae: unknown key teacher"),
     (method("dbot_faces", teacher={"source": "checkpoint", "reads": "frames"}), "needs path and dim"),
-    (lambda v: v["methods"].update(mae={}), "unknown method mae; known: attribute_masking"),
+    (lambda v: v["methods"].update(mae={}), "params.yaml: no method mae; known are attribute_masking"),
     (lambda v: v["pretrain"].update(accumulate=3), "methods.m3ae: batch 32 is not a multiple of pretrain.accumulate 3"),
-    (lambda v: v["generate"].update(kind="machinned"), "generate.kind machinned is none of .*; machined?"),
-    (lambda v: v["fewshot"].update(heads=["frozenn"]), "fewshot.heads frozenn is none of .*; frozen?"),
+    (
+        lambda v: v["generate"].update(kind="machinned"),
+        "generate.kind: no generator machinned; known are .*; machined?",
+    ),
+    (lambda v: v["fewshot"].update(heads=["frozenn"]), "fewshot.heads: no head frozenn; known are .*; frozen?"),
     (lambda v: v["continual"].update(encoder="mae"), "continual.encoder mae is none of attribute_masking"),
 ]
 

@@ -22,7 +22,9 @@ def spins(modules: str, **more: str) -> set[int]:
     return {int(value) for value in found}
 
 
-@pytest.mark.parametrize("way_in", ["brep_mae.cli", "pipelines.pretrain", "pipelines.transfer.pretrain", "brep_mae"])
+@pytest.mark.parametrize(
+    "way_in", ["brep_mae.cli", "pipelines.pretrain", "pipelines.studies.transfer.pretrain", "brep_mae"]
+)
 def test_threads_of_every_way_in_sleep_while_they_wait(way_in):
     assert spins(f"{way_in}, torch") == {0}
 

@@ -60,7 +60,7 @@ def parse(
     """CAD files or folders of them -> shards of face graphs, labelled where a labels.csv lies beside the files."""
     from dataclasses import asdict
 
-    from brep_mae.datasets import solids
+    from brep_mae.datasets.adapters import solids
     from brep_mae.ingest import parse_dataset
 
     if field_samples > field_pool:
@@ -125,8 +125,8 @@ def _solids(path: Path, deadline: float, memory: int) -> "Sequence[FaceGraph | R
         from brep_mae.datasets.shards import open_shards
 
         return open_shards(path)
-    from brep_mae.brep.pool import ParseOptions, parse_files
     from brep_mae.brep.reject import Reject
+    from brep_mae.brep.workers.pool import ParseOptions, parse_files
     from brep_mae.cad_files import printable
 
     options = ParseOptions(10, 0, 0, False, False, path.parent, deadline, memory)

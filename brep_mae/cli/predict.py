@@ -14,7 +14,7 @@ import click
 from brep_mae.cli.shared import existing, found_cad_files, limits
 
 if TYPE_CHECKING:
-    from brep_mae.transfer.supermask import SupermaskModel
+    from brep_mae.continual.supermask import SupermaskModel
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -31,10 +31,10 @@ def predict(
     inputs: tuple[Path, ...], folder: Path, name: str, workers: int, deadline: float, memory: int, as_json: bool
 ) -> None:
     """Classes of the faces or solids of CAD files, by a task that was learned; each as soon as it is known."""
-    from brep_mae.brep.pool import ParseOptions
-    from brep_mae.pretext.stored import described
+    from brep_mae.brep.workers.pool import ParseOptions
+    from brep_mae.checkpoints.backbones import described
+    from brep_mae.continual import task_folder
     from brep_mae.progress import progress
-    from brep_mae.transfer import task_folder
 
     answered = 0
     try:
@@ -63,11 +63,11 @@ def _answers(
     model: "SupermaskModel", number: int, files: list[Path], options: Any, workers: int
 ) -> Iterator[list[dict[str, Any]]]:
     """For every file what is said of its solids, or why not."""
-    from brep_mae.brep.pool import parse_files
     from brep_mae.brep.reject import Reject
+    from brep_mae.brep.workers.pool import parse_files
     from brep_mae.cad_files import printable
+    from brep_mae.continual import task_folder
     from brep_mae.datasets.batch import Batch, from_graph
-    from brep_mae.transfer import task_folder
 
     for path, found in parse_files(files, options, workers):
         each: list[dict[str, Any]] = []

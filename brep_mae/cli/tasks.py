@@ -8,8 +8,8 @@ import click
 from brep_mae.cli.shared import existing, print_values
 
 if TYPE_CHECKING:
-    from brep_mae.transfer.knowledge_transfer import Transfer
-    from brep_mae.transfer.supermask import Kind
+    from brep_mae.continual.knowledge_transfer import Transfer
+    from brep_mae.continual.supermask import Kind
 
 KINDS = ("segmentation", "classification", "multilabel")
 
@@ -57,11 +57,11 @@ def task_add(
     as_json: bool,
 ) -> None:
     """Learn the task NAME from labelled shards and keep it; earlier tasks answer as before, bit for bit."""
-    from brep_mae.output_folder import growing_folder
-    from brep_mae.pretext.stored import require_grid
+    from brep_mae.checkpoints.backbones import require_grid
+    from brep_mae.continual import task_folder
+    from brep_mae.continual.class_tasks import FACES, solids_in, stored_task
+    from brep_mae.output.folder import growing_folder
     from brep_mae.settings import TaskParams
-    from brep_mae.transfer import task_folder
-    from brep_mae.transfer.class_tasks import FACES, solids_in, stored_task
 
     params = TaskParams(mask_steps=steps, weight_steps=steps, transfer=transfer, margin=2.0)
     try:
@@ -116,7 +116,7 @@ def _echo_step(name: str, step: int, steps: int, metrics: dict[str, float]) -> N
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def task_list(folder: Path, as_json: bool) -> None:
     """The tasks of a folder, each file checked against its checksum."""
-    from brep_mae.transfer.supermask_store import list_tasks
+    from brep_mae.continual.supermask_store import list_tasks
 
     try:
         headers = list_tasks(existing(folder))

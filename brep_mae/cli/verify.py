@@ -11,7 +11,7 @@ from brep_mae.cli.shared import existing
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 def verify(folders: tuple[Path, ...]) -> None:
     """Reads every byte of FOLDERS that `parse` or a stage filled, and names what was changed or lost since."""
-    from brep_mae.folder_note import noted, sha256
+    from brep_mae.output.note import noted, sha256
     from brep_mae.progress import progress
 
     wrong = []

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brep_mae import schema
-from brep_mae.datasets.invariants import invariants
-from brep_mae.datasets.typical import standardised
-from brep_mae.datasets.walks import WALK_STEPS, walk_encoding
+from brep_mae.features.invariants import invariants
+from brep_mae.features.typical import standardised
+from brep_mae.features.walks import WALK_STEPS, walk_encoding
 
 WHERE_DIM = WALK_STEPS + 1
 """Where in the graph a face sits: return probabilities of random walks of every length, and the log of its degree."""

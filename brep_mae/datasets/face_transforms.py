@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from brep_mae.datasets.batch import Batch
-from brep_mae.datasets.invariants import ARC_SCALARS, FACE_SCALARS
+from brep_mae.features.invariants import ARC_SCALARS, FACE_SCALARS
 
 
 def jitter_scalars(batch: Batch, spread: float, rng: torch.Generator) -> Batch:

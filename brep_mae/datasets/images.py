@@ -21,7 +21,7 @@ from brep_mae.datasets.image_files import Refused, decode, read_files
 from brep_mae.datasets.loader import Samples
 from brep_mae.datasets.source import SourceError
 from brep_mae.datasets.splits import make_split
-from brep_mae.output_folder import output_folder
+from brep_mae.output.folder import output_folder
 from brep_mae.progress import progress
 from brep_mae.schema import UNLABELLED
 

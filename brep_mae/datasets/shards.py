@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from brep_mae import schema
-from brep_mae.datasets.labels import Labels, SolidLabels, labels_of
+from brep_mae.datasets.labelling.labels import Labels, SolidLabels, labels_of
 from brep_mae.schema import ARRAYS, UNLABELLED, FaceGraph
 
 SUFFIX = ".arrow"

@@ -1,17 +1,14 @@
 """What a data set is to the parse stage: a list of files, and labels for what was read from them."""
 
 import hashlib
-import importlib
-import importlib.util
 import os
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-import brep_mae.datasets
+from brep_mae import plugins
 from brep_mae.cad_files import SUFFIXES, Found, search
 from brep_mae.schema import UNLABELLED, FaceGraph
 
@@ -73,20 +70,14 @@ class Source:
 
 
 def open_source(name: str, path: str, limit: int, work: Path) -> Source:
-    """Opens the data set whose adapter is `datasets/<name>.py`.
+    """Opens the data set whose adapter is `adapters/<name>.py`. SettingsError names those that there are.
 
     Args:
         path: folder or archive.
         limit: at most so many files, 0 = all; a fair sample that is the same every time.
         work: folder for what has to be unpacked.
     """
-    module = f"{brep_mae.datasets.__name__}.{name}"
-    adapter = importlib.import_module(module) if importlib.util.find_spec(module) else None
-    if adapter is None or not hasattr(adapter, "open"):
-        names = [m.name for m in pkgutil.iter_modules(brep_mae.datasets.__path__)]
-        known = [n for n in names if "\ndef open(" in (Path(brep_mae.datasets.__path__[0]) / f"{n}.py").read_text()]
-        raise SourceError(f"no data set {name}; known are {', '.join(known)}")
-    source: Source = adapter.open(path, limit, work)
+    source: Source = plugins.load(plugins.ADAPTERS, name).open(path, limit, work)
     return source
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch
-from brep_mae.datasets.invariants import ARC_SCALARS, FACE_SCALARS
+from brep_mae.features.invariants import ARC_SCALARS, FACE_SCALARS
 from brep_mae.models.backbone import Backbone, Features
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
 from brep_mae.datasets.batch import Batch
-from brep_mae.datasets.invariants import ARC_DIM, ARC_SCALARS, FACE_DIM
+from brep_mae.features.invariants import ARC_DIM, ARC_SCALARS, FACE_DIM
 from brep_mae.models.backbone import Backbone, Features
 from brep_mae.schema import CONVEXITY
 

@@ -8,11 +8,11 @@ token knows its place in the graph.
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import nn
 
+from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.encoder import Fill
 from brep_mae.models.message_encoder import MessageEncoder
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
 from brep_mae.settings import Share
 from brep_mae.targets.invariants import Scalars
 from brep_mae.tokens.invariants import InvariantTokens
@@ -26,7 +26,7 @@ class Params(MethodParams):
     weights: Weights
 
 
-def build(p: Params, facts: Facts) -> MaskedPretext:
+def build(p: Params, spec: DataSpec) -> MaskedPretext:
     encoder = MessageEncoder(p.dim, p.depth, p.dropout, Fill(p.dim, nn.Linear(WHERE_DIM, p.dim)))
     return MaskedPretext(
         reads=frozenset({"faces"}),

@@ -8,15 +8,15 @@ projection's bias start anew as well, which the paper's code leaves behind.
 from pydantic import Field, PositiveInt
 from torch import nn
 
+from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder
 from brep_mae.models.encoder import Encoder
-from brep_mae.pretext.given import POOLED_SIDE, TeacherParams
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
-from brep_mae.pretext.rounds import in_rounds
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.features import Features
+from brep_mae.teachers.frozen import POOLED_SIDE, TeacherParams
+from brep_mae.teachers.rounds import in_rounds
 from brep_mae.tokens.faces import FaceTokens
 from brep_mae.tokens.tokens import FACE
 
@@ -31,9 +31,9 @@ class Params(MethodParams):
     weights: Weights
 
 
-def build(p: Params, facts: Facts) -> MaskedPretext:
+def build(p: Params, spec: DataSpec) -> MaskedPretext:
     def network(size: SizeParams) -> tuple[nn.Module, Encoder]:
-        return FaceTokens(facts.grid, size.dim), Encoder(size, arcs=True)
+        return FaceTokens(spec.grid, size.dim), Encoder(size, arcs=True)
 
     def student() -> MaskedPretext:
         tokens, encoder = network(p.size)

@@ -7,14 +7,14 @@ patch projection's bias start anew as well, which the paper's code leaves behind
 from pydantic import Field, PositiveInt
 from torch import nn
 
+from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder, SineCosine
 from brep_mae.models.encoder import Encoder
-from brep_mae.pretext.given import TeacherParams
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
-from brep_mae.pretext.rounds import in_rounds
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.features import Features
+from brep_mae.teachers.frozen import TeacherParams
+from brep_mae.teachers.rounds import in_rounds
 from brep_mae.tokens.patches import PatchTokens
 from brep_mae.tokens.tokens import PATCH
 
@@ -30,9 +30,9 @@ class Params(MethodParams):
     weights: Weights
 
 
-def build(p: Params, facts: Facts) -> MaskedPretext:
+def build(p: Params, spec: DataSpec) -> MaskedPretext:
     def network(size: SizeParams) -> tuple[nn.Module, Encoder]:
-        return PatchTokens(facts.frame, p.patch, size.dim), Encoder(size, arcs=False)
+        return PatchTokens(spec.frame, p.patch, size.dim), Encoder(size, arcs=False)
 
     def student() -> MaskedPretext:
         tokens, encoder = network(p.size)
@@ -47,4 +47,4 @@ def build(p: Params, facts: Facts) -> MaskedPretext:
             weights=p.weights,
         )
 
-    return in_rounds(student, p.rounds, p.teacher, p.size, network, "frames", facts.frame // p.patch)
+    return in_rounds(student, p.rounds, p.teacher, p.size, network, "frames", spec.frame // p.patch)

@@ -7,11 +7,11 @@ the faces around it, since an encoder that reads UV-grids could copy the positio
 from pydantic import PositiveInt
 from torch import nn
 
+from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder
 from brep_mae.models.encoder import Encoder
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.surface import Surface
 from brep_mae.tokens.faces import FaceTokens
@@ -27,11 +27,11 @@ class Params(MethodParams):
     weights: Weights
 
 
-def build(p: Params, facts: Facts) -> MaskedPretext:
+def build(p: Params, spec: DataSpec) -> MaskedPretext:
     return MaskedPretext(
         reads=frozenset({"faces"}),
         params=p,
-        tokens=FaceTokens(facts.grid, p.size.dim),
+        tokens=FaceTokens(spec.grid, p.size.dim),
         mask=RandomMask(p.mask_ratio),
         encoder=Encoder(p.size, arcs=True),
         decoder=Decoder(p.size.dim, p.decoder, nn.Linear(WHERE_DIM, p.decoder.dim), arcs=True),

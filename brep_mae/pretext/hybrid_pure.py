@@ -11,11 +11,11 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.masking.nothing import HideNothing
 from brep_mae.models.encoder import Encoder, Latent
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
 from brep_mae.settings import SizeParams
 from brep_mae.targets.surface import PlacedSurface
 from brep_mae.tokens.analytic import AnalyticTokens
@@ -63,7 +63,7 @@ class HybridPure(MaskedPretext):
         return {"hidden": torch.ones_like(rows, dtype=torch.bool)} | predicted
 
 
-def build(p: Params, facts: Facts) -> HybridPure:
+def build(p: Params, spec: DataSpec) -> HybridPure:
     return HybridPure(
         reads=frozenset({"faces"}),
         params=p,

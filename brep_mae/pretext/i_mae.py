@@ -17,6 +17,8 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from brep_mae.checks import SettingsError
+from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
+from brep_mae.composition.teacher import Network
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.masking.pairs import draw_partners
@@ -24,13 +26,11 @@ from brep_mae.masking.random import RandomMask
 from brep_mae.models.blocks import init_weights
 from brep_mae.models.decoder import Decoder, SineCosine
 from brep_mae.models.encoder import Encoder, Latent
-from brep_mae.pretext.given import Given, TeacherParams, given
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
-from brep_mae.pretext.teachers import Network
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.features import Latents
 from brep_mae.targets.pixels import Pixels
 from brep_mae.targets.roles import ByRole
+from brep_mae.teachers.frozen import Given, TeacherParams, given
 from brep_mae.tokens.patches import PatchTokens
 from brep_mae.tokens.tokens import PATCH, Tokens
 
@@ -143,12 +143,12 @@ class BlendedMAE(MaskedPretext):
         return {"hidden": hidden, **found}
 
 
-def build(p: Params, facts: Facts) -> MaskedPretext:
+def build(p: Params, spec: DataSpec) -> MaskedPretext:
     def network(size: SizeParams) -> tuple[nn.Module, Encoder]:
-        return PatchTokens(facts.frame, p.patch, size.dim), Encoder(size, arcs=False)
+        return PatchTokens(spec.frame, p.patch, size.dim), Encoder(size, arcs=False)
 
     tokens, encoder = network(p.size)
-    side, width = facts.frame // p.patch, p.teacher.width(p.size)
+    side, width = spec.frame // p.patch, p.teacher.width(p.size)
     if p.warm_start and (p.teacher.source == "timm" or width != p.size.dim):
         raise SettingsError("params.yaml: methods.i_mae: warm_start needs a teacher of the student's kind and size")
     pretext = BlendedMAE(

@@ -15,11 +15,11 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from brep_mae.checks import Section
+from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.masking.per_kind import PerKindMask
 from brep_mae.models.encoder import Encoder
 from brep_mae.models.joint_decoder import KindDecoder
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.pixels import Pixels
 from brep_mae.targets.uvgrid import UVGrid
@@ -86,15 +86,15 @@ def with_frame(batch: Batch, chosen: Tensor) -> Batch:
     return Batch(batch.uid, batch.faces, Frames(batch.frames.image[pick][:, None], batch.frames.face[pick][:, None]))
 
 
-def build(p: Params, facts: Facts) -> MaskedPretext:
+def build(p: Params, spec: DataSpec) -> MaskedPretext:
     return JointMAE(
         reads=frozenset({"faces", "frames"}),
         params=p,
-        tokens=JointTokens(facts.grid, facts.frame, p.patch, p.size.dim),
+        tokens=JointTokens(spec.grid, spec.frame, p.patch, p.size.dim),
         mask=PerKindMask(p.mask_ratios.model_dump()),
         encoder=Encoder(p.size, arcs=True),
         decoder=KindDecoder(p.size.dim, p.decoder, JointPosition(p.decoder.dim), arcs=True),
-        targets={"uvgrid": UVGrid(p.decoder.dim, facts.grid), "pixels": Pixels(p.decoder.dim, p.patch, p.standardise)},
+        targets={"uvgrid": UVGrid(p.decoder.dim, spec.grid), "pixels": Pixels(p.decoder.dim, p.patch, p.standardise)},
         weights=p.weights,
         reduction="solid",
     )

@@ -5,10 +5,10 @@ He et al. 2021, arXiv:2111.06377.
 
 from pydantic import PositiveInt
 
+from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder, SineCosine
 from brep_mae.models.encoder import Encoder
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.pixels import Pixels
 from brep_mae.tokens.patches import PatchTokens
@@ -26,11 +26,11 @@ class Params(MethodParams):
     images: str = ""
 
 
-def build(p: Params, facts: Facts) -> MaskedPretext:
+def build(p: Params, spec: DataSpec) -> MaskedPretext:
     return MaskedPretext(
         reads=frozenset({"frames"}),
         params=p,
-        tokens=PatchTokens(facts.frame, p.patch, p.size.dim),
+        tokens=PatchTokens(spec.frame, p.patch, p.size.dim),
         mask=RandomMask(p.mask_ratio),
         encoder=Encoder(p.size, arcs=False),
         decoder=Decoder(p.size.dim, p.decoder, SineCosine(p.decoder.dim), arcs=False),

@@ -10,14 +10,14 @@ paper's beta could not be verified.
 from pydantic import Field
 from torch import nn
 
+from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.regions import RegionMask
 from brep_mae.models.encoder import Encoder, Fill
 from brep_mae.models.message_encoder import MessageEncoder
-from brep_mae.pretext.given import POOLED_SIDE, TeacherParams, given
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
 from brep_mae.settings import AnySizeParams, MessageSizeParams, Share, SizeParams
 from brep_mae.targets.features import Features
+from brep_mae.teachers.frozen import POOLED_SIDE, TeacherParams, given
 from brep_mae.tokens.faces import FaceTokens
 from brep_mae.tokens.invariants import InvariantTokens
 from brep_mae.tokens.tokens import FACE
@@ -33,12 +33,12 @@ class Params(MethodParams):
     weights: Weights
 
 
-def build(p: Params, facts: Facts) -> MaskedPretext:
+def build(p: Params, spec: DataSpec) -> MaskedPretext:
     def fill(dim: int) -> Fill:
         return Fill(dim, nn.Linear(WHERE_DIM, dim))
 
     def transformer(size: SizeParams) -> tuple[nn.Module, Encoder]:
-        return FaceTokens(facts.grid, size.dim), Encoder(size, arcs=True, fill=fill(size.dim))
+        return FaceTokens(spec.grid, size.dim), Encoder(size, arcs=True, fill=fill(size.dim))
 
     def messages(size: MessageSizeParams) -> tuple[nn.Module, MessageEncoder]:
         return InvariantTokens(size.dim), MessageEncoder(size.dim, size.depth, size.dropout, fill(size.dim))

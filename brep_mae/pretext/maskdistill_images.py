@@ -8,13 +8,13 @@ paper's loss parameter beta could not be verified: 2 and 1 are both in use.
 from pydantic import Field, PositiveInt
 from torch import nn
 
+from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
 from brep_mae.masking.block import BlockMask
 from brep_mae.models.decoder import SineCosine
 from brep_mae.models.encoder import Encoder, Fill
-from brep_mae.pretext.given import TeacherParams, given
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.features import Features
+from brep_mae.teachers.frozen import TeacherParams, given
 from brep_mae.tokens.patches import PatchTokens
 from brep_mae.tokens.tokens import PATCH
 
@@ -29,13 +29,13 @@ class Params(MethodParams):
     weights: Weights
 
 
-def build(p: Params, facts: Facts) -> MaskedPretext:
+def build(p: Params, spec: DataSpec) -> MaskedPretext:
     def network(size: SizeParams) -> tuple[nn.Module, Encoder]:
         fill = Fill(size.dim, SineCosine(size.dim))
-        return PatchTokens(facts.frame, p.patch, size.dim), Encoder(size, arcs=False, fill=fill)
+        return PatchTokens(spec.frame, p.patch, size.dim), Encoder(size, arcs=False, fill=fill)
 
     tokens, encoder = network(p.size)
-    side = facts.frame // p.patch
+    side = spec.frame // p.patch
     return MaskedPretext(
         reads=frozenset({"frames"}),
         params=p,

@@ -14,13 +14,13 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
+from brep_mae.composition.pretext import DataSpec, MethodParams, Pretext
+from brep_mae.composition.teacher import follow
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.transforms import jitter_colors, random_resized_crop
 from brep_mae.masking.filling import fill, filling_mask, over_pixels, partners
 from brep_mae.models.convnet import ConvBackbone, ConvParams
 from brep_mae.models.projector import Projector
-from brep_mae.pretext.pretext import Facts, MethodParams, Pretext
-from brep_mae.pretext.teachers import follow
 from brep_mae.settings import Share
 
 
@@ -151,5 +151,5 @@ class MixMask(Pretext):
         return {"hidden": (~seen.own).flatten().repeat(len(seen.query))}
 
 
-def build(p: Params, facts: Facts) -> MixMask:
+def build(p: Params, spec: DataSpec) -> MixMask:
     return MixMask(p)

@@ -16,11 +16,11 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
+from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.masking.clip import Sampler, clip_mask
 from brep_mae.models.encoder import Encoder
 from brep_mae.models.joint_decoder import OwnClassDecoder
-from brep_mae.pretext.pretext import Facts, MaskedPretext, MethodParams, Weights
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.pixels import Pixels
 from brep_mae.tokens.tubelets import SeparablePosition, TubeletTokens
@@ -102,8 +102,8 @@ class TurntableMAE(MaskedPretext):
         return {"hidden": hidden.flatten(), **predicted}
 
 
-def build(p: Params, facts: Facts) -> MaskedPretext:
-    tokens = TubeletTokens(facts.frame, p.patch, p.t_patch, p.views, p.size.dim)
+def build(p: Params, spec: DataSpec) -> MaskedPretext:
+    tokens = TubeletTokens(spec.frame, p.patch, p.t_patch, p.views, p.size.dim)
     position = SeparablePosition(p.views // p.t_patch, tokens.patches, p.decoder.dim)
     return TurntableMAE(
         reads=frozenset({"frames"}),

@@ -1,14 +1,29 @@
 """No pretext but the labels themselves, in the training loop of the others: for labels that cost nobody anything,
 because a generator wrote them, and for comparison."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from brep_mae.checks import Section
+from brep_mae.composition.pretext import DataSpec, MethodParams, Pretext
+from brep_mae.composition.pretext import build as build_method
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.backbone import Backbone
-from brep_mae.pretext.pretext import MethodParams, Pretext
 from brep_mae.schema import UNLABELLED
+
+
+class NetworkParams(Section):
+    """The method whose network it is, and that method's block."""
+
+    method: str
+    params: dict[str, Any]
+
+
+class Params(MethodParams):
+    network: NetworkParams
 
 
 class Supervised(Pretext):
@@ -26,6 +41,10 @@ class Supervised(Pretext):
         self.params, self.network = params, network
         self.face, self.part = nn.Linear(network.dim, face_classes), nn.Linear(network.dim, part_classes)
 
+    @property
+    def reads_labels(self) -> bool:
+        return True
+
     def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         faces = batch.faces
         if faces is None:
@@ -42,3 +61,8 @@ class Supervised(Pretext):
 
     def backbone(self) -> Backbone:
         return self.network
+
+
+def build(p: Params, spec: DataSpec) -> Supervised:
+    network = build_method(p.network.method, p.network.params, spec).backbone()
+    return Supervised(p, network, spec.face_classes, spec.part_classes)

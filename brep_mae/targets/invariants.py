@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brep_mae.datasets.batch import Batch
-from brep_mae.datasets.invariants import FACE_DIM, FACE_SCALARS
+from brep_mae.features.invariants import FACE_DIM, FACE_SCALARS
 from brep_mae.models.blocks import init_weights
 from brep_mae.targets.target import Target, Term
 from brep_mae.tokens.tokens import FACE

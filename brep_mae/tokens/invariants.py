@@ -3,7 +3,7 @@
 from torch import nn
 
 from brep_mae.datasets.batch import WHERE_DIM, Batch
-from brep_mae.datasets.invariants import ARC_DIM, FACE_DIM
+from brep_mae.features.invariants import ARC_DIM, FACE_DIM
 from brep_mae.tokens.faces import per_solid
 from brep_mae.tokens.tokens import Tokens
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
+from brep_mae.checkpoints.state import load_state, save_state
 from brep_mae.checks import SettingsError
+from brep_mae.composition.pretext import Pretext
 from brep_mae.datasets.loader import Samples
-from brep_mae.pretext.pretext import Pretext
 from brep_mae.seeds import generator
 from brep_mae.settings import PretrainParams
-from brep_mae.training.checkpoint import load_state, save_state
 from brep_mae.training.optim import adamw, lr_at
 
 History = list[dict[str, float | str]]

@@ -22,15 +22,15 @@ from OCP.TopExp import TopExp_Explorer
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Shape, TopoDS_Solid
 
-from brep_mae.brep.curves import Curves, edge_curves
-from brep_mae.brep.graph import face_graph
-from brep_mae.brep.loops import Loops
-from brep_mae.brep.placing import Parts
+from brep_mae.brep.faces.loops import Loops
+from brep_mae.brep.faces.topology import Topology, right_way_out, walk
+from brep_mae.brep.faces.trimming import Trimming
+from brep_mae.brep.geometry.curves import Curves, edge_curves
+from brep_mae.brep.geometry.surfaces import Surfaces
+from brep_mae.brep.graph.graph import face_graph
+from brep_mae.brep.read.step import ReadSolid, silence
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.step import ReadSolid, silence
-from brep_mae.brep.surfaces import Surfaces
-from brep_mae.brep.topology import Topology, right_way_out, walk
-from brep_mae.brep.trimming import Trimming
+from brep_mae.brep.solid.placing import Parts
 from brep_mae.schema import FaceGraph
 
 

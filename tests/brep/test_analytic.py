@@ -15,9 +15,9 @@ from OCP.TopAbs import TopAbs_FACE
 from OCP.TopExp import TopExp_Explorer
 from OCP.TopoDS import TopoDS_Shell, TopoDS_Solid
 
-from brep_mae.brep.analytic import edge_params
-from brep_mae.brep.curves import edge_curves
-from brep_mae.brep.motions import Motions
+from brep_mae.brep.geometry.curves import edge_curves
+from brep_mae.brep.geometry.motions import Motions
+from brep_mae.brep.solid.analytic import edge_params
 from brep_mae.schema import CURVE_TYPES, NORMAL, POINT, SURFACE_TYPES, FaceGraph
 from tests.brep.solids import SHAPES, box, first_solid, graph_of, parts_of, placed
 

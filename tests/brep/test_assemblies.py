@@ -17,9 +17,9 @@ from OCP.TopAbs import TopAbs_FACE
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Compound
 
-from brep_mae.brep.entities import FEW, no_name
-from brep_mae.brep.parts import count_faces, found
-from brep_mae.brep.step import ReadSolid, read_solids
+from brep_mae.brep.read.entities import FEW, no_name
+from brep_mae.brep.read.solids import count_faces, found
+from brep_mae.brep.read.step import ReadSolid, read_solids
 from tests.brep.solids import box, write_step
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "step_samples"

@@ -9,7 +9,7 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert, BRepBuilderAPI_Trans
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeCylinder, BRepPrimAPI_MakeTorus
 from OCP.gp import gp_Ax1, gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
 
-from brep_mae.brep.uvgrid import axes
+from brep_mae.brep.solid.uvgrid import axes
 from brep_mae.schema import NORMAL, POINT, SURFACE_TYPES
 from tests.brep.solids import AXES, SHAPES, box, first_solid, graph_of, placed
 

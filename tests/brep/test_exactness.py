@@ -11,9 +11,9 @@ from OCP.TopAbs import TopAbs_OUT
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Shape
 
-from brep_mae.brep.curves import Curves, edge_curves
-from brep_mae.brep.surfaces import Surfaces
-from brep_mae.brep.uvgrid import edge_grids, outward, unit_grid
+from brep_mae.brep.geometry.curves import Curves, edge_curves
+from brep_mae.brep.geometry.surfaces import Surfaces
+from brep_mae.brep.solid.uvgrid import edge_grids, outward, unit_grid
 from brep_mae.schema import CURVE_TYPES, SURFACE_TYPES
 from tests.brep.solids import PLACEMENTS, SHAPES, first_solid, parts_of, placed, plate, transformation
 from tests.brep.test_splines import CURVES, SURFACES

@@ -6,9 +6,9 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert, BRepBuilderAPI_Trans
 from OCP.gp import gp_Trsf, gp_Vec
 from OCP.TopLoc import TopLoc_Location
 
-from brep_mae.brep.occwl import uvnet_arrays
-from brep_mae.brep.part import measure
+from brep_mae.brep.interop.occwl import uvnet_arrays
 from brep_mae.brep.sampling import Sampling
+from brep_mae.brep.solid.part import measure
 from brep_mae.schema import POINT
 from brep_mae.summary import one
 from tests.brep.solids import CUT, SHAPES, box, first_solid, graph_of

@@ -6,8 +6,8 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert, BRepBuilderAPI_Trans
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeCylinder, BRepPrimAPI_MakeSphere, BRepPrimAPI_MakeTorus
 from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf
 
-from brep_mae.brep.chords import CHORD_ERROR
-from brep_mae.brep.uvgrid import unit_grid
+from brep_mae.brep.faces.chords import CHORD_ERROR
+from brep_mae.brep.solid.uvgrid import unit_grid
 from brep_mae.schema import FIELD_DISTANCE, FIELD_POINT, FIELD_UV, POINT, SURFACE_TYPES
 from tests.brep.solids import SHAPES, drilled_torus, first_solid, graph_of, parts_of, placed, plate, slotted_cylinder
 

@@ -14,14 +14,15 @@ from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Compound
 
-from brep_mae.brep import file_graphs as module
-from brep_mae.brep import placing, topology
-from brep_mae.brep.file_graphs import file_graphs
-from brep_mae.brep.graph import face_graph
-from brep_mae.brep.placing import Parts
+from brep_mae.brep.faces import topology
+from brep_mae.brep.graph import file_graphs as module
+from brep_mae.brep.graph.file_graphs import file_graphs
+from brep_mae.brep.graph.graph import face_graph
+from brep_mae.brep.read.step import Reading, read_solids
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.step import Reading, read_solids
+from brep_mae.brep.solid import placing
+from brep_mae.brep.solid.placing import Parts
 from brep_mae.schema import FaceGraph
 from tests.brep.solids import CUT, SHAPES, box, first_solid, graph_of, notched_block, placed, write_step
 

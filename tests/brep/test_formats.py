@@ -23,10 +23,10 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 from OCP.TopTools import TopTools_FormatVersion
 
-from brep_mae.brep.brep_text import whole_text
-from brep_mae.brep.parts import ReadSolid, found, together
+from brep_mae.brep.read.brep_text import whole_text
+from brep_mae.brep.read.solids import ReadSolid, found, together
+from brep_mae.brep.read.step import read_solids
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.step import read_solids
 from tests.brep.solids import SHAPES, box, graph_of, write_step
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)

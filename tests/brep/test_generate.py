@@ -15,8 +15,11 @@ from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt
 from OCP.GProp import GProp_GProps
 from OCP.STEPControl import STEPControl_Reader
 
-from brep_mae.brep.generate import generate
-from brep_mae.brep.generators.labelled import (
+from brep_mae.generate.generate import generate
+from brep_mae.generate.generators.machined import draw
+from brep_mae.generate.generators.machined.classes import FACE_CLASSES, PART_CLASSES
+from brep_mae.generate.generators.machined.draw import draw_part
+from brep_mae.generate.labelled import (
     LabelledSolid,
     Rejected,
     chamfer,
@@ -28,9 +31,6 @@ from brep_mae.brep.generators.labelled import (
     fuse,
     only_solid,
 )
-from brep_mae.brep.generators.machined import draw
-from brep_mae.brep.generators.machined.classes import FACE_CLASSES, PART_CLASSES
-from brep_mae.brep.generators.machined.draw import draw_part
 
 SOLIDS, SEED = 14, 11
 

@@ -23,8 +23,8 @@ from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_INTERNAL
 from OCP.TopExp import TopExp, TopExp_Explorer
 from OCP.TopoDS import TopoDS, TopoDS_Shell, TopoDS_Solid
 
+from brep_mae.brep.faces.topology import walk
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.topology import walk
 from brep_mae.schema import CONVEXITY, CURVE_TYPES, FaceGraph
 from tests.brep.solids import SHAPES, box, graph_of, notched_block, placed
 

@@ -15,10 +15,10 @@ from OCP.IGESControl import IGESControl_Writer
 from OCP.TopAbs import TopAbs_FACE, TopAbs_SHELL
 from OCP.TopoDS import TopoDS_Shape
 
-from brep_mae.brep.parts import count_faces, found, together
+from brep_mae.brep.read.loose.sewing import solids_and_rest
+from brep_mae.brep.read.solids import count_faces, found, together
+from brep_mae.brep.read.step import read_solids
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.sewing import solids_and_rest
-from brep_mae.brep.step import read_solids
 from tests.brep.solids import SHAPES, box, graph_of
 
 

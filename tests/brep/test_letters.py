@@ -23,18 +23,18 @@ from OCP.TopAbs import TopAbs_VERTEX, TopAbs_WIRE
 from OCP.TopExp import TopExp
 from OCP.TopTools import TopTools_IndexedMapOfShape
 
-from brep_mae.brep.file_graphs import file_graphs
-from brep_mae.brep.generate import generate
-from brep_mae.brep.generators.labelled import Rejected, check, edges, faces
-from brep_mae.brep.generators.letters import draw
-from brep_mae.brep.generators.letters.classes import FACE_CLASSES, PART_CLASSES
-from brep_mae.brep.generators.letters.draw import build, draw_part
-from brep_mae.brep.generators.letters.glyphs import Glyph, base, glyph_of
-from brep_mae.brep.generators.letters.outlines import FONTS
-from brep_mae.brep.generators.letters.solids import extruded, tapered
+from brep_mae.brep.graph.file_graphs import file_graphs
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.datasets.source import open_source
+from brep_mae.generate.generate import generate
+from brep_mae.generate.generators.letters import draw
+from brep_mae.generate.generators.letters.classes import FACE_CLASSES, PART_CLASSES
+from brep_mae.generate.generators.letters.draw import build, draw_part
+from brep_mae.generate.generators.letters.glyphs import Glyph, base, glyph_of
+from brep_mae.generate.generators.letters.outlines import FONTS
+from brep_mae.generate.generators.letters.solids import extruded, tapered
+from brep_mae.generate.labelled import Rejected, check, edges, faces
 
 SOLIDS, SEED, EM_MM, DEPTH_MM = 12, 3, 50.0, 8.0
 SPLINES = {GeomAbs_SurfaceType.GeomAbs_SurfaceOfExtrusion, GeomAbs_SurfaceType.GeomAbs_BSplineSurface}

@@ -11,7 +11,7 @@ from OCP.Geom import Geom_BezierCurve
 from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Vec
 from OCP.TColgp import TColgp_Array1OfPnt
 
-from brep_mae.brep.measure import moments
+from brep_mae.brep.solid.measure import moments
 from brep_mae.schema import SURFACE_TYPES
 from tests.brep.solids import graph_of, parts_of
 

@@ -10,8 +10,8 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert
 from OCP.BRepGProp import BRepGProp
 from OCP.GProp import GProp_GProps
 
-from brep_mae.brep.measure import moments
-from brep_mae.brep.step import ReadSolid, read_solids
+from brep_mae.brep.read.step import ReadSolid, read_solids
+from brep_mae.brep.solid.measure import moments
 from brep_mae.schema import INSIDE, POINT
 from tests.brep.solids import CUT, PLACEMENTS, SHAPES, graph_of, parts_of, placed
 

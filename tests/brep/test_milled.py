@@ -8,14 +8,14 @@ import pytest
 from OCP.BRepGProp import BRepGProp
 from OCP.GProp import GProp_GProps
 
-from brep_mae.brep.file_graphs import file_graphs
-from brep_mae.brep.generate import generate
-from brep_mae.brep.generators.labelled import LabelledSolid, Rejected, check, edges, faces
-from brep_mae.brep.generators.milled.classes import FACE_CLASSES, PART_CLASSES
-from brep_mae.brep.generators.milled.draw import FEATURES, build, draw_part
+from brep_mae.brep.graph.file_graphs import file_graphs
 from brep_mae.brep.sampling import Sampling
-from brep_mae.datasets import mfcad
+from brep_mae.datasets.adapters import mfcad
 from brep_mae.datasets.source import open_source
+from brep_mae.generate.generate import generate
+from brep_mae.generate.generators.milled.classes import FACE_CLASSES, PART_CLASSES
+from brep_mae.generate.generators.milled.draw import FEATURES, build, draw_part
+from brep_mae.generate.labelled import LabelledSolid, Rejected, check, edges, faces
 from brep_mae.schema import POINT
 
 SOLIDS, SEED, STOCK_MM3 = 6, 5, 1000.0

@@ -13,8 +13,19 @@ from OCP.BRepGProp import BRepGProp
 from OCP.GeomAbs import GeomAbs_SurfaceType
 from OCP.GProp import GProp_GProps
 
-from brep_mae.brep.generate import generate
-from brep_mae.brep.generators.labelled import (
+from brep_mae.datasets.source import open_source
+from brep_mae.generate.generate import generate
+from brep_mae.generate.generators.modelled.classes import FACE_CLASSES, PART_CLASSES
+from brep_mae.generate.generators.modelled.draw import build
+from brep_mae.generate.generators.modelled.flats import flat
+from brep_mae.generate.generators.modelled.model import MAX_FACES, Model
+from brep_mae.generate.generators.modelled.operations import extrude, free_form, merged, placed, revolve
+from brep_mae.generate.generators.modelled.places import Probe
+from brep_mae.generate.generators.modelled.sketches.freehand import blob
+from brep_mae.generate.generators.modelled.sketches.outlines import OUTLINES, circle, rectangle
+from brep_mae.generate.generators.modelled.sketches.sketch import Frame, Profile
+from brep_mae.generate.generators.modelled.sketches.turning import dome
+from brep_mae.generate.labelled import (
     LabelledSolid,
     Rejected,
     chamfer,
@@ -25,18 +36,7 @@ from brep_mae.brep.generators.labelled import (
     subtract,
     unite,
 )
-from brep_mae.brep.generators.modelled.classes import FACE_CLASSES, PART_CLASSES
-from brep_mae.brep.generators.modelled.draw import build
-from brep_mae.brep.generators.modelled.flats import flat
-from brep_mae.brep.generators.modelled.freehand import blob
-from brep_mae.brep.generators.modelled.model import MAX_FACES, Model
-from brep_mae.brep.generators.modelled.operations import extrude, free_form, merged, placed, revolve
-from brep_mae.brep.generators.modelled.outlines import OUTLINES, circle, rectangle
-from brep_mae.brep.generators.modelled.places import Probe
-from brep_mae.brep.generators.modelled.sketch import Frame, Profile
-from brep_mae.brep.generators.modelled.turning import dome
-from brep_mae.brep.generators.trial import survives
-from brep_mae.datasets.source import open_source
+from brep_mae.generate.trial import survives
 from brep_mae.ingest import parse_dataset
 from brep_mae.settings import ParseParams, SplitParams
 

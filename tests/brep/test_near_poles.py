@@ -9,7 +9,7 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox, BRepPrimAPI_MakeCone, BRepPrimAPI_MakeSphere
 from OCP.gp import gp_Ax2, gp_Ax3, gp_Dir, gp_Pnt, gp_Trsf
 
-from brep_mae.brep.measure import moments
+from brep_mae.brep.solid.measure import moments
 from brep_mae.schema import SURFACE_TYPES
 from tests.brep.solids import graph_of, parts_of
 

@@ -19,8 +19,8 @@ from OCP.TopExp import TopExp, TopExp_Explorer
 from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Shape
 from OCP.TopTools import TopTools_IndexedMapOfShape
 
-from brep_mae.brep.occwl import CONDA, from_occwl, to_occwl, uvnet_arrays
-from brep_mae.brep.step import ReadSolid
+from brep_mae.brep.interop.occwl import CONDA, from_occwl, to_occwl, uvnet_arrays
+from brep_mae.brep.read.step import ReadSolid
 from tests.brep.solids import SHAPES, box, first_solid, graph_of, placed
 
 HALF = BRepAlgoAPI_Cut(BRepPrimAPI_MakeCylinder(1.0, 2.0).Shape(), box(5, 5, 5, (0, -2.5, -1))).Shape()

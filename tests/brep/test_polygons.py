@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.plates import plate_of_holes
-from brep_mae.brep import polygons
+from brep_mae.brep.faces import polygons
 from tests.brep.solids import graph_of
 
 SIDES = 16

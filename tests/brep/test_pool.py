@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from brep_mae.brep import worker
-from brep_mae.brep.pool import ParseOptions, parse_file, parse_files, run_files
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.worker import Tally
+from brep_mae.brep.workers import worker
+from brep_mae.brep.workers.pool import ParseOptions, parse_file, parse_files, run_files
+from brep_mae.brep.workers.worker import Tally
 
-PRELOAD = "brep_mae.brep.graph"
+PRELOAD = "brep_mae.brep.graph.graph"
 """The same in all tests: a process has one server to copy workers from, which imports what the first one asks for."""
 
 
@@ -170,7 +170,7 @@ def test_same_file_same_bytes_whatever_the_workers_and_the_order(tmp_path):
 
 
 def test_a_body_that_cannot_be_used_keeps_its_place_among_the_solids(tmp_path, monkeypatch):
-    from brep_mae.brep import file_graphs
+    from brep_mae.brep.graph import file_graphs
     from tests.brep.solids import box, write_step
 
     file = write_step(tmp_path / "two.step", box(1, 1, 1), box(2, 2, 2, (5, 0, 0)))
@@ -187,14 +187,14 @@ def test_a_body_that_cannot_be_used_keeps_its_place_among_the_solids(tmp_path, m
 
 def test_workers_load_no_torch_and_no_cadquery():
     code = (
-        "import sys, brep_mae.brep.pool, brep_mae.brep.graph;"
+        "import sys, brep_mae.brep.workers.pool, brep_mae.brep.graph.graph;"
         "print({'torch', 'cadquery', 'vtkmodules'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
 
 
 def test_the_parent_loads_no_kernel():
-    code = "import sys, brep_mae.brep.pool; print('OCP' in sys.modules)"
+    code = "import sys, brep_mae.brep.workers.pool; print('OCP' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
 
 
@@ -228,7 +228,7 @@ def test_no_worker_at_all_is_one_error(monkeypatch):
 def test_a_stalled_worker_does_not_outlive_a_killed_parent_for_long(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(
-        "import sys\nfrom pathlib import Path\nfrom brep_mae.brep.pool import run_files\n"
+        "import sys\nfrom pathlib import Path\nfrom brep_mae.brep.workers.pool import run_files\n"
         "from tests.brep.test_pool import Few, act\n"
         "if __name__ == '__main__':\n"
         "    list(run_files([Path(sys.argv[1])], Few(deadline_s=2), 1, act, preload='json'))\n"

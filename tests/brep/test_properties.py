@@ -21,11 +21,11 @@ from OCP.TopExp import TopExp_Explorer
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Shape
 
-from brep_mae.brep.entities import no_name
-from brep_mae.brep.graph import face_graph
-from brep_mae.brep.placing import Parts
+from brep_mae.brep.graph.graph import face_graph
+from brep_mae.brep.read.entities import no_name
+from brep_mae.brep.read.step import ReadSolid, read_solids
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.step import ReadSolid, read_solids
+from brep_mae.brep.solid.placing import Parts
 from brep_mae.schema import INSIDE, NORMAL, POINT, FaceGraph
 from tests.brep.solids import box, first_solid, graph_of, parts_of, write_step
 from tests.brep.test_uvgrid import volume

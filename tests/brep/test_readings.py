@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.readings import SAMPLING, by_default, compare, difference
-from brep_mae.brep.file_graphs import file_graphs
+from brep_mae.brep.graph.file_graphs import file_graphs
 from brep_mae.brep.reject import Reject
 from tests.brep.solids import CUT, SHAPES, placed, write_step
 

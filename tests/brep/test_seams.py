@@ -22,14 +22,14 @@ from OCP.STEPControl import STEPControl_Reader
 from OCP.TopAbs import TopAbs_FACE
 from OCP.TopoDS import TopoDS_Shape
 
-from brep_mae.brep.file_graphs import file_graphs
-from brep_mae.brep.graph import face_graph
-from brep_mae.brep.parts import found
-from brep_mae.brep.placing import Parts
+from brep_mae.brep.graph.file_graphs import file_graphs
+from brep_mae.brep.graph.graph import face_graph
+from brep_mae.brep.read.solids import found
+from brep_mae.brep.read.step import Reading, read_solids
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.soundness import NeedsRepair
-from brep_mae.brep.step import Reading, read_solids
+from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.solid.soundness import NeedsRepair
 from brep_mae.schema import FaceGraph
 from tests.brep.solids import CUT, SHAPES, box, graph_of, parts_of, write_step
 

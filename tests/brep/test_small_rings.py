@@ -19,11 +19,11 @@ from OCP.STEPControl import STEPControl_Reader
 from OCP.TopAbs import TopAbs_FACE
 from OCP.TopoDS import TopoDS_Shape
 
-from brep_mae.brep.file_graphs import file_graphs
-from brep_mae.brep.generators.step_writer import write_step
-from brep_mae.brep.parts import found
+from brep_mae.brep.graph.file_graphs import file_graphs
+from brep_mae.brep.read.solids import found
+from brep_mae.brep.read.step import Reading, read_solids
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.step import Reading, read_solids
+from brep_mae.generate.step_writer import write_step
 from brep_mae.schema import INSIDE, POINT, SURFACE_TYPES, FaceGraph
 from tests.brep.solids import box, first_solid
 

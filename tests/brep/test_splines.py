@@ -30,11 +30,11 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS
 from scipy.interpolate import BSpline
 
-from brep_mae.brep.free_surfaces import FreeSurfaces
-from brep_mae.brep.freeform_curves import FreeCurves, curve_jet
-from brep_mae.brep.jets import principal_curvatures
-from brep_mae.brep.step import read_solids
-from brep_mae.brep.swept import surface_jet, untrimmed
+from brep_mae.brep.geometry.free_surfaces import FreeSurfaces
+from brep_mae.brep.geometry.freeform_curves import FreeCurves, curve_jet
+from brep_mae.brep.geometry.jets import principal_curvatures
+from brep_mae.brep.geometry.swept import surface_jet, untrimmed
+from brep_mae.brep.read.step import read_solids
 from tests.brep.kernel_shapes import (
     AX2,
     CURVES,

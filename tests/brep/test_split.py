@@ -12,14 +12,14 @@ from OCP.Standard import Standard_Failure, Standard_OutOfMemory
 from OCP.TopAbs import TopAbs_FACE
 from OCP.TopoDS import TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 
-from brep_mae.brep import split
-from brep_mae.brep.graph import face_graph
-from brep_mae.brep.parts import ReadSolid, found
-from brep_mae.brep.placing import Parts
+from brep_mae.brep.graph.graph import face_graph
+from brep_mae.brep.read.solids import ReadSolid, found
+from brep_mae.brep.read.step import read_solids
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.split import faces_of, split_closed
-from brep_mae.brep.step import read_solids
+from brep_mae.brep.solid import split
+from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.solid.split import faces_of, split_closed
 from brep_mae.schema import ARRAYS, SURFACE_TYPES, FaceGraph
 from tests.brep.solids import SHAPES, box, first_solid, graph_of, placed
 

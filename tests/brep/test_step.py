@@ -27,11 +27,11 @@ from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_SHELL
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Shape, TopoDS_Shell
 
-from brep_mae.brep.colors import no_color
-from brep_mae.brep.entities import no_name
-from brep_mae.brep.parts import count_faces, found
+from brep_mae.brep.read.colors import no_color
+from brep_mae.brep.read.entities import no_name
+from brep_mae.brep.read.solids import count_faces, found
+from brep_mae.brep.read.step import REGULARITY, read_solids, silence
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.step import REGULARITY, read_solids, silence
 from tests.brep.solids import SHAPES, box, write_step
 
 
@@ -151,7 +151,7 @@ def test_compressed_files_are_read_and_nothing_is_written(tmp_path):
 
 
 def test_an_archive_that_unpacks_to_too_much_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr("brep_mae.brep.formats.MAX_UNPACKED", 2**22)
+    monkeypatch.setattr("brep_mae.brep.read.formats.MAX_UNPACKED", 2**22)
     for name, content in (("gz.stpz", gzip.compress(bytes(2**26))), ("zip.stpz", zipped({"a.stp": bytes(2**26)}))):
         (tmp_path / name).write_bytes(content)
         tracemalloc.start()

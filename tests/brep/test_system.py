@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from brep_mae.brep.system import explain
+from brep_mae.brep.workers.system import explain
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,8 @@ def test_a_missing_kernel_names_the_right_package():
 def test_the_check_ends_with_1_and_one_line_where_a_library_is_missing(tmp_path):
     (tmp_path / "OCP").mkdir()
     (tmp_path / "OCP" / "__init__.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
-    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from brep_mae.brep.system import main; sys.exit(main())"
+    first = f"import sys; sys.path.insert(0, {str(tmp_path)!r})"
+    code = f"{first}; from brep_mae.brep.workers.system import main; sys.exit(main())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines() == [

@@ -17,10 +17,10 @@ from OCP.TopAbs import TopAbs_OUT
 from OCP.TopoDS import TopoDS, TopoDS_Shape
 
 from benchmarks.spline_parts import draw_part as draw_spline_part
-from brep_mae.brep.chords import ON
-from brep_mae.brep.generators.machined.draw import draw_part
-from brep_mae.brep.step import ReadSolid, read_solids
-from brep_mae.brep.uvgrid import unit_grid
+from brep_mae.brep.faces.chords import ON
+from brep_mae.brep.read.step import ReadSolid, read_solids
+from brep_mae.brep.solid.uvgrid import unit_grid
+from brep_mae.generate.generators.machined.draw import draw_part
 from tests.brep.solids import CUT, PLACEMENTS, SHAPES, Apart, parts_of, placed
 from tests.conftest import SHARED
 

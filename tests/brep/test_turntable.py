@@ -14,9 +14,9 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Shape
 from OCP.TopTools import TopTools_IndexedMapOfShape
 
-from brep_mae.brep.mesh import tessellate
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.turntable import ELEVATION_DEG, START_DEG, Turntable, camera_axes, half_width
+from brep_mae.brep.render.mesh import tessellate
+from brep_mae.brep.render.turntable import ELEVATION_DEG, START_DEG, Turntable, camera_axes, half_width
 from tests.brep.solids import placed
 
 SIN, COS = math.sin(math.radians(ELEVATION_DEG)), math.cos(math.radians(ELEVATION_DEG))

@@ -12,7 +12,7 @@ from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Vec
 from OCP.TopAbs import TopAbs_FACE
 from OCP.TopExp import TopExp_Explorer
 
-from brep_mae.brep.uvgrid import unit_grid
+from brep_mae.brep.solid.uvgrid import unit_grid
 from brep_mae.schema import INSIDE, NORMAL, POINT, SURFACE_TYPES
 from tests.brep.solids import SHAPES, box, graph_of, parts_of, placed
 

@@ -33,14 +33,14 @@ from OCP.TColgp import TColgp_Array1OfPnt
 from OCP.TopAbs import TopAbs_FACE, TopAbs_IN, TopAbs_SOLID
 from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 
-from brep_mae.brep.file_graphs import file_graphs
-from brep_mae.brep.measure import moments
-from brep_mae.brep.mesh import tessellate
-from brep_mae.brep.parts import found
+from brep_mae.brep.faces.topology import REVERSED
+from brep_mae.brep.graph.file_graphs import file_graphs
+from brep_mae.brep.read.solids import found
+from brep_mae.brep.read.step import Reading, read_solids
 from brep_mae.brep.reject import Reject
+from brep_mae.brep.render.mesh import tessellate
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.step import Reading, read_solids
-from brep_mae.brep.topology import REVERSED
+from brep_mae.brep.solid.measure import moments
 from brep_mae.schema import FaceGraph
 from tests.brep.solids import Apart, parts_of, write_step
 

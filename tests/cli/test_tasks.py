@@ -16,15 +16,15 @@ from click.testing import CliRunner, Result
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeCylinder
 from OCP.TopoDS import TopoDS_Shape
 
-from brep_mae.brep import pool
+from brep_mae.brep.workers import pool
+from brep_mae.checkpoints.backbones import STEPS, load_backbone, save_backbone, save_snapshot
+from brep_mae.checkpoints.state import save_state
 from brep_mae.cli import main
 from brep_mae.cli.predict import _unbroken
-from brep_mae.output_folder import growing_folder
-from brep_mae.pretext.pretext import Facts, build
-from brep_mae.pretext.stored import STEPS, load_backbone, save_backbone, save_snapshot
+from brep_mae.composition.pretext import DataSpec, build
+from brep_mae.continual import task_folder
+from brep_mae.output.folder import growing_folder
 from brep_mae.settings import ParseParams
-from brep_mae.training.checkpoint import save_state
-from brep_mae.transfer import task_folder
 from tests.brep.solids import box, write_step
 from tests.full_disk import files_of_at_most
 
@@ -76,12 +76,12 @@ def encoder(tmp_path_factory) -> Path:
 
 
 def small_encoder(folder: Path) -> Path:
-    facts = Facts(grid=4, frame=0)
+    spec = DataSpec(grid=4, frame=0)
     values = {"steps": 1, "batch": 1, "lr": 0.1, "dim": 16, "depth": 2, "dropout": 0.0, "mask_ratio": 0.3}
     values["weights"] = {"invariants.scalars": 1.0}
     torch.manual_seed(0)
-    backbone = build("attribute_masking", values, facts).backbone()
-    save_backbone(folder, backbone, "attribute_masking", values, facts, "digest")
+    backbone = build("attribute_masking", values, spec).backbone()
+    save_backbone(folder, backbone, "attribute_masking", values, spec, "digest")
     return folder
 
 

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from brep_mae.cli import main
 from brep_mae.datasets.shards import write_shard
-from brep_mae.output_folder import output_folder
+from brep_mae.output.folder import output_folder
 from tests.records import record
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from brep_mae.datasets import cavities
-from brep_mae.datasets.cavities import TOLERANCE, cavity_scalars, first_alike
+from brep_mae.features import cavities
+from brep_mae.features.cavities import TOLERANCE, cavity_scalars, first_alike
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from brep_mae.datasets import extremes
-from brep_mae.datasets.extremes import Extremes
+from brep_mae.features import extremes
+from brep_mae.features.extremes import Extremes
 
 RNG = np.random.default_rng(0)
 

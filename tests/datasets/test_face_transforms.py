@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from brep_mae.datasets.face_transforms import jitter_scalars
-from brep_mae.datasets.invariants import ARC_SCALARS, FACE_SCALARS
+from brep_mae.features.invariants import ARC_SCALARS, FACE_SCALARS
 from brep_mae.seeds import generator
 from tests.synthetic import make_batch
 

@@ -17,8 +17,8 @@ from brep_mae.datasets import image_files
 from brep_mae.datasets.image_files import Refused, decode
 from brep_mae.datasets.images import Images, read_about, store_images
 from brep_mae.datasets.source import SourceError
-from brep_mae.output_files import OutputError
-from brep_mae.output_folder import output_folder
+from brep_mae.output.files import OutputError
+from brep_mae.output.folder import output_folder
 from brep_mae.schema import UNLABELLED
 
 CIFAR = Path("../shared/data/cifar10.tar")

@@ -11,7 +11,7 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeCylinder
 from OCP.gp import gp_Ax2, gp_Dir, gp_Pnt, gp_Quaternion, gp_Trsf, gp_Vec
 
-from brep_mae.datasets.invariants import ARC_DIM, ARC_SCALARS, FACE_DIM, FACE_SCALARS, invariants
+from brep_mae.features.invariants import ARC_DIM, ARC_SCALARS, FACE_DIM, FACE_SCALARS, invariants
 from brep_mae.schema import ARRAYS, NORMAL, POINT, SURFACE_TYPES, FaceGraph
 from tests.brep.solids import SHAPES, box, graph_of, placed
 from tests.synthetic import make_graph

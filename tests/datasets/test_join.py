@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brep_mae.datasets.join import join_labels
-from brep_mae.datasets.labels import ABOUT
+from brep_mae.datasets.adapters.solids import open as open_solids
+from brep_mae.datasets.labelling.join import join_labels
+from brep_mae.datasets.labelling.labels import ABOUT
 from brep_mae.datasets.shards import open_shards, write_shard
-from brep_mae.datasets.solids import open as open_solids
 from brep_mae.datasets.source import LabelError, Row, Source
 from tests.synthetic import make_graph
 

@@ -11,8 +11,8 @@ import pytest
 
 from brep_mae.datasets import loader
 from brep_mae.datasets.batch import from_graph
-from brep_mae.datasets.invariants import FACE_SCALARS, invariants
 from brep_mae.datasets.shards import write_shard
+from brep_mae.features.invariants import FACE_SCALARS, invariants
 from tests.plates import plate
 from tests.synthetic import make_graph
 
@@ -37,7 +37,7 @@ LEARN = """
 import sys, torch
 from brep_mae import settings
 from brep_mae.datasets.batch import Batch, collate, from_graph
-from brep_mae.pretext.pretext import Facts, build
+from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.seeds import generator
 from tests.synthetic import make_frames
 
@@ -46,7 +46,7 @@ sizes = [10_000, *few]
 frames = make_frames(sizes, 1, 64) if name == "m3ae" else None
 batch = Batch(tuple(map(str, sizes)), collate([from_graph(plate(n, grid=8)) for n in sizes]), frames)
 block = settings.load().methods[name]
-method = build(name, block | ({"size": block["size"] | {"depth": 1}} if "size" in block else {}), Facts(8, 64))
+method = build(name, block | ({"size": block["size"] | {"depth": 1}} if "size" in block else {}), DataSpec(8, 64))
 at_most(1000)
 with torch.no_grad():
     loss = method(batch, generator(0))["loss"]

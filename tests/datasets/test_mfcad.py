@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brep_mae.datasets.mfcad import FACE_CLASSES, read_face_truth
+from brep_mae.checks import SettingsError
+from brep_mae.datasets.adapters.mfcad import FACE_CLASSES, read_face_truth
 from brep_mae.datasets.source import LabelError, SourceError, open_source
 from tests.records import record
 
@@ -124,9 +125,9 @@ def test_a_limit_is_a_sample_that_stays_the_same_and_grows(folder):
 
 
 def test_an_unknown_data_set_lists_the_known_ones(tmp_path):
-    with pytest.raises(SourceError, match=r"no data set mfcat; known are .*generated.*mfcad.*solids"):
+    with pytest.raises(SettingsError, match=r"no data set mfcat; known are .*generated.*mfcad.*solids"):
         open_source("mfcat", "", 0, tmp_path)
-    with pytest.raises(SourceError, match="known are"):
+    with pytest.raises(SettingsError, match="known are"):
         open_source("shards", "", 0, tmp_path)
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from brep_mae import schema
-from brep_mae.datasets.labels import FOLDER, TABLE, LabelsError, SolidLabels, labels_of, write_labels
+from brep_mae.datasets.labelling.labels import FOLDER, TABLE, LabelsError, SolidLabels, labels_of, write_labels
 from brep_mae.datasets.shards import ShardError, digest, open_shards, write_shard
 from brep_mae.schema import ARRAYS, UNLABELLED, validate
 from tests.records import record

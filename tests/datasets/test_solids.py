@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brep_mae.datasets.solids import open as open_solids
+from brep_mae.datasets.adapters.solids import open as open_solids
 from brep_mae.datasets.source import LabelError, SourceError
 from tests.synthetic import make_graph
 

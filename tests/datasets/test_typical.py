@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from brep_mae.datasets.invariants import ARC_DIM, ARC_SCALARS, FACE_DIM, FACE_SCALARS, Invariants, invariants
-from brep_mae.datasets.typical import ARC_TYPICAL, FACE_TYPICAL, MOST, standardised
+from brep_mae.features.invariants import ARC_DIM, ARC_SCALARS, FACE_DIM, FACE_SCALARS, Invariants, invariants
+from brep_mae.features.typical import ARC_TYPICAL, FACE_TYPICAL, MOST, standardised
 from tests.brep.solids import SHAPES, graph_of
 from tests.synthetic import make_graph
 

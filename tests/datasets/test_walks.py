@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from brep_mae.datasets import walks
-from brep_mae.datasets.walks import WALK_STEPS, walk_encoding
+from brep_mae.features import walks
+from brep_mae.features.walks import WALK_STEPS, walk_encoding
 
 
 def by_powers(arc_index: np.ndarray, n_faces: int) -> np.ndarray:

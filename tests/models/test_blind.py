@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from brep_mae.datasets.invariants import ARC_DIM, ARC_SCALARS, FACE_DIM, FACE_SCALARS
+from brep_mae.features.invariants import ARC_DIM, ARC_SCALARS, FACE_DIM, FACE_SCALARS
 from brep_mae.models.blind import Blind
 from brep_mae.models.hops import Hops
 from tests.contracts.test_methods import small

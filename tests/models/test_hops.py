@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from brep_mae.datasets.invariants import ARC_DIM, FACE_DIM
+from brep_mae.features.invariants import ARC_DIM, FACE_DIM
 from brep_mae.models.hops import CONCAVE, HOPS_DIM, Hops
 from tests.synthetic import make_batch
 

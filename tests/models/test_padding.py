@@ -5,8 +5,8 @@ import torch
 from torch_geometric.nn import GeneralConv
 
 from brep_mae import settings
+from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.models import blocks
-from brep_mae.pretext.pretext import Facts, build
 from brep_mae.seeds import generator
 from brep_mae.tokens import analytic
 from tests.synthetic import GRID, make_batch
@@ -17,7 +17,7 @@ SIZES = [40, 3, 5, 17, 2, 9]
 @pytest.mark.parametrize("name", ["mae_faces", "hybrid", "m3ae"])
 def test_samples_grouped_by_length_give_the_same_numbers_and_gradients(name, monkeypatch):
     torch.manual_seed(0)
-    method = build(name, settings.load().methods[name], Facts(GRID, 16))
+    method = build(name, settings.load().methods[name], DataSpec(GRID, 16))
     batch = make_batch(SIZES, frames=name == "m3ae")
     found, calls = [], []
     grouped = blocks.Stack._by_length
@@ -40,7 +40,7 @@ def test_samples_grouped_by_length_give_the_same_numbers_and_gradients(name, mon
 def test_a_solid_has_its_own_numbers_whatever_lies_beside_it(name, monkeypatch):
     monkeypatch.setattr(blocks, "MOST_PADDED", 0)
     torch.manual_seed(0)
-    backbone = build(name, settings.load().methods[name], Facts(GRID, 16)).backbone().eval()
+    backbone = build(name, settings.load().methods[name], DataSpec(GRID, 16)).backbone().eval()
     with torch.no_grad():
         both, alone = backbone(make_batch([40, 5])), backbone(make_batch([40]))
     torch.testing.assert_close(both.face[:40], alone.face, rtol=1e-5, atol=1e-6)

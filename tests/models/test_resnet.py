@@ -2,10 +2,10 @@
 
 import torch
 
+from brep_mae.continual.class_tasks import TaskFeatures
+from brep_mae.continual.supermask import SupermaskModel
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.models.resnet import ResNet18
-from brep_mae.transfer.class_tasks import TaskFeatures
-from brep_mae.transfer.supermask import SupermaskModel
 
 
 def test_it_has_the_weights_of_the_official_code_of_exssnet():

@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 import torch
 
+from brep_mae.checkpoints.backbones import save_backbone
+from brep_mae.checkpoints.pretexts import WHOLE, load_pretext, save_pretext
+from brep_mae.checkpoints.weights import CheckpointError
+from brep_mae.composition.pretext import build
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.splits import write_split
+from brep_mae.evaluation import cross_modal
 from brep_mae.masking.mask import Mask
-from brep_mae.pretext.pretext import build
-from brep_mae.pretext.stored import CheckpointError, save_backbone
-from brep_mae.pretext.whole import WHOLE, load_pretext, save_pretext
 from brep_mae.seeds import generator
 from brep_mae.tokens.tokens import PATCH, Tokens
-from brep_mae.training import cross_modal
 from pipelines import claims
-from pipelines.stored import stored
-from tests.contracts.test_methods import FACTS, batch_for, block
+from pipelines.shared.stored import stored
+from tests.contracts.test_methods import SPEC, batch_for, block
 from tests.stored import store
 from tests.synthetic import GRID
 
@@ -116,9 +117,9 @@ def save(method: str, models: Path = Path("models")) -> torch.nn.Module:
     """A tiny untrained network in models/METHOD."""
     values = block(method)
     values |= {k: v for k, v in {"size": TINY, "decoder": TINY, "patch": 4}.items() if k in values}
-    pretext = build(method, values, FACTS)
+    pretext = build(method, values, SPEC)
     folder = models / method
-    save_backbone(folder, pretext.backbone(), method, values, FACTS, "d")
+    save_backbone(folder, pretext.backbone(), method, values, SPEC, "d")
     save_pretext(folder, pretext)
     return pretext
 

@@ -13,7 +13,7 @@ from brep_mae import closure
 
 GRAPHS = (Path("dvc.yaml"), Path("studies/transfer/dvc.yaml"), Path("studies/continual/dvc.yaml"))
 METHOD = "${item.method}"
-FOREIGN = {"brep_mae.brep.worker", "brep_mae.brep.occwl"}
+FOREIGN = {"brep_mae.brep.workers.worker", "brep_mae.brep.interop.occwl", "brep_mae.plugins"}
 """They import by name what is imported by statement elsewhere, or is no code of this project."""
 
 
@@ -58,12 +58,12 @@ def test_a_stage_depends_on_all_the_code_that_it_runs(
 
 def test_the_closure_sees_what_is_loaded_by_name() -> None:
     fewshot = closure.closure("pipelines.fewshot")
-    assert {"brep_mae.transfer.heads.finetuned", "brep_mae.pretext.hybrid", "brep_mae.models.surface"} <= fewshot
-    assert "brep_mae.brep.generators.modelled.sketch" in closure.closure("brep_mae.brep.generate")
-    assert "brep_mae.datasets.mfcad" in closure.closure("pipelines.parse")
+    assert {"brep_mae.fewshot.heads.finetuned", "brep_mae.pretext.hybrid", "brep_mae.models.surface"} <= fewshot
+    assert "brep_mae.generate.generators.modelled.sketches.sketch" in closure.closure("brep_mae.generate.generate")
+    assert "brep_mae.datasets.adapters.mfcad" in closure.closure("pipelines.parse")
     one = closure.closure("pipelines.pretrain", ["dbot_faces"])
-    assert "brep_mae.pretext.rounds" in one and "brep_mae.pretext.hybrid" not in one
-    assert "brep_mae.training.tracking" not in fewshot | one
+    assert "brep_mae.teachers.rounds" in one and "brep_mae.pretext.hybrid" not in one
+    assert "brep_mae.tracking.tracking" not in fewshot | one
 
 
 def test_every_module_that_loads_others_by_name_is_known() -> None:
@@ -71,7 +71,7 @@ def test_every_module_that_loads_others_by_name_is_known() -> None:
         ".".join(path.relative_to(closure.ROOT).with_suffix("").parts)
         for package in ("brep_mae", "pipelines")
         for path in (closure.ROOT / package).rglob("*.py")
-        if "import_module(" in path.read_text()
+        if "import_module(" in path.read_text() or "plugins.load(" in path.read_text()
     }
     assert loads == set(closure.LOADED_BY_NAME) | FOREIGN
 
@@ -79,9 +79,9 @@ def test_every_module_that_loads_others_by_name_is_known() -> None:
 @pytest.mark.parametrize(
     ("module", "edited"),
     [
-        ("pipelines.fewshot", "brep_mae.transfer.heads.finetuned"),
-        ("pipelines.sequences.sequence", "brep_mae.tokens.pose"),
-        ("pipelines.render", "brep_mae.brep.curves"),
+        ("pipelines.fewshot", "brep_mae.fewshot.heads.finetuned"),
+        ("pipelines.studies.continual.sequence", "brep_mae.tokens.pose"),
+        ("pipelines.render", "brep_mae.brep.geometry.curves"),
     ],
 )
 def test_an_edit_anywhere_below_makes_unfinished_work_another(

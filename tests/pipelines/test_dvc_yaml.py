@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from brep_mae import settings
-from brep_mae.pretext.pretext import known_methods
+from brep_mae.plugins import METHODS, known
 
 
 def stages() -> dict:
@@ -46,8 +46,8 @@ def test_every_dependency_is_a_file_or_the_output_of_another_stage():
 
 def test_every_method_file_has_its_parameters_and_is_pretrained_once():
     matrix = [method for name in PRETRAINING for method in stages()[name]["matrix"]["method"]]
-    assert sorted(settings.load().methods) == known_methods()
-    assert sorted(matrix) == known_methods()
+    assert sorted(settings.load().methods) == known(METHODS)
+    assert sorted([*matrix, "supervised"]) == known(METHODS)
 
 
 def test_what_learns_from_a_pretrained_encoder_waits_for_it():

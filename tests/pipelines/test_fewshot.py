@@ -1,12 +1,12 @@
 """The few-shot stage: which encoders meet which from-scratch baseline."""
 
 from brep_mae import settings
-from brep_mae.pretext.pretext import Facts, build
-from brep_mae.training.checkpoint import save_backbone
+from brep_mae.checkpoints.backbones import save_backbone
+from brep_mae.composition.pretext import DataSpec, build
 from pipelines import fewshot
 from tests.synthetic import GRID
 
-FACTS = Facts(grid=GRID, frame=16)
+SPEC = DataSpec(grid=GRID, frame=16)
 
 
 def test_every_network_is_met_once_from_scratch_and_methods_of_one_network_share_it(tmp_path, monkeypatch):
@@ -18,7 +18,7 @@ def test_every_network_is_met_once_from_scratch_and_methods_of_one_network_share
             values["teacher"] = {"source": "random", "reads": "faces"}
         if "patch" in values:
             values["patch"] = 4
-        save_backbone(tmp_path / name, build(name, values, FACTS).backbone(), name, values, FACTS, "digest")
+        save_backbone(tmp_path / name, build(name, values, SPEC).backbone(), name, values, SPEC, "digest")
     found = {source.name: source.kind for source in fewshot.sources(methods)}
     own = ["mae_faces", "mixmask", "m3ae"]
     assert found == {

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from pipelines.jobs import THREADS, run_jobs
+from pipelines.shared.jobs import THREADS, run_jobs
 
 
 def threads() -> list[dict[str, int]]:

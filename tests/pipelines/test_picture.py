@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from brep_mae.datasets.images import Images, store_images
-from brep_mae.pretext.pretext import known_methods
+from brep_mae.plugins import METHODS, known
 from brep_mae.report.drawings import reconstruction
 from brep_mae.tokens.tokens import FACE, PATCH
-from pipelines.picture import GREY, IMAGES, chosen, pictures
+from pipelines.shared.picture import GREY, IMAGES, chosen, pictures
 from tests.contracts.test_methods import small
 from tests.datasets.test_images import two_classes, write
 from tests.stored import solids, store
@@ -39,7 +39,7 @@ def drawn(stored, name):
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_kind_that_a_method_predicts_is_drawn_and_nothing_else(stored, tmp_path, name):
-    assert name in known_methods()
+    assert name in known(METHODS)
     _, found = drawn(stored, name)
     assert set(found) == DRAWN[name]
     for kind, arrays in found.items():

@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 import yaml
 
+from brep_mae.checkpoints.backbones import load_backbone
+from brep_mae.checkpoints.weights import CheckpointError
 from brep_mae.datasets.splits import read_split, write_split
-from brep_mae.training.checkpoint import CheckpointError, load_backbone, sha256
-from brep_mae.training.embed import embed
+from brep_mae.models.embed import embed
+from brep_mae.output.note import sha256
 from pipelines import pretrain
-from pipelines.stage import run_stage
+from pipelines.shared.stage import run_stage
 from tests.conftest import TOP
 from tests.full_disk import files_of_at_most
 from tests.stored import store

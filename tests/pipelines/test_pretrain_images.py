@@ -8,11 +8,11 @@ import sys
 import pytest
 import yaml
 
+from brep_mae.checkpoints.backbones import load_backbone
+from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.datasets.splits import write_split
-from brep_mae.pretext.pretext import Facts, build
+from brep_mae.models.embed import embed
 from brep_mae.settings import load
-from brep_mae.training.checkpoint import load_backbone
-from brep_mae.training.embed import embed
 from tests.conftest import TOP
 from tests.datasets.test_images import two_classes, write
 from tests.stored import store
@@ -23,7 +23,7 @@ NETWORK = {"channels": [8, 8, 8, 8], "layers": [1, 1, 1, 1], "bottleneck": False
 
 @pytest.mark.parametrize("method", ["mae_images", "mixmask"])
 def test_image_methods_take_a_path_of_natural_images(method):
-    pretext = build(method, load(TOP / "params.yaml").methods[method] | {"images": "natural"}, Facts(GRID, 16))
+    pretext = build(method, load(TOP / "params.yaml").methods[method] | {"images": "natural"}, DataSpec(GRID, 16))
     assert pretext.params.model_dump()["images"] == "natural"
 
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 import yaml
 
+from brep_mae.checkpoints.backbones import STEPS, save_backbone, save_snapshot
+from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.datasets.splits import write_split
-from brep_mae.pretext.pretext import Facts, build
-from brep_mae.pretext.stored import STEPS, save_backbone, save_snapshot
 from pipelines import fewshot, probe
 from tests.conftest import TOP
 from tests.stored import label, store
@@ -34,9 +34,9 @@ def project(tmp_path, monkeypatch):
         params["methods"][method] = values
         for step in (0, 100):
             torch.manual_seed(step)
-            backbone = build(method, values, Facts(GRID, 16)).backbone()
+            backbone = build(method, values, DataSpec(GRID, 16)).backbone()
             save_snapshot(tmp_path / "models" / method / STEPS, step, backbone)
-        save_backbone(tmp_path / "models" / method, backbone, method, values, Facts(GRID, 16), "d")
+        save_backbone(tmp_path / "models" / method, backbone, method, values, DataSpec(GRID, 16), "d")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RANK", "1")  # tracking has tests of its own

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from brep_mae import settings
-from brep_mae.brep.pool import file_key
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.render_pool import RenderOptions, render_file
+from brep_mae.brep.render.pool import RenderOptions, render_file
+from brep_mae.brep.workers.pool import file_key
 from brep_mae.datasets.frames import open_frames
 from pipelines import render
 

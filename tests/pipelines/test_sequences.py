@@ -8,14 +8,14 @@ import torch
 import yaml
 from PIL import Image
 
+from brep_mae.checkpoints.backbones import save_backbone
 from brep_mae.checks import SettingsError
-from brep_mae.datasets.labels import FOLDER
+from brep_mae.composition.pretext import build
+from brep_mae.datasets.labelling.labels import FOLDER
 from brep_mae.datasets.shards import write_shard
-from brep_mae.pretext.pretext import build
-from brep_mae.training.checkpoint import save_backbone
-from pipelines import unfinished
-from pipelines.sequences import hundred, plan, sequence, tables
-from tests.contracts.test_methods import FACTS, block
+from pipelines.shared import unfinished
+from pipelines.studies.continual import hundred, plan, sequence, tables
+from tests.contracts.test_methods import SPEC, block
 from tests.stored import N_FACES, label
 from tests.synthetic import GRID, make_graph
 
@@ -42,9 +42,7 @@ def study(tmp_path, monkeypatch):
     (parsed / "split.json").write_text(json.dumps(split))
     method = block("attribute_masking") | {"dim": 8, "depth": 1}
     torch.manual_seed(0)
-    save_backbone(
-        encoder, build("attribute_masking", method, FACTS).backbone(), "attribute_masking", method, FACTS, "d"
-    )
+    save_backbone(encoder, build("attribute_masking", method, SPEC).backbone(), "attribute_masking", method, SPEC, "d")
     budget = {"mask_steps": 2, "weight_steps": 2, "batch": 4}
     data = {"parsed": str(parsed), "left_out": ["stock"], "solids": 5, "heldout": 3}
     faces = {"encoder": str(encoder), "data": [data], "tasks": 2, "seeds": 2, "arms": [*WAYS]}
@@ -143,7 +141,7 @@ def test_faces_solids_and_images_take_turns_on_one_network_that_reads_them_all(s
     values = yaml.safe_load((study / "params.yaml").read_text())
     [faces] = values["sequences"]["faces"]["data"]
     method = block("m3ae") | {"size": {"dim": 16, "depth": 1, "heads": 2}, "patch": 4}
-    save_backbone(study / "joint", build("m3ae", method, FACTS).backbone(), "m3ae", method, FACTS, "d")
+    save_backbone(study / "joint", build("m3ae", method, SPEC).backbone(), "m3ae", method, SPEC, "d")
     data = [
         faces | {"others": True},
         faces | {"kind": "multilabel"},

@@ -11,18 +11,18 @@ import torch
 import yaml
 
 from brep_mae import settings
+from brep_mae.checkpoints.backbones import save_backbone
 from brep_mae.checks import SettingsError
-from brep_mae.datasets.labels import FOLDER
+from brep_mae.composition.pretext import build
+from brep_mae.datasets.labelling.labels import FOLDER
 from brep_mae.datasets.shards import write_shard
-from brep_mae.pretext.pretext import build
+from brep_mae.evaluation.metrics import scores
+from brep_mae.fewshot import fewshot as compared
+from brep_mae.fewshot.heads import forest
 from brep_mae.schema import FaceGraph
-from brep_mae.training.checkpoint import save_backbone
-from brep_mae.transfer import fewshot as compared
-from brep_mae.transfer.heads import forest
-from brep_mae.transfer.metrics import scores
-from pipelines import unfinished
-from pipelines.transfer import fewshot, plan, tables
-from tests.contracts.test_methods import FACTS, block
+from pipelines.shared import unfinished
+from pipelines.studies.transfer import fewshot, plan, tables
+from tests.contracts.test_methods import SPEC, block
 from tests.stored import FACE_CLASSES, N_FACES, label
 from tests.synthetic import GRID, make_graph
 
@@ -63,8 +63,8 @@ class Study:
         empty = {"sets": {}, "methods": {}, "sources": {}, "taught": {}, "tables": {}}
         self.values = values | empty | {"arms": ARMS, "targets": targets}
         method = block("attribute_masking") | {"dim": 8, "depth": 1}
-        source = build("attribute_masking", method, FACTS).backbone()
-        save_backbone(folder / "models" / "source", source, "attribute_masking", method, FACTS, "digest")
+        source = build("attribute_masking", method, SPEC).backbone()
+        save_backbone(folder / "models" / "source", source, "attribute_masking", method, SPEC, "digest")
         self.set("ours", 0)
         self.set("theirs", 100)
         self.set("strange", 200, classes=["a", "b", "zzz"])

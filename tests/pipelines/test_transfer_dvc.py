@@ -4,8 +4,8 @@ from pathlib import Path
 
 import yaml
 
-from pipelines.transfer.fewshot import SCRATCH, WITHOUT_A_CHECKPOINT
-from pipelines.transfer.plan import STUDY, plan
+from pipelines.studies.transfer.fewshot import SCRATCH, WITHOUT_A_CHECKPOINT
+from pipelines.studies.transfer.plan import STUDY, plan
 
 MADE = ("studies/transfer/data", "studies/transfer/models", "studies/transfer/rows")
 

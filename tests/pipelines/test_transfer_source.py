@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
+from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone
 from brep_mae.datasets.frames import FrameWriter
 from brep_mae.datasets.shards import open_shards
-from brep_mae.training.checkpoint import WEIGHTS, load_backbone, sha256
-from pipelines import unfinished
-from pipelines.transfer import plan, pretrain, release
+from brep_mae.output.note import sha256
+from pipelines.shared import unfinished
+from pipelines.studies.transfer import plan, pretrain, release
 from tests.contracts.test_methods import block
 from tests.pipelines.test_transfer import PLACES, SIZES, Study
 

@@ -1,6 +1,6 @@
 """Tables of the transfer study: means, gains, the ceiling, what others published."""
 
-from pipelines.transfer import plan, tables
+from pipelines.studies.transfer import plan, tables
 
 
 def row(arm: str, seed: int, micro: float, target: str = "here", shots: int = 3) -> dict:

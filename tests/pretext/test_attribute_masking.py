@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from brep_mae.checkpoints.backbones import load_backbone, save_backbone
+from brep_mae.composition.pretext import MaskedPretext
 from brep_mae.datasets.batch import Batch
-from brep_mae.datasets.invariants import FACE_SCALARS
-from brep_mae.pretext.pretext import MaskedPretext
-from brep_mae.pretext.stored import load_backbone, save_backbone
+from brep_mae.features.invariants import FACE_SCALARS
 from brep_mae.seeds import generator
-from tests.contracts.test_methods import FACTS, block, small
+from tests.contracts.test_methods import SPEC, block, small
 from tests.pretext.checks import steps
 from tests.synthetic import make_batch
 
@@ -87,7 +87,7 @@ def test_a_weight_scales_its_term():
 def test_a_backbone_that_is_saved_and_loaded_answers_the_same(tmp_path):
     values = block("attribute_masking") | TINY
     pretext, batch = trained(make_batch([6, 9, 4]), 5), make_batch([6, 4], seed=7)
-    save_backbone(tmp_path, pretext.backbone(), "attribute_masking", values, FACTS, "digest")
+    save_backbone(tmp_path, pretext.backbone(), "attribute_masking", values, SPEC, "digest")
     loaded = load_backbone(tmp_path)
     with torch.no_grad():
         first, second = pretext.backbone()(batch), loaded(batch)

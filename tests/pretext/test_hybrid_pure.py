@@ -13,17 +13,17 @@ import torch
 from OCP.BRepBuilderAPI import BRepBuilderAPI_NurbsConvert, BRepBuilderAPI_Transform
 from OCP.gp import gp_Pnt, gp_Trsf
 
+from brep_mae.checkpoints.backbones import load_backbone, save_backbone
+from brep_mae.composition.pretext import Pretext
 from brep_mae.datasets.batch import Batch, collate, from_graph
-from brep_mae.pretext.pretext import Pretext
+from brep_mae.evaluation.problem import labelled_order, tasks
+from brep_mae.fewshot.fewshot import EncoderSource, compare
+from brep_mae.models.embed import embed
 from brep_mae.schema import FIELD_DISTANCE, FIELD_POINT, FIELD_UV, INSIDE, POINT, SURFACE_TYPES
 from brep_mae.seeds import generator
 from brep_mae.settings import FewshotParams
-from brep_mae.training.checkpoint import load_backbone, save_backbone
-from brep_mae.training.embed import embed
-from brep_mae.transfer.fewshot import EncoderSource, compare
-from brep_mae.transfer.problem import labelled_order, tasks
 from tests.brep.solids import CUT, SHAPES, first_solid, graph_of
-from tests.contracts.test_methods import FACTS, block, small
+from tests.contracts.test_methods import SPEC, block, small
 from tests.pretext.checks import asked, digest, steps
 from tests.stored import solids, store
 from tests.synthetic import make_batch
@@ -199,7 +199,7 @@ def test_free_form_faces_of_a_real_part_are_learned_too():
 def test_check_5_few_shot_and_embedding_run_on_the_stored_backbone_and_leave_it_alone(tmp_path):
     uids = store(tmp_path)
     values = block("hybrid_pure")
-    save_backbone(tmp_path / "pure", pure(**values).backbone(), "hybrid_pure", values, FACTS, "digest")
+    save_backbone(tmp_path / "pure", pure(**values).backbone(), "hybrid_pure", values, SPEC, "digest")
     before = digest(load_backbone(tmp_path / "pure"))
     params = FewshotParams(
         shots=[1, 4], seeds=1, steps=2, batch=2, lr=1e-3, head_lr=1e-2, noise=0.0, unlabelled=0, workers=1

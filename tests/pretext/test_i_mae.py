@@ -8,18 +8,18 @@ from dataclasses import replace
 import pytest
 import torch
 
+from brep_mae.checkpoints.backbones import save_backbone
 from brep_mae.checks import SettingsError
+from brep_mae.composition.pretext import build
 from brep_mae.datasets.batch import Batch, Frames
+from brep_mae.evaluation.separability import separability
 from brep_mae.masking.pairs import draw_partners
 from brep_mae.pretext import i_mae
 from brep_mae.pretext.i_mae import blend
-from brep_mae.pretext.pretext import build
-from brep_mae.pretext.stored import save_backbone
 from brep_mae.schema import UNLABELLED
 from brep_mae.seeds import generator
 from brep_mae.targets.pixels import patchify
-from brep_mae.transfer.separability import separability
-from tests.contracts.test_methods import FACTS, block, small
+from tests.contracts.test_methods import SPEC, block, small
 from tests.pretext.checks import blobs, digest, of_images, patterns, steps
 from tests.synthetic import make_batch, make_frames
 
@@ -166,9 +166,9 @@ def plain(tmp_path_factory):
     """A plain MAE trained on patterns, with raw pixels, and the folder of its backbone."""
     torch.manual_seed(0)
     values = block("mae_images") | {"size": WIDE, "decoder": WIDE, "patch": 4, "standardise": False, "mask_ratio": 0.5}
-    mae = trained(build("mae_images", values, FACTS), 800, patterns(2000, 1))
+    mae = trained(build("mae_images", values, SPEC), 800, patterns(2000, 1))
     folder = tmp_path_factory.mktemp("plain")
-    save_backbone(folder, mae.backbone(), "mae_images", values, FACTS, "patterns")
+    save_backbone(folder, mae.backbone(), "mae_images", values, SPEC, "patterns")
     return mae, folder
 
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from brep_mae import settings
+from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.models.decoder import Decoder
 from brep_mae.pretext.m3ae import JointMAE, with_frame
-from brep_mae.pretext.pretext import Facts, build
 from brep_mae.seeds import generator
 from brep_mae.settings import SizeParams
 from brep_mae.targets.pixels import patchify
@@ -22,13 +22,13 @@ from tests.contracts.test_methods import scramble_hidden
 from tests.synthetic import GRID, make_batch
 
 TINY = {"dim": 32, "depth": 2, "heads": 2}
-FACTS = Facts(GRID, 16)
+SPEC = DataSpec(GRID, 16)
 
 
 def method(**changed) -> JointMAE:
     torch.manual_seed(0)
     values = settings.load().methods["m3ae"] | {"size": TINY, "decoder": TINY, "patch": 4} | changed
-    pretext = build("m3ae", values, FACTS).eval()
+    pretext = build("m3ae", values, SPEC).eval()
     assert isinstance(pretext, JointMAE)
     return pretext
 

@@ -16,7 +16,7 @@ from brep_mae.settings import SizeParams
 from brep_mae.targets.pixels import Pixels, patchify, unpatchify
 from brep_mae.tokens.faces import FaceTokens
 from brep_mae.tokens.patches import PatchTokens, sine_cosine
-from tests.contracts.test_methods import FACTS, latent_of, scramble_hidden, small
+from tests.contracts.test_methods import SPEC, latent_of, scramble_hidden, small
 from tests.pretext.checks import asked, blobs, of_images
 from tests.synthetic import GRID, make_batch
 
@@ -194,6 +194,6 @@ def test_sine_cosine_column_first():
 
 
 def test_the_frames_the_network_was_built_for():
-    assert FACTS.frame == 16
+    assert SPEC.frame == 16
     with pytest.raises(AssertionError, match="doesn't match"):
         PatchTokens(32, 4, 32)(make_batch([5], frames=True))

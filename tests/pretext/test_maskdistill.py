@@ -15,14 +15,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from brep_mae import settings
+from brep_mae.checkpoints.backbones import save_backbone
+from brep_mae.checkpoints.weights import CheckpointError
 from brep_mae.checks import SettingsError
+from brep_mae.composition.pretext import MaskedPretext
 from brep_mae.models.encoder import Fill
-from brep_mae.pretext.image_teachers import timm_model
-from brep_mae.pretext.pretext import MaskedPretext
-from brep_mae.pretext.stored import CheckpointError, save_backbone
 from brep_mae.seeds import generator
 from brep_mae.targets.target import Taught
-from tests.contracts.test_methods import FACTS, block, latent_of, scramble_hidden, small
+from brep_mae.teachers.images import timm_model
+from tests.contracts.test_methods import SPEC, block, latent_of, scramble_hidden, small
 from tests.pretext.checks import asked, digest, steps
 from tests.synthetic import make_batch
 
@@ -42,7 +43,7 @@ def student(name: str):
 def images(tmp_path):
     """Folder of a backbone of images, 16 pixels in patches of 4."""
     values = block("mae_images") | {"size": {"dim": 24, "depth": 1, "heads": 2}, "patch": 4}
-    save_backbone(tmp_path / "images", small("mae_images", **values).backbone(), "mae_images", values, FACTS, "d")
+    save_backbone(tmp_path / "images", small("mae_images", **values).backbone(), "mae_images", values, SPEC, "d")
     return tmp_path / "images"
 
 

@@ -11,10 +11,10 @@ import torch
 
 from brep_mae import settings
 from brep_mae.checks import check
+from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.models.decoder import Decoder
-from brep_mae.pretext.pretext import Facts, build
 from brep_mae.pretext.st_mae import Params, TurntableMAE, effective_epochs, target_frames
 from brep_mae.seeds import generator
 from brep_mae.settings import SizeParams
@@ -34,7 +34,7 @@ def values(**changed) -> dict:
 
 def method(frame: int = 16, **changed) -> TurntableMAE:
     torch.manual_seed(0)
-    pretext = build("st_mae", values(**changed), Facts(5, frame)).eval()
+    pretext = build("st_mae", values(**changed), DataSpec(5, frame)).eval()
     assert isinstance(pretext, TurntableMAE)
     return pretext
 
@@ -106,8 +106,8 @@ def test_check_2_a_seen_patch_of_one_view_reaches_a_hidden_one_of_another_view()
 def test_check_2_control_views_as_samples_of_their_own_do_not_meet():
     """What the check would catch: frames encoded one by one."""
     torch.manual_seed(0)
-    facts, block = Facts(5, 16), settings.load().methods["mae_images"] | {"size": TINY, "decoder": TINY, "patch": 4}
-    pretext, batch = build("mae_images", block, facts).eval(), clips(4)
+    spec, block = DataSpec(5, 16), settings.load().methods["mae_images"] | {"size": TINY, "decoder": TINY, "patch": 4}
+    pretext, batch = build("mae_images", block, spec).eval(), clips(4)
     place = torch.zeros(2, 4, PATCHES, dtype=torch.bool)
     place[:, 3] = True
     mask = pretext.mask(pretext.tokens(batch), generator(0))

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from brep_mae.composition.pretext import MethodParams
 from brep_mae.datasets.batch import Batch
-from brep_mae.pretext.pretext import MethodParams
 from brep_mae.pretext.supervised import Supervised
 from brep_mae.schema import UNLABELLED
 from brep_mae.seeds import generator

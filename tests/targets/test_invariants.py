@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from brep_mae.datasets.invariants import FACE_DIM, FACE_SCALARS
+from brep_mae.features.invariants import FACE_DIM, FACE_SCALARS
 from brep_mae.schema import SURFACE_TYPES
 from brep_mae.seeds import generator
 from brep_mae.targets.invariants import Scalars

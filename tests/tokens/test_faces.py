@@ -8,7 +8,7 @@ import torch
 
 from brep_mae import schema
 from brep_mae.datasets.batch import Batch, collate, from_graph
-from brep_mae.datasets.walks import walk_encoding
+from brep_mae.features.walks import walk_encoding
 from brep_mae.tokens.faces import FaceTokens, arc_content, face_content
 from brep_mae.tokens.pose import pose_of
 from tests.synthetic import GRID, make_batch, make_graph

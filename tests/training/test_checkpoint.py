@@ -7,37 +7,38 @@ import pytest
 import torch
 
 from brep_mae import schema, settings
-from brep_mae.checks import SettingsError
-from brep_mae.pretext.pretext import build, known_methods
-from brep_mae.pretext.stored import save_snapshot, snapshots
-from brep_mae.pretext.whole import WHOLE, load_pretext, save_pretext
-from brep_mae.training.checkpoint import (
+from brep_mae.checkpoints.backbones import (
     CONFIG,
     WEIGHTS,
-    CheckpointError,
     load_backbone,
-    load_state,
     new_backbone,
     save_backbone,
-    save_state,
+    save_snapshot,
+    snapshots,
 )
-from tests.contracts.test_methods import FACTS
+from brep_mae.checkpoints.pretexts import WHOLE, load_pretext, save_pretext
+from brep_mae.checkpoints.state import load_state, save_state
+from brep_mae.checkpoints.weights import CheckpointError
+from brep_mae.checks import SettingsError
+from brep_mae.composition.pretext import build
+from brep_mae.plugins import METHODS, known
+from tests.contracts.test_methods import SPEC
 from tests.synthetic import make_batch
 
 
 @pytest.fixture
 def saved(tmp_path):
     values = settings.load().methods["mae_faces"]
-    backbone = build("mae_faces", values, FACTS).backbone().eval()
-    save_backbone(tmp_path, backbone, "mae_faces", values, FACTS, "digest")
+    backbone = build("mae_faces", values, SPEC).backbone().eval()
+    save_backbone(tmp_path, backbone, "mae_faces", values, SPEC, "digest")
     return tmp_path, backbone
 
 
-@pytest.mark.parametrize("name", known_methods())
+@pytest.mark.parametrize("name", known(METHODS))
 def test_every_method_s_backbone_round_trips(name, tmp_path):
     values = settings.load().methods[name]
-    backbone = build(name, values, FACTS).backbone().eval()
-    save_backbone(tmp_path, backbone, name, values, FACTS, "digest")
+    backbone = build(name, values, SPEC).backbone().eval()
+    save_backbone(tmp_path, backbone, name, values, SPEC, "digest")
     batch = make_batch([5, 8], frames=True)
     with torch.no_grad():
         a, b = backbone(batch), load_backbone(tmp_path)(batch)
@@ -59,11 +60,11 @@ def test_other_schema_and_other_weights_are_refused_with_the_reason(saved):
         load_backbone(folder)
     weights = (folder / WEIGHTS).read_bytes()
     values = settings.load().methods["mae_faces"] | {"size": {"dim": 48, "depth": 3, "heads": 4}}
-    save_backbone(folder, build("mae_faces", values, FACTS).backbone(), "mae_faces", values, FACTS, "digest")
+    save_backbone(folder, build("mae_faces", values, SPEC).backbone(), "mae_faces", values, SPEC, "digest")
     (folder / WEIGHTS).write_bytes(weights)
     with pytest.raises(CheckpointError, match="weights do not fit"):
         load_backbone(folder)
-    save_backbone(folder, saved[1], "mae_faces", {}, FACTS, "digest")
+    save_backbone(folder, saved[1], "mae_faces", {}, SPEC, "digest")
     (folder / WEIGHTS).unlink()
     with pytest.raises(SettingsError, match=r"config\.json: methods\.mae_faces: mask_ratio is missing"):
         load_backbone(folder)
@@ -72,8 +73,8 @@ def test_other_schema_and_other_weights_are_refused_with_the_reason(saved):
 @pytest.mark.parametrize("file", [CONFIG, WEIGHTS, "steps/000003.safetensors", WHOLE])
 def test_a_flipped_bit_anywhere_in_a_model_is_found(tmp_path, file):
     values = settings.load().methods["mae_faces"] | {"size": {"dim": 16, "depth": 0, "heads": 1}}
-    pretext = build("mae_faces", values, FACTS)
-    save_backbone(tmp_path, pretext.backbone(), "mae_faces", values, FACTS, "digest")
+    pretext = build("mae_faces", values, SPEC)
+    save_backbone(tmp_path, pretext.backbone(), "mae_faces", values, SPEC, "digest")
     save_snapshot(tmp_path / "steps", 3, pretext.backbone())
     save_pretext(tmp_path, pretext)
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from brep_mae import settings
+from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.datasets.batch import Batch, Frames, collate
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.datasets.source import open_source
 from brep_mae.datasets.splits import read_split
+from brep_mae.evaluation.cross_modal import cross_modal_gain, paired_losses, solid_losses
 from brep_mae.pretext.m3ae import JointMAE
-from brep_mae.pretext.pretext import Facts, build
 from brep_mae.seeds import generator
-from brep_mae.training.cross_modal import cross_modal_gain, paired_losses, solid_losses
 from brep_mae.training.loop import train
 from tests.synthetic import GRID, make_batch
 
@@ -57,7 +57,7 @@ def test_a_model_that_matches_faces_and_frames_is_told_from_one_that_does_not():
 def tiny() -> JointMAE:
     torch.manual_seed(0)
     values = settings.load().methods["m3ae"] | {"size": TINY, "decoder": TINY, "patch": 4}
-    return build("m3ae", values, Facts(GRID, 16))
+    return build("m3ae", values, DataSpec(GRID, 16))
 
 
 def test_losses_of_solids_average_to_the_losses_of_training():
@@ -103,9 +103,9 @@ def test_too_few_solids_are_refused():
 @pytest.mark.slow
 def test_check_5_after_training_the_own_render_and_the_own_faces_help_on_solids_never_seen(tmp_path):
     """Trains the default block on 800 generated solids, about five minutes on two cores."""
-    from brep_mae.brep.generate import generate
-    from brep_mae.brep.render_pool import RenderOptions
+    from brep_mae.brep.render.pool import RenderOptions
     from brep_mae.datasets.shards import open_shards
+    from brep_mae.generate.generate import generate
     from brep_mae.ingest import parse_dataset
     from pipelines.render import render_dataset
 
@@ -121,7 +121,7 @@ def test_check_5_after_training_the_own_render_and_the_own_faces_help_on_solids_
 
     sides = read_split(parsed / "split.json")
     torch.manual_seed(0)
-    model = build("m3ae", params.methods["m3ae"], Facts(params.parse.grid, params.render.size))
+    model = build("m3ae", params.methods["m3ae"], DataSpec(params.parse.grid, params.render.size))
     data = {side: Solids(parsed, frames, uids, model.reads) for side, uids in sides.items()}
     device = torch.device("cpu")
     train(model, data["train"], data["validation"], params.pretrain, tmp_path / "state.pt", lambda row: None, device)

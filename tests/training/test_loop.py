@@ -5,16 +5,18 @@ import json
 import pytest
 import torch
 
+from brep_mae.checkpoints.backbones import STEPS, load_backbone, save_backbone, save_snapshot, snapshots
+from brep_mae.checkpoints.state import load_state
+from brep_mae.checkpoints.weights import CheckpointError
 from brep_mae.checks import SettingsError
+from brep_mae.composition.pretext import Pretext, build
 from brep_mae.masking.mask import Mask
-from brep_mae.pretext.pretext import Pretext, build, known_methods
-from brep_mae.pretext.stored import STEPS, CheckpointError, load_backbone, save_backbone, save_snapshot, snapshots
+from brep_mae.plugins import METHODS, known
 from brep_mae.settings import PretrainParams
 from brep_mae.training import loop
-from brep_mae.training.checkpoint import load_state
 from brep_mae.training.loop import heldout_terms, train
 from brep_mae.training.optim import adamw, lr_at
-from tests.contracts.test_methods import FACTS, small
+from tests.contracts.test_methods import SPEC, small
 from tests.stored import solids, store
 
 CPU = torch.device("cpu")
@@ -111,7 +113,7 @@ def test_snapshots_are_read_back_by_step_from_the_untrained_network_to_the_check
         save_snapshot(tmp_path / STEPS, step, now.backbone())
 
     train(pretext, data, data, PARAMS, tmp_path / "a.pt", lambda row: None, CPU, keep)
-    save_backbone(tmp_path, pretext.backbone(), "mae_faces", pretext.params.model_dump(), FACTS, "d")
+    save_backbone(tmp_path, pretext.backbone(), "mae_faces", pretext.params.model_dump(), SPEC, "d")
     found = dict(snapshots(tmp_path))
     assert list(found) == [0, 4, 6]
     for backbone, expected in ((found[0], start.backbone()), (found[6], load_backbone(tmp_path))):
@@ -193,7 +195,7 @@ def test_a_batch_in_parts_gives_the_losses_of_the_whole(stored, tmp_path):
     assert losses[2, 1] != pytest.approx(losses[4, 1], rel=1e-3), "control: half the batch is another training"
 
 
-@pytest.mark.parametrize("name", known_methods())
+@pytest.mark.parametrize("name", known(METHODS))
 def test_half_precision_trains_every_method_and_keeps_the_weights_in_float32(stored, tmp_path, name):
     folder, uids = stored
     pretext = fresh(3, name)
@@ -278,7 +280,7 @@ def test_warmup_peak_and_end_of_the_learning_rate():
 
 
 def test_tokens_biases_and_norms_do_not_decay():
-    pretext = build("mae_images", _images(), FACTS)
+    pretext = build("mae_images", _images(), SPEC)
     optimizer = adamw(pretext, 1e-3, 0.05)
     free = {id(p) for p in optimizer.param_groups[1]["params"]}
     assert id(pretext.encoder.class_token) in free and id(pretext.decoder.mask_token) in free

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from brep_mae.composition.pretext import MethodParams, Pretext
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Samples
-from brep_mae.pretext.pretext import MethodParams, Pretext
 from brep_mae.settings import PretrainParams
 from brep_mae.training.loop import train
 

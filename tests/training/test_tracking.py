@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from brep_mae.training import tracking
+from brep_mae.tracking import tracking
 
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
 
@@ -69,7 +69,7 @@ def checkpoint(folder: Path) -> Path:
 def test_processes_that_start_on_a_fresh_store_at_once_all_succeed(tmp_path: Path) -> None:
     code = """if True:
         import sys
-        from brep_mae.training import tracking
+        from brep_mae.tracking import tracking
         with tracking.run("pretrain", "p{0}", {{"seed": {0}}}) as tracker:
             tracker.log_metrics({{"loss": 0.5}}, step=1)
     """
@@ -182,8 +182,8 @@ def test_a_logged_model_embeds_solids_in_a_clean_process(home: Path) -> None:
         checkpoint.load_backbone = lambda folder: json.loads((folder / "config.json").read_text())
         embed.embed = lambda backbone, shards, frames, uids: np.array(
             [[backbone["dim"], len(shards.name), int(uid), frames is not None] for uid in uids], dtype=float)
-        sys.modules["brep_mae.training.checkpoint"] = checkpoint
-        sys.modules["brep_mae.training.embed"] = embed
+        sys.modules["brep_mae.checkpoints.backbones"] = checkpoint
+        sys.modules["brep_mae.models.embed"] = embed
         import mlflow, pandas
         mlflow.set_tracking_uri("sqlite:///mlflow.db")
         model = mlflow.pyfunc.load_model("models:/{model.model_id}")
@@ -205,7 +205,7 @@ def test_without_mlflow_the_same_calls_write_json_lines(tmp_path: Path) -> None:
         sys.meta_path.insert(0, Blocker())
         from pathlib import Path
         from matplotlib.figure import Figure
-        from brep_mae.training import tracking
+        from brep_mae.tracking import tracking
         with tracking.run("pretrain", "mae", {"mask": {"ratio": 0.6}}) as tracker:
             tracker.log_metrics({"loss": 0.5, "bad": float("nan")}, step=3)
             tracker.log_figure(Figure(), "figures/empty.png")

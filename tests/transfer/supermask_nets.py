@@ -14,13 +14,13 @@ from torch_geometric.data import Data
 from torch_geometric.nn import GINEConv
 
 from brep_mae import settings
+from brep_mae.composition.pretext import DataSpec, build
+from brep_mae.continual.class_tasks import TaskBatch, TaskFeatures
+from brep_mae.continual.continual_fit import Task
+from brep_mae.continual.supermask import SupermaskModel
 from brep_mae.datasets.batch import Batch, Frames
-from brep_mae.datasets.invariants import FACE_DIM
+from brep_mae.features.invariants import FACE_DIM
 from brep_mae.models.resnet import ResNet18
-from brep_mae.pretext.pretext import Facts, build
-from brep_mae.transfer.class_tasks import TaskBatch, TaskFeatures
-from brep_mae.transfer.continual_fit import Task
-from brep_mae.transfer.supermask import SupermaskModel
 from tests.synthetic import GRID, make_batch
 
 DIM = 16
@@ -136,7 +136,7 @@ def ours(method: str) -> Callable[[], nn.Module]:
     tiny = {"dim": DIM, "depth": 2, "heads": 2}
     values = dict(settings.load().methods[method])
     values |= {k: v for k, v in {"size": tiny, "decoder": tiny, "patch": 4, "dim": DIM}.items() if k in values}
-    return lambda: TaskFeatures(build(method, values, Facts(grid=GRID, frame=16)).backbone())
+    return lambda: TaskFeatures(build(method, values, DataSpec(grid=GRID, frame=16)).backbone())
 
 
 MakeBatch = Callable[[Tensor, int, torch.Generator], tuple[Any, Tensor]]

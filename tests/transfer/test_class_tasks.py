@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from brep_mae.continual.class_tasks import class_groups, face_tasks, multilabel_tasks, sample_tasks
 from brep_mae.schema import UNLABELLED
-from brep_mae.transfer.class_tasks import class_groups, face_tasks, multilabel_tasks, sample_tasks
 from tests.stored import N_FACES, solids, store
 
 NAMES = ["hole", "slot", "step"]  # a face's class is its number modulo 3, a solid's its number modulo 2

@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from brep_mae.pretext.weights import fingerprint
-from brep_mae.transfer.continual import ForgettingError, run_sequence, train_alone, train_task
-from brep_mae.transfer.continual_baselines import run_baseline
-from brep_mae.transfer.continual_fit import Task, evaluate, steps_to_95
-from brep_mae.transfer.continual_result import ContinualResult
-from brep_mae.transfer.knowledge_transfer import transfer_scores
-from brep_mae.transfer.supermask import SupermaskModel
+from brep_mae.checkpoints.weights import fingerprint
+from brep_mae.continual.continual import ForgettingError, run_sequence, train_alone, train_task
+from brep_mae.continual.continual_baselines import run_baseline
+from brep_mae.continual.continual_fit import Task, evaluate, steps_to_95
+from brep_mae.continual.continual_result import ContinualResult
+from brep_mae.continual.knowledge_transfer import transfer_scores
+from brep_mae.continual.supermask import SupermaskModel
 from tests.transfer.supermask_nets import DIM, KINDS, Settings, make_model, make_task, shuffled_labels
 
 CASES = [

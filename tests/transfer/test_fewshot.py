@@ -9,18 +9,18 @@ import pytest
 import torch
 
 from brep_mae import settings
+from brep_mae.checkpoints.backbones import save_backbone
 from brep_mae.checks import SettingsError
+from brep_mae.composition.pretext import build
 from brep_mae.datasets.loader import Solids
-from brep_mae.pretext.pretext import build
+from brep_mae.evaluation.metrics import confusion, scores
+from brep_mae.evaluation.problem import Problem, Rows, every_row, features_of, in_batches, labelled_order, tasks
+from brep_mae.fewshot import fewshot, heads
+from brep_mae.fewshot.fewshot import MAJORITY, EncoderSource, compare, head
+from brep_mae.fewshot.heads import finetuned, forest, from_scratch, self_trained
 from brep_mae.schema import UNLABELLED
 from brep_mae.settings import FewshotParams
-from brep_mae.training.checkpoint import save_backbone
-from brep_mae.transfer import fewshot, heads
-from brep_mae.transfer.fewshot import MAJORITY, EncoderSource, compare, head
-from brep_mae.transfer.heads import finetuned, forest, from_scratch, self_trained
-from brep_mae.transfer.metrics import confusion, scores
-from brep_mae.transfer.problem import Problem, Rows, every_row, features_of, in_batches, labelled_order, tasks
-from tests.contracts.test_methods import FACTS
+from tests.contracts.test_methods import SPEC
 from tests.stored import solids, store
 
 PARAMS = FewshotParams(
@@ -39,7 +39,7 @@ def setup(tmp_path_factory):
     for name, extra in (("mae_faces", {}), ("mae_images", {"patch": 4})):
         tiny = {"dim": 32, "depth": 1, "heads": 2}
         values = dict(settings.load().methods[name]) | {"size": tiny, "decoder": tiny} | extra
-        save_backbone(folder / name, build(name, values, FACTS).backbone(), name, values, FACTS, "digest")
+        save_backbone(folder / name, build(name, values, SPEC).backbone(), name, values, SPEC, "digest")
     return folder, uids
 
 
@@ -234,5 +234,5 @@ def test_solids_without_a_label_cost_a_step_and_not_the_network(setup):
 
 
 def test_a_head_that_is_not_there_is_named_with_those_that_are():
-    with pytest.raises(SettingsError, match=r"no head forrest .* forest, .*frozen, "):
+    with pytest.raises(SettingsError, match=r"no head forrest; known are .* forest, .*frozen, .*; forest\?"):
         head("forrest")

@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brep_mae.datasets.batch import Batch
+from brep_mae.evaluation.problem import FewshotTask, Problem, Rows, features_of, in_batches, tasks
+from brep_mae.fewshot.heads import frozen, max_relative
+from brep_mae.fewshot.heads.max_relative import ROUNDS, MaxRelative
 from brep_mae.models.backbone import Backbone, Features
 from brep_mae.settings import FewshotParams
-from brep_mae.transfer.heads import frozen, max_relative
-from brep_mae.transfer.heads.max_relative import ROUNDS, MaxRelative
-from brep_mae.transfer.problem import FewshotTask, Problem, Rows, features_of, in_batches, tasks
 from tests.stored import solids, store
 from tests.synthetic import make_batch
 

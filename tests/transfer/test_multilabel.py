@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from brep_mae.transfer.continual import run_sequence
-from brep_mae.transfer.continual_baselines import run_majority
-from brep_mae.transfer.continual_fit import Task, entropy, evaluate, right_answers
-from brep_mae.transfer.knowledge_transfer import transfer_scores
+from brep_mae.continual.continual import run_sequence
+from brep_mae.continual.continual_baselines import run_majority
+from brep_mae.continual.continual_fit import Task, entropy, evaluate, right_answers
+from brep_mae.continual.knowledge_transfer import transfer_scores
 from tests.transfer.supermask_nets import Settings, make_model, make_task
 
 CLASSES = ("dark", "noisy", "tilted")

@@ -6,11 +6,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from brep_mae.evaluation.probe import Sides, probe
+from brep_mae.evaluation.problem import labelled_order, tasks
 from brep_mae.models.backbone import Features
 from brep_mae.schema import UNLABELLED
 from brep_mae.settings import ProbeParams
-from brep_mae.transfer.probe import Sides, probe
-from brep_mae.transfer.problem import labelled_order, tasks
 from tests.stored import solids, store
 
 PARAMS = ProbeParams(solids=8, neighbours=3, workers=1)

@@ -11,11 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from brep_mae.transfer.continual import train_task
-from brep_mae.transfer.supermask import CLASSIFIER, SupermaskModel
-from brep_mae.transfer.supermask_ops import StraightThrough, scores_for_mask, top_mask
-from brep_mae.transfer.supermask_roles import UnknownParameter, parameter_roles
-from brep_mae.transfer.supermask_store import TaskFileError, list_tasks, load_tasks, restore_base, save_task
+from brep_mae.continual.continual import train_task
+from brep_mae.continual.supermask import CLASSIFIER, SupermaskModel
+from brep_mae.continual.supermask_ops import StraightThrough, scores_for_mask, top_mask
+from brep_mae.continual.supermask_roles import UnknownParameter, parameter_roles
+from brep_mae.continual.supermask_store import TaskFileError, list_tasks, load_tasks, restore_base, save_task
 from tests.transfer.supermask_nets import DIM, KINDS, Settings, make_model, make_task
 
 SHORT = Settings(mask_steps=4, weight_steps=3)
@@ -120,7 +120,7 @@ sys.path.insert(0, sys.argv[1])
 import torch
 torch.set_num_threads(int(sys.argv[3]))
 from tests.transfer.supermask_nets import KINDS, make_model, make_task
-from brep_mae.transfer.supermask_store import load_tasks
+from brep_mae.continual.supermask_store import load_tasks
 answers = {}
 for kind in KINDS:
     model = make_model(kind, "pretrained")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from brep_mae.transfer.baselines.uvnet import GRAPH_DIM, GRID_DIM, LAYERS, UVNet
+from brep_mae.fewshot.baselines.uvnet import GRAPH_DIM, GRID_DIM, LAYERS, UVNet
 from tests.synthetic import make_batch
 
 

@@ -1,0 +1,1 @@
+"""The faces of a solid and the loops that bound them."""

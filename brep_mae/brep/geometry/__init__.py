@@ -1,0 +1,1 @@
+"""Many parameters at once -> points and derivatives of curves and surfaces."""

@@ -1,0 +1,76 @@
+"""File -> the face graphs of its solids."""
+
+from pathlib import Path
+
+from brep_mae.brep.graph.graph import face_graph
+from brep_mae.brep.read.solids import ReadSolid
+from brep_mae.brep.read.step import Reading, read_solids
+from brep_mae.brep.reject import Reject
+from brep_mae.brep.sampling import Sampling
+from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.solid.soundness import NeedsRepair
+from brep_mae.cad_files import PACKED_STEP, STEP, suffix_of
+from brep_mae.schema import FaceGraph
+
+
+def file_graphs(path: Path, key: str, name: str, sampling: Sampling) -> list[FaceGraph | Reject]:
+    """All solids of the file, each with what it became, in the file's order.
+
+    A STEP file is first read without some of the kernel's repairs, one of planes without any, which costs half as much;
+    whatever is not perfect then is read again with all of them. Solids with faces that cannot be are read in two more
+    ways, see `Reading`.
+
+    Args:
+        key: of the file; with a solid's number it makes the uid.
+        name: of the file in the records.
+
+    Raises:
+        Reject: where the file as a whole cannot be used.
+    """
+    if suffix_of(path) not in STEP + PACKED_STEP:
+        return _graphs(read_solids(path), key, name, Parts(sampling))
+    try:
+        found = _graphs(read_solids(path, Reading.TRUSTING), key, name, Parts(sampling), trusting=True)
+    except (NeedsRepair, Reject):
+        found = _graphs(read_solids(path), key, name, Parts(sampling))
+    for reading in (Reading.ANEW, Reading.BOUNDED):
+        if not any(map(_degenerate, found)):
+            break
+        again = _graphs(read_solids(path, reading), key, name, Parts(sampling))
+        if len(again) == len(found):
+            found = [
+                new if _degenerate(old) and not _degenerate(new) else old for old, new in zip(found, again, strict=True)
+            ]
+        elif not any(isinstance(entry, Reject) for entry in again):
+            found = again
+    return found
+
+
+def _degenerate(entry: FaceGraph | Reject) -> bool:
+    return isinstance(entry, Reject) and entry.reason == "degenerate"
+
+
+def _graphs(
+    entries: list[ReadSolid | Reject], key: str, name: str, parts: Parts, trusting: bool = False
+) -> list[FaceGraph | Reject]:
+    """Raises NeedsRepair where `trusting` and a solid that must be sound, or anything beside it, is flawed."""
+    found: list[FaceGraph | Reject] = []
+    trusting &= any(isinstance(entry, ReadSolid) and not entry.by_default for entry in entries)
+    if trusting and any(isinstance(entry, Reject) for entry in entries):
+        raise NeedsRepair
+    parts.gather([(entry.shape, f"{key}#{entry.index}") for entry in entries if isinstance(entry, ReadSolid)])
+    for entry in entries:
+        if isinstance(entry, Reject):
+            found.append(entry)
+            continue
+        try:
+            found.append(face_graph(entry, f"{key}#{entry.index}", name, parts))
+        except Reject as reject:
+            if trusting:
+                raise NeedsRepair from reject
+            found.append(Reject(reject.reason, f"solid {entry.index}: {reject.detail}"))
+        except NeedsRepair:
+            if trusting:
+                raise
+            found.append(Reject("degenerate", f"solid {entry.index}: the kernel makes no sound solid of it"))
+    return found

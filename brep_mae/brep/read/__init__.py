@@ -1,0 +1,1 @@
+"""File -> solids with names, colours and places."""

@@ -1,0 +1,1 @@
+"""Loose faces -> the bodies that they bound."""

@@ -1,0 +1,1 @@
+"""Many files in killable processes, of which a bad one costs itself."""

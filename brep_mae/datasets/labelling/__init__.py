@@ -1,0 +1,1 @@
+"""Labels of files, faces and solids."""

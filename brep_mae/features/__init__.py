@@ -1,0 +1,1 @@
+"""Numbers of faces that stay as they are when a solid is turned."""

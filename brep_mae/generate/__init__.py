@@ -1,0 +1,1 @@
+"""Labelled parts out of nothing."""

@@ -1,0 +1,88 @@
+"""Extrusions from datum planes inside a part outwards: cuts and bosses on faces of any form."""
+
+from math import cos, pi, sin, tau
+
+import numpy as np
+from OCP.Bnd import Bnd_Box
+from OCP.BRepBndLib import BRepBndLib
+from OCP.TopoDS import TopoDS_Shape
+
+from brep_mae.generate.generators.modelled.model import Model
+from brep_mae.generate.generators.modelled.places import Probe
+from brep_mae.generate.generators.modelled.sketches.outlines import outline
+from brep_mae.generate.generators.modelled.sketches.sketch import Frame, Profile
+from brep_mae.generate.labelled import Rejected
+from brep_mae.generate.primitives import Vector
+
+
+def bounds_mm(shape: TopoDS_Shape) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest coordinates."""
+    box = Bnd_Box()
+    BRepBndLib.Add_s(shape, box, False)
+    low, high = box.CornerMin(), box.CornerMax()
+    return np.array([low.X(), low.Y(), low.Z()]), np.array([high.X(), high.Y(), high.Z()])
+
+
+def spun(frame: Frame, angle_rad: float) -> Frame:
+    """Turned about the world's z axis, around which round parts are built."""
+    c, s = cos(angle_rad), sin(angle_rad)
+
+    def turn(a: Vector) -> Vector:
+        return (c * a[0] - s * a[1], s * a[0] + c * a[1], a[2])
+
+    return Frame(turn(frame.origin), turn(frame.x), turn(frame.normal))
+
+
+def _approach(model: Model, turned: bool) -> Frame:
+    """A frame within the part's bounds; its normal is the way out.
+
+    Args:
+        turned: True = from the axis z straight outwards, so that the sketch sits squarely on what is round.
+    """
+    rng = model.rng
+    low, high = bounds_mm(model.solid)
+    if turned:
+        angle = float(rng.uniform(0, tau))
+        z = float(rng.uniform(low[2], high[2]))
+        return Frame((0.0, 0.0, z), (0.0, 0.0, 1.0), (cos(angle), sin(angle), 0.0))
+    axis, sign = int(rng.integers(3)), float(rng.choice([-1, 1]))
+    unit = np.eye(3)
+    at = rng.uniform(0.8 * low + 0.2 * high, 0.2 * low + 0.8 * high)
+    normal, x = (sign * unit[axis]).tolist(), unit[(axis + int(rng.integers(1, 3))) % 3].tolist()
+    return Frame(tuple(at.tolist()), tuple(x), tuple(normal))
+
+
+def datum(model: Model, wanted: int) -> None:
+    """One sketch, or several around z, on a part that is round about z."""
+    rng = model.rng
+    frame = _approach(model, model.turned and rng.random() < 0.8)
+    probe = Probe(model.solid)
+    hits = probe.crossings_mm(frame.origin, frame.normal)
+    if len(hits) < 2:
+        raise Rejected("nothing at the datum plane")
+    top, thick = float(hits[-1]), float(hits[-1] - hits[-2])
+    b = float(min(rng.uniform(0.03, 0.14) * model.size_mm, 0.4 * thick))
+    a = b * float(rng.choice([1.0, 1.5, 2.5]))
+    foot = top
+    for u, v in ((a, b), (-a, b), (-a, -b), (a, -b)):
+        beside = probe.crossings_mm(frame.at(0.9 * u, 0.9 * v), frame.normal)
+        foot = min(foot, float(beside[-1])) if len(beside) else foot
+    if top - foot > 0.5 * thick:
+        raise Rejected("the part ends beside the sketch")
+    profile = Profile(outline(rng, a, b))
+    count = int(min(rng.choice([1, 1, 2, 3, 4, 6, 8]), max(1, wanted // 4))) if model.turned else 1
+    if count > 1 and b > 0.8 * top * sin(pi / count):
+        count = 1
+    cutting = rng.random() < 0.6
+    if cutting:
+        low = foot - float(rng.uniform(0.1, 0.4)) * thick
+        if rng.random() < 0.25:
+            low = float(hits[0]) - 0.05 * model.size_mm  # through everything
+        length = top - low + 0.05 * model.size_mm
+    else:
+        low = foot - 0.1 * thick
+        length = top - low + float(rng.uniform(0.5, 2.0)) * b
+    frames = [spun(frame.moved(0, 0, low), tau * k / count) for k in range(count)]
+    word = "cut" if cutting else "extrude"
+    tools = [model.extruded(profile, at, length, word) for at in frames]
+    model.cut(tools) if cutting else model.add(tools)

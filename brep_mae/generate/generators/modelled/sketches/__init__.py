@@ -1,0 +1,1 @@
+"""Closed outlines in a plane."""

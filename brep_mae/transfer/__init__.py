@@ -1,1 +1,0 @@
-"""What pretrained encoders are good for: few-shot and continual tasks."""

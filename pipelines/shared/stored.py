@@ -1,0 +1,64 @@
+"""What a stage after `parse` needs to know of the solids that are stored."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from brep_mae.composition.pretext import DataSpec
+from brep_mae.datasets.frames import open_frames
+from brep_mae.datasets.labelling.labels import labels_of
+from brep_mae.datasets.loader import Solids
+from brep_mae.datasets.splits import read_split
+from pipelines.shared.places import FRAMES, PARSED
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Split and spec of a parsed data set; `digest` names its content, `labels_digest` that of its labels.
+
+    The split holds the solids that have frames as well, so that every encoder meets the same ones; what `render`
+    could not draw is in its report.
+    """
+
+    parsed: Path
+    frames: Path | None
+    labels: Path | None
+    split: dict[str, list[str]]
+    face_classes: list[str]
+    part_classes: list[str]
+    digest: str
+    labels_digest: str
+    spec: DataSpec
+
+    def solids(self, reads: frozenset[str], *sides: str) -> Solids:
+        """The solids of some sides of the split ("train", "validation", "test"), with the content asked for."""
+        return Solids(self.parsed, self.frames, [uid for side in sides for uid in self.split[side]], reads, self.labels)
+
+
+def stored(parsed: Path = PARSED, frames: Path | None = FRAMES, labels: Path | None = None) -> Stored:
+    """Reads what `parse`, `render` and `label` left. FileNotFoundError names what is missing.
+
+    Args:
+        frames: None = no frames.
+        labels: None = those in the folder `parsed` itself, where there are any; what `label` made of the default graph
+            is for the stages that name it.
+    """
+    dataset = json.loads((parsed / "dataset.json").read_text())
+    split = read_split(parsed / "split.json")
+    size = 0
+    if frames is not None:
+        drawn = open_frames(frames)
+        there, size = set(drawn.uids), drawn.size
+        split = {side: [uid for uid in uids if uid in there] for side, uids in split.items()}
+    known = labels_of(parsed, labels)
+    return Stored(
+        parsed=parsed,
+        frames=frames,
+        labels=labels,
+        split=split,
+        face_classes=list(known.face_classes),
+        part_classes=list(known.part_classes),
+        digest=dataset["digest"],
+        labels_digest=known.digest,
+        spec=DataSpec(dataset["parse"]["grid"], size, len(known.face_classes), len(known.part_classes)),
+    )

@@ -1,0 +1,33 @@
+"""Where a stage keeps what it has begun, so that a run that was cut off goes on where it was."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from brep_mae.closure import digest
+from brep_mae.output.files import written
+from brep_mae.output.folder import collect
+
+WORK = Path(".work")
+
+
+@contextmanager
+def unfinished(stage: str, out: Path, *inputs: Any) -> Iterator[Path]:
+    """Yields an untracked folder for unfinished work, named after all that the result depends on. A run that is cut off
+    leaves it to the next one; when the body ends it goes, and so does what earlier attempts at `out` left.
+
+    Args:
+        stage: module of the stage below `pipelines`; its code is a part of the key, all of it.
+        out: what the stage makes, claimed by this process.
+        inputs: the rest: settings, and digests of the data and weights that are read.
+    """
+    values = json.dumps(inputs, sort_keys=True, default=str)
+    key = hashlib.sha256(f"{digest(f'pipelines.{stage}')} {values}".encode()).hexdigest()[:16]
+    folder = WORK / f"{stage}-{out.stem}-{key}"
+    with written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    collect(WORK, f"{stage}-{out.stem}")

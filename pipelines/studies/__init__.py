@@ -1,0 +1,1 @@
+"""Stages of the studies, which go beyond the default graph."""

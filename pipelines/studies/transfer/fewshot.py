@@ -1,0 +1,151 @@
+"""Stage `target`: every arm of one target, all numbers of labels and seeds -> rows/TARGET.jsonl of the study."""
+
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone, new_backbone
+from brep_mae.datasets.together import Together
+from brep_mae.datasets.turned import TurnedSolids
+from brep_mae.evaluation.problem import labelled_order, tasks
+from brep_mae.fewshot.baselines.uvnet import UVNet
+from brep_mae.fewshot.fewshot import EncoderSource, compare
+from brep_mae.models.backbone import Backbone
+from brep_mae.models.blind import Blind
+from brep_mae.models.hops import Hops
+from brep_mae.models.joined import Joined
+from brep_mae.output.files import write_whole
+from brep_mae.output.folder import output_file
+from brep_mae.output.note import sha256
+from brep_mae.report.tables import SCORES
+from brep_mae.settings import FewshotParams, flat
+from brep_mae.tracking import tracking
+from pipelines.shared.jobs import Rows, run_jobs
+from pipelines.shared.stage import run_stage
+from pipelines.shared.unfinished import unfinished
+from pipelines.studies.transfer.plan import ROWS, SOURCES, ArmParams, Plan, TargetParams, plan, stored_set
+
+FACES = frozenset({"faces"})
+WITHOUT_A_CHECKPOINT = {"hops": Hops, "uvnet": UVNet}
+SCRATCH = "scratch_"
+"""Before the name of a source: its network with fresh weights."""
+
+
+def backbone(name: str) -> Backbone:
+    """The encoder of an arm by its name."""
+    if name in WITHOUT_A_CHECKPOINT:
+        return WITHOUT_A_CHECKPOINT[name]()
+    if name.startswith(SCRATCH):
+        return new_backbone(SOURCES / name.removeprefix(SCRATCH))
+    return load_backbone(SOURCES / name)
+
+
+def encoder(arm: ArmParams) -> Backbone:
+    """All encoders of an arm side by side."""
+    first, *others = map(backbone, arm.encoders)
+    for other in others:
+        first = Joined(first, other)
+    return Blind(first, arm.blind) if arm.blind else first
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a target is learned from and scored on; labels of `unlabelled` and `test` are read by the scores alone."""
+
+    data: Together
+    labelled: list[str]
+    unlabelled: list[str]
+    test: list[str]
+
+
+@cache
+def material(target: str) -> Material:
+    """Held by every process once."""
+    study = plan().targets[target]
+    own, other = stored_set(study.set), stored_set(study.labels_from)
+    names = [s.face_classes if study.task == "segmentation" else s.part_classes for s in (own, other)]
+    if not names[0] or names[0] != names[1]:
+        raise ValueError(f"target {target}: {study.labels_from} has other classes than {study.set}, or none")
+    sides = "train", "validation", "test"
+    if study.turn == "none":
+        scored = own.solids(FACES, *sides)
+    else:
+        every = [uid for side in sides for uid in own.split[side]]
+        scored = TurnedSolids(own.parsed, every, own.split["test"], study.turn == "reflection")
+    parts, here = [(scored, 0, 0)], 0
+    if study.labels_from != study.set:
+        parts, here = [*parts, (other.solids(FACES, "train"), 0, 0)], 1
+    pool, test = ([f"0/{uid}" for side in which for uid in own.split[side]] for which in (sides[:2], sides[2:]))
+    labelled = [f"{here}/{uid}" for uid in other.split["train"]] if here else sorted(pool)
+    return Material(Together(parts), labelled, sorted(pool) if here else [], test)
+
+
+def tuned(todo: Plan, study: TargetParams, arm: ArmParams) -> FewshotParams:
+    """The settings of an arm on a target."""
+    return FewshotParams(**todo.fewshot.model_dump() | study.tune | arm.tune)
+
+
+def one(target: str, name: str, budget: str, seed: int) -> Rows:
+    """Rows of one arm, one budget and one seed."""
+    todo, given = plan(), material(target)
+    study, arm, own = todo.targets[target], todo.arms[name], stored_set(todo.targets[target].set)
+    task = next(t for t in tasks(len(own.face_classes), len(own.part_classes)) if t.name == study.task)
+    shots, classes = study.few if budget == "few" else study.many, None
+    if study.task == "classification":
+        classes = [int(given.data.faces(uid).part) for uid in given.labelled]
+        shots = [count * task.n_classes for count in shots]
+    if given.unlabelled and max(shots) > len(given.labelled):
+        # Solids of the target would be labelled in their place.
+        raise ValueError(
+            f"target {target}: {study.labels_from} has {len(given.labelled)} solids to label; ask for fewer"
+        )
+    params = tuned(todo, study, arm).model_copy(update={"shots": shots})
+    source = EncoderSource(name, "+".join(arm.encoders), partial(encoder, arm))
+    order = labelled_order(given.labelled, seed, classes)
+    if given.unlabelled:
+        order = order[: max(shots)] + labelled_order(given.unlabelled, seed)
+    found = compare(source, [arm.mode], seed, [task], given.data, order, given.test, params)
+    return [{**row, "target": target, "labels": arm.labels} for row in found]
+
+
+def _key(arm: ArmParams) -> str:
+    """Names what an arm is, so that rows of an edited one are not taken for its own."""
+    return hashlib.sha256(arm.model_dump_json().encode()).hexdigest()[:8]
+
+
+def main(target: str) -> None:
+    todo = plan()
+    study = todo.targets[target]
+    sets = [(one.digest, one.labels_digest) for one in map(stored_set, (study.set, study.labels_from))]
+    arms = {name: todo.arms[name] for name in study.arms}
+    names = {encoder.removeprefix(SCRATCH) for arm in arms.values() for encoder in arm.encoders}
+    hashes = {n: sha256(SOURCES / n / WEIGHTS) for n in sorted(names - {*WITHOUT_A_CHECKPOINT})}
+    fewshot = todo.fewshot.model_dump()
+    out, inputs = ROWS / f"{target}.jsonl", (target, study.model_dump(exclude={"arms"}), fewshot, sets, hashes)
+    jobs: dict[str, tuple[Any, ...]] = {
+        f"{name}-{_key(arm)}-{budget}-{seed}": (target, name, budget, seed)
+        for budget, seeds in (("few", study.few_seeds), ("many", study.many_seeds))
+        for seed in range(seeds)
+        for name, arm in arms.items()
+        if budget in arm.shots
+    }
+    with (
+        output_file(out),
+        unfinished("studies.transfer.fewshot", out, *inputs) as work,
+        tracking.run("transfer", target, flat({"study": study, "fewshot": fewshot})) as tracker,
+    ):
+        found = run_jobs(one, jobs, work, todo.fewshot.workers, target)
+        rows = [row for rows in found.values() for row in rows]
+        write_whole(out, "".join(json.dumps(row) + "\n" for row in rows))
+        for name, arm in arms.items():
+            with tracker.child(name, {"encoder": name}) as child:
+                child.log_params(flat(arm))
+                for row in (row for row in rows if row["encoder"] == name):
+                    child.log_metrics({s: float(row[s]) for s in SCORES if s in row}, step=int(row["shots"]))
+
+
+if __name__ == "__main__":
+    run_stage(main, sys.argv[1])

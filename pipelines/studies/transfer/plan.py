@@ -1,0 +1,153 @@
+"""`studies/transfer/params.yaml` as frozen models, and where the study's stages put things."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from brep_mae.checks import Section, check, read_yaml
+from brep_mae.composition.blocks import check_methods
+from brep_mae.settings import (
+    DatasetParams,
+    FewshotParams,
+    GenerateParams,
+    ParseParams,
+    PretrainParams,
+    RenderParams,
+    SplitParams,
+)
+from pipelines.shared.stored import Stored, stored
+
+STUDY = Path("studies/transfer")
+PLAN, SETS, SOURCES, ROWS = STUDY / "params.yaml", STUDY / "data", STUDY / "models", STUDY / "rows"
+
+
+class SetParams(Section):
+    """A data set: where it comes from, its split, and its renders where a source reads them."""
+
+    dataset: DatasetParams
+    generate: GenerateParams | None = None
+    render: RenderParams | None = None
+    split: SplitParams
+
+
+class SourceParams(Section):
+    """A pretraining by `method` on the training side of all `sets` together; `labels` True = the method's network is
+    trained on their labels instead; `images` = folder or archive of natural images, whose batches take turns with those
+    of the sets."""
+
+    method: str
+    sets: list[str]
+    labels: bool = False
+    images: str = ""
+
+
+class ArmParams(Section):
+    """One row of a table.
+
+    Args:
+        encoders: "hops", "uvnet", the name of a source, or "scratch_" and that name (fresh weights); of
+            several, the features stand side by side.
+        mode: a module of transfer/heads.
+        blind: scalars that the encoders are not shown.
+        shots: "few", "many" or both.
+        labels: "none" = pretraining read no label, "generated" = it read labels that a generator wrote.
+        tune: what differs from the study's `fewshot`.
+    """
+
+    encoders: list[str]
+    mode: str
+    shots: list[Literal["few", "many"]] = ["few"]
+    labels: Literal["none", "generated"] = "none"
+    blind: list[str] = []
+    tune: dict[str, Any] = {}
+
+
+class TargetParams(Section):
+    """What is learned with few labels.
+
+    Args:
+        set: whose test side is scored.
+        labels_from: set whose training side is labelled; with another one than `set` no label of the target is read.
+        turn: how the test solids lie: as they are, turned at random, or turned and mirrored.
+        tune: what differs from `fewshot` for all arms.
+        few, many: numbers of labelled solids (of each class, where solids are classified), with so many seeds.
+    """
+
+    set: str
+    labels_from: str
+    task: Literal["segmentation", "classification"] = "segmentation"
+    turn: Literal["none", "rotation", "reflection"] = "none"
+    tune: dict[str, Any] = {}
+    few: list[PositiveInt]
+    few_seeds: PositiveInt
+    many: list[PositiveInt] = []
+    many_seeds: int = Field(default=0, ge=0)
+    arms: list[str]
+
+
+class TableParams(Section):
+    """One table: arms down, targets and numbers of labels across.
+
+    `against` names an arm: the cells are then gains over it, paired by seed. `minus` names other targets, on which that
+    arm is looked up, or else the same arm as in the row. `shots` = the columns, where not all.
+    `score` is one of `metrics.scores`, or the seconds that fitting and scoring took.
+    """
+
+    title: str
+    targets: list[str]
+    shots: list[int] = []
+    arms: list[str]
+    against: str | None = None
+    minus: list[str] = []
+    score: Literal["micro", "per_part", "miou", "covered", "seconds"] = "micro"
+    published: dict[str, dict[int, float]] = {}
+    note: str = ""
+
+
+class Plan(Section):
+    """All of the file."""
+
+    sets: dict[str, SetParams]
+    parse: ParseParams
+    pretrain: PretrainParams
+    methods: dict[str, dict[str, Any]]
+    sources: dict[str, SourceParams]
+    taught: dict[str, SourceParams]
+    fewshot: FewshotParams
+    arms: dict[str, ArmParams]
+    targets: dict[str, TargetParams]
+    tables: dict[str, TableParams]
+
+    @model_validator(mode="after")
+    def _published_of_one_target(self) -> "Plan":
+        for name, table in self.tables.items():
+            if table.published and len(table.targets) > 1:
+                raise ValueError(f"tables.{name}: published numbers are of one target, and it has several")
+        return self
+
+    @model_validator(mode="after")
+    def _tuned_rightly(self) -> "Plan":
+        """What one of the blocks `tune` changes must still be the study's settings."""
+        for kind, blocks in (("arms", self.arms), ("targets", self.targets)):
+            for name, block in blocks.items():
+                check(FewshotParams, self.fewshot.model_dump() | block.tune, f"{kind}.{name}.tune")
+        return self
+
+
+def plan() -> Plan:
+    """Reads and checks the whole file. SettingsError names a wrong key."""
+    found = check(Plan, read_yaml(PLAN), PLAN.as_posix())
+    frame = max((each.render.size for each in found.sets.values() if each.render), default=0)
+    check_methods(found.methods, found.parse.grid, frame, found.pretrain.accumulate, PLAN.as_posix())
+    return found
+
+
+def frames_of(name: str) -> Path:
+    """Where the renders of a data set lie."""
+    return SETS / name / "frames"
+
+
+def stored_set(name: str, drawn: bool = False) -> Stored:
+    """What the stage `set` left of one data set; with `drawn` no more than the solids that have renders."""
+    return stored(SETS / name, frames_of(name) if drawn else None)

@@ -1,0 +1,98 @@
+"""Stage `source`: one pretraining of the study -> models/NAME of the study."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from brep_mae import settings
+from brep_mae.checkpoints.backbones import WEIGHTS, save_backbone
+from brep_mae.composition.pretext import DataSpec, build
+from brep_mae.datasets.images import Images, store_images
+from brep_mae.datasets.loader import Samples
+from brep_mae.datasets.together import InTurn, Together
+from brep_mae.output.folder import Claim, output_folder
+from brep_mae.output.note import sha256
+from brep_mae.progress import progress
+from brep_mae.tracking import tracking
+from brep_mae.training.loop import train
+from pipelines.shared.cost import Costs
+from pipelines.shared.stage import run_stage
+from pipelines.shared.unfinished import WORK, unfinished
+from pipelines.studies.transfer.plan import SOURCES, plan, stored_set
+
+IMAGES_HELD_OUT = 0.02
+"""Share of the natural images; they teach, and are never scored."""
+
+
+def with_images(path: str, size: int, data: Samples, heldout: Samples) -> tuple[Samples, Samples, str]:
+    """Both, in turn with natural images, and a digest of these."""
+    folder = store_images(Path(path), size, 0, IMAGES_HELD_OUT, 0.0, WORK)
+    natural = Images(folder, "train")
+    return InTurn([data, natural]), InTurn([heldout, Images(folder, "validation")]), natural.about.digest
+
+
+def main(name: str) -> None:
+    with output_folder(SOURCES / name) as claim:
+        pretrain(name, claim)
+
+
+def pretrain(name: str, claim: Claim) -> None:
+    """Trains, or goes on where a run was cut off, and fills the output."""
+    todo = plan()
+    source = (todo.sources | todo.taught)[name]
+    values = todo.methods[source.method]
+    sizes = {drawn.size for each in source.sets if (drawn := todo.sets[each].render) is not None}
+    spec = DataSpec(grid=todo.parse.grid, frame=max(sizes, default=0))
+    torch.manual_seed(todo.pretrain.seed)
+    pretext = build(source.method, values, spec)
+    sets = [stored_set(each, "frames" in pretext.reads) for each in source.sets]
+
+    def side(which: str) -> Together:
+        return Together([(s.solids(pretext.reads, which), len(s.face_classes), len(s.part_classes)) for s in sets])
+
+    solids = side("train")
+    data: Samples = solids
+    heldout: Samples = side("validation")
+    digest = "+".join(each.digest for each in sets)
+    if source.images:
+        data, heldout, natural = with_images(source.images, spec.frame, data, heldout)
+        digest += f"+{natural}"
+    if source.labels:
+        digest += "+" + "+".join(each.labels_digest for each in sets)
+        torch.manual_seed(todo.pretrain.seed)
+        shared = {key: values[key] for key in ("steps", "batch", "lr")}
+        network = {"method": source.method, "params": values}
+        classes = replace(spec, face_classes=solids.face_classes, part_classes=solids.part_classes)
+        pretext = build("supervised", shared | {"network": network}, classes)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    inputs = name, source.model_dump(), values, todo.pretrain.model_dump(), digest
+    flat = settings.flat({"source": source, "method": values, "pretrain": todo.pretrain})
+    with (
+        unfinished("studies.transfer.pretrain", claim.out, *inputs) as work,
+        tracking.run("transfer", name, flat) as tracker,
+        progress(pretext.params.steps, name) as bar,
+    ):
+        costs = Costs(work / "costs.json")
+
+        def report(row: dict[str, float | str]) -> None:
+            step, terms = int(row["step"]), {k: float(v) for k, v in row.items() if k not in ("step", "split")}
+            if row["split"] == "train":
+                costs.add(step, row)
+            tracker.log_metrics({f"{row['split']}/{k}": v for k, v in terms.items()}, step=step)
+            bar(step, f"{row['split']} loss {row['loss']:.3f}")
+
+        history = train(pretext, data, heldout, todo.pretrain, work / "state.pt", report, device)
+        with claim.filled() as new:
+            save_backbone(new, pretext.cpu().eval().backbone(), source.method, values, spec, digest)
+            cost = costs.total(pretext) | {"weights_mb": (new / WEIGHTS).stat().st_size / 1e6}
+            (new / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
+            (new / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
+            tracker.log_metrics({f"cost/{k}": v for k, v in cost.items()}, step=pretext.params.steps)
+            tracker.set_tags({"ckpt_sha256": sha256(new / WEIGHTS)})
+
+
+if __name__ == "__main__":
+    run_stage(main, sys.argv[1])

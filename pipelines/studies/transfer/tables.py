@@ -1,0 +1,99 @@
+"""Stage `tables`: the rows of all targets -> tables.md and metrics.json of the study."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from brep_mae.output.files import write_whole
+from brep_mae.report.tables import Row, Table, interval, percent, points, shots_title, summarise
+from pipelines.shared.stage import run_stage
+from pipelines.studies.transfer.plan import ROWS, SOURCES, STUDY, TableParams, plan
+
+DIGITS = 2
+Column = tuple[str, int]
+
+
+def table(about: TableParams, every: Sequence[Row]) -> Table:
+    """Arms down, targets and numbers of labels across: mean and spread over seeds, or gains paired by seed."""
+    rows = [r for r in every if r["target"] in about.targets and (not about.shots or r["shots"] in about.shots)]
+    kept = [row for row in rows if row["encoder"] in about.arms]
+    columns = sorted({(r["target"], r["shots"]) for r in kept}, key=lambda c: (about.targets.index(c[0]), c[1]))
+    paired = bool(about.against or about.minus)
+    if paired:
+        base = [r for r in every if r["target"] in (about.minus or about.targets)]
+        base = [r for r in base if about.against in (None, r["encoder"])]
+        same = ["shots", "seed", *(() if about.against else ("encoder",)), *(() if about.minus else ("target",))]
+        cells = gains(kept, base, about.score, same)
+    else:
+        cells = means(kept, about.score)
+    body = [[arm, *(cells.get((arm, *column), "–") for column in columns)] for arm in about.arms]
+    if not paired and about.score == "micro":
+        draws = {(r["target"], r["shots"], r["seed"]): {**r, "encoder": "ceiling"} for r in kept}
+        best = means(list(draws.values()), "ceiling")
+        body.append(["ceiling", *(best.get(("ceiling", *column), "–") for column in columns)])
+    for name, known in about.published.items():
+        body.append([name, *(percent(known.get(n, math.nan), math.nan, DIGITS) for _, n in columns)])
+    several = len(about.targets) > 1
+    header = ["", *(f"{target}, {shots_title(n)}" if several else shots_title(n) for target, n in columns)]
+    return Table(about.title, header, body, about.note)
+
+
+def means(rows: Sequence[Row], score: str) -> dict[tuple[str, str, int], str]:
+    """(arm, target, shots) -> mean and spread over seeds, in % or seconds."""
+    by = ("encoder", "target", "shots")
+    cells = {}
+    for r in summarise(rows, by, (score,)):
+        mean, sd = r[f"{score}_mean"], r[f"{score}_sd"]
+        cells[tuple(r[key] for key in by)] = f"{mean:.1f}" if score == "seconds" else percent(mean, sd, DIGITS)
+    return cells
+
+
+def costs() -> Table:
+    """What every pretraining of the study took."""
+    body = []
+    todo = plan()
+    for source in todo.sources | todo.taught:
+        if (file := SOURCES / source / "cost.json").exists():
+            cost = json.loads(file.read_text())
+            numbers = (f"{cost['minutes']:.1f}", f"{cost['samples_per_s']:.0f}", f"{cost['peak_mb']:.0f}")
+            body.append([source, *numbers, f"{cost['backbone_parameters']:,}", f"{cost['weights_mb']:.2f}"])
+    header = ["", "minutes", "solids/s", "peak memory, MB", "weights", "file, MB"]
+    return Table("Pretraining: cost", header, body, "On the machine that trained them; memory includes the data.")
+
+
+def gains(rows: Sequence[Row], base: Sequence[Row], score: str, same: Sequence[str]) -> dict[tuple[str, str, int], str]:
+    """(arm, target, shots) -> mean gain over the row of `base` that agrees in the columns `same`, with its 95 %
+    interval."""
+    reference = {tuple(r[key] for key in same): r[score] for r in base}
+    pairs: dict[tuple[str, str, int], list[float]] = {}
+    for r in rows:
+        if (at := tuple(r[key] for key in same)) in reference:
+            pairs.setdefault((r["encoder"], r["target"], r["shots"]), []).append(r[score] - reference[at])
+    return {key: points(interval(found)) for key, found in pairs.items()}
+
+
+def metrics(rows: Sequence[Row]) -> dict[str, Any]:
+    """target -> arm -> number of labels -> mean, sd and n, the form `dvc metrics show` prints."""
+    tree: dict[str, Any] = {}
+    for r in summarise(rows, ("target", "encoder", "shots"), ("micro", "miou", "per_part", "covered", "seconds")):
+        numbers = {k: round(v, 4) for k, v in r.items() if k.endswith(("_mean", "_sd")) and v == v}
+        tree.setdefault(r["target"], {}).setdefault(r["encoder"], {})[str(r["shots"])] = numbers | {"n": r["n"]}
+    return tree
+
+
+def main() -> None:
+    todo = plan()
+    files = {target: ROWS / f"{target}.jsonl" for target in todo.targets}
+    there = {target: file for target, file in files.items() if file.exists()}
+    rows = [json.loads(line) for file in there.values() for line in file.read_text().splitlines()]
+    tables = [table(about, rows).markdown() for about in todo.tables.values() if there.keys() & set(about.targets)]
+    tables.append(costs().markdown())
+    if left := sorted(files.keys() - there.keys()):
+        tables.append(f"Not run yet: {', '.join(left)}.\n")
+    write_whole(STUDY / "tables.md", "\n".join(tables))
+    write_whole(STUDY / "metrics.json", json.dumps(metrics(rows), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    run_stage(main)
