@@ -10,7 +10,7 @@ from scipy.stats import t as student_t
 from scipy.stats import ttest_rel
 from torch import Tensor
 
-from brep_mae.composition.pretext import MaskedPretext
+from brep_mae.composition.masked import MaskedPretext
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Samples
 from brep_mae.schema import MIN_FACES

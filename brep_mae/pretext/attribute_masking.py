@@ -8,7 +8,8 @@ token knows its place in the graph.
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import nn
 
-from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
+from brep_mae.composition.masked import MaskedPretext, Weights
+from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.encoder import Fill

@@ -17,7 +17,8 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from brep_mae.checks import SettingsError
-from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
+from brep_mae.composition.masked import MaskedPretext, Weights
+from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.composition.teacher import Network
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask

@@ -15,7 +15,8 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from brep_mae.checks import Section
-from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
+from brep_mae.composition.masked import MaskedPretext, Weights
+from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.masking.per_kind import PerKindMask
 from brep_mae.models.encoder import Encoder

@@ -6,7 +6,8 @@ the arcs between seen faces, and the decoder's positions are structural encoding
 
 from torch import nn
 
-from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
+from brep_mae.composition.masked import MaskedPretext, Weights
+from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder

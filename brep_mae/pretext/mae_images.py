@@ -5,7 +5,8 @@ He et al. 2021, arXiv:2111.06377.
 
 from pydantic import PositiveInt
 
-from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
+from brep_mae.composition.masked import MaskedPretext, Weights
+from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder, SineCosine
 from brep_mae.models.encoder import Encoder

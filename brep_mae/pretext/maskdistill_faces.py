@@ -10,7 +10,8 @@ paper's beta could not be verified.
 from pydantic import Field
 from torch import nn
 
-from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
+from brep_mae.composition.masked import MaskedPretext, Weights
+from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.regions import RegionMask
 from brep_mae.models.encoder import Encoder, Fill

@@ -8,7 +8,8 @@ paper's loss parameter beta could not be verified: 2 and 1 are both in use.
 from pydantic import Field, PositiveInt
 from torch import nn
 
-from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
+from brep_mae.composition.masked import MaskedPretext, Weights
+from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.masking.block import BlockMask
 from brep_mae.models.decoder import SineCosine
 from brep_mae.models.encoder import Encoder, Fill

@@ -16,7 +16,8 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from brep_mae.composition.pretext import DataSpec, MaskedPretext, MethodParams, Weights
+from brep_mae.composition.masked import MaskedPretext, Weights
+from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.masking.clip import Sampler, clip_mask
 from brep_mae.models.encoder import Encoder

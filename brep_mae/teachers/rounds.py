@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from brep_mae.composition.pretext import MaskedPretext
+from brep_mae.composition.masked import MaskedPretext
 from brep_mae.composition.teacher import Network, Teacher
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask

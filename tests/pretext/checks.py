@@ -5,7 +5,7 @@ import hashlib
 import torch
 from torch import nn
 
-from brep_mae.composition.pretext import MaskedPretext
+from brep_mae.composition.masked import MaskedPretext
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.masking.mask import Mask
 from brep_mae.seeds import generator

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from brep_mae.checkpoints.backbones import load_backbone, save_backbone
-from brep_mae.composition.pretext import MaskedPretext
+from brep_mae.composition.masked import MaskedPretext
 from brep_mae.datasets.batch import Batch
 from brep_mae.features.invariants import FACE_SCALARS
 from brep_mae.seeds import generator

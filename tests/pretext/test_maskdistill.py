@@ -18,7 +18,7 @@ from brep_mae import settings
 from brep_mae.checkpoints.backbones import save_backbone
 from brep_mae.checkpoints.weights import CheckpointError
 from brep_mae.checks import SettingsError
-from brep_mae.composition.pretext import MaskedPretext
+from brep_mae.composition.masked import MaskedPretext
 from brep_mae.models.encoder import Fill
 from brep_mae.seeds import generator
 from brep_mae.targets.target import Taught
