@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from OCP.BRep import BRep_Tool
 from OCP.BRepAdaptor import BRepAdaptor_Surface
 from OCP.BRepAlgoAPI import BRepAlgoAPI_Common, BRepAlgoAPI_Cut, BRepAlgoAPI_Fuse
 from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeEdge, BRepBuilderAPI_MakeFace, BRepBuilderAPI_MakeWire
@@ -30,7 +31,7 @@ from OCP.GProp import GProp_GProps
 from OCP.Message import Message_ProgressRange
 from OCP.Standard import Standard_Failure
 from OCP.TColgp import TColgp_Array1OfPnt
-from OCP.TopAbs import TopAbs_FACE, TopAbs_IN, TopAbs_SOLID
+from OCP.TopAbs import TopAbs_FACE, TopAbs_IN, TopAbs_SOLID, TopAbs_VERTEX
 from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 
 from brep_mae.brep.faces.topology import REVERSED
@@ -49,6 +50,8 @@ CLEAR = 0.02
 """Distance from the boundary, as a share of the face's box, from which on a point's side is asked for."""
 REFUSED = ": degenerate: "
 """In a fault that is no wrong number: the kernel reads the file wrong in every way, and the solid is refused."""
+MOST_GAP_MM = 0.01
+"""Ends of edges that lie farther apart leave a loop open, and with it what the area is to more than is asked for."""
 GRID = 200
 """Points along each side of a face among which its extremes are looked for."""
 
@@ -110,6 +113,8 @@ def drawn(seed: int) -> TopoDS_Shape | None:
         return None
     if any(int(face.Orientation()) > REVERSED for face in found(solids[0], TopAbs_FACE)):
         return None  # where surfaces touch it leaves faces that bound nothing
+    if any(BRep_Tool.Tolerance_s(TopoDS.Vertex_s(v)) > MOST_GAP_MM for v in found(solids[0], TopAbs_VERTEX)):
+        return None
     return solids[0] if _kernel(solids[0])[1] > 1.0 else None
 
 
