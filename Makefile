@@ -1,12 +1,19 @@
 # Two commands do everything on a fresh machine with Python and git: `make repro` and `make test`.
+# `make` alone says what else there is: of every target, what follows its ##.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup repro test smoke ui mfcad transfer continual
+.PHONY: help setup hooks repro test smoke docs ui transfer continual mfcad
 
-setup: $(VENV)/.ready
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+setup: $(VENV)/.ready  ## the environment in .venv, with this package and all that it needs
+
+hooks: setup  ## git asks ruff, mypy and the import contract before every commit
+	pre-commit install
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed; run: make PYTHON=python3.12 ...")'
@@ -15,10 +22,10 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m brep_mae.brep.workers.system
 	touch $@
 
-repro: setup
+repro: setup  ## the default graph, from generated parts to the report
 	dvc repro
 
-test: setup
+test: setup  ## lint, types, import contract and tests
 	ruff check .
 	ruff format --check .
 	mypy brep_mae pipelines
@@ -26,24 +33,27 @@ test: setup
 	pytest -n logical --dist loadfile
 
 # The whole graph with small numbers, from nothing, and the wheel in an environment of its own; about five minutes.
-smoke: setup
+smoke: setup  ## the whole graph with small numbers, and the wheel in an environment of its own
 	.ci/smoke
 
-ui: setup
+docs: setup  ## the picture in docs/architecture.md, drawn from the imports anew
+	python -m docs.draw_imports
+
+ui: setup  ## the runs of this folder in MLflow's pages
 	brep-mae ui
 
 # The transfer study: data sets, encoders, every table; its results are studies/transfer/tables.md and metrics.json.
-transfer: setup
+transfer: setup  ## the transfer study
 	dvc repro studies/transfer/dvc.yaml
 
 # The continual study; needs the data and the encoder of the transfer study, and models/m3ae of `make repro`.
-continual: setup
+continual: setup  ## the continual study, after the transfer study
 	dvc repro studies/continual/dvc.yaml
 
 # The same graph on MFCAD, as an experiment on top of params.yaml; the results replace those in data/, models/ and
 # results/ until `git checkout params.yaml dvc.lock && dvc checkout`.
 MFCAD ?= ../shared/data/mfcad.tar.xz
-mfcad: setup
+mfcad: setup  ## the default graph on MFCAD
 	dvc exp run --force --name mfcad \
 	    -S dataset.name=mfcad -S dataset.path=$(MFCAD) -S dataset.limit=2000 -S split.test=0.15 \
 	    -S methods.mae_faces.steps=300 -S methods.hybrid.steps=300 -S methods.mae_images.steps=300 \
