@@ -26,6 +26,7 @@ import torch
 from brep_mae import settings
 from brep_mae.checkpoints.backbones import save_backbone
 from brep_mae.composition.pretext import Pretext, build
+from brep_mae.datasets.content import FACES
 from brep_mae.evaluation.metrics import scores
 from brep_mae.evaluation.problem import labelled_order, tasks
 from brep_mae.fewshot.heads.frozen import answer, probe
@@ -42,7 +43,6 @@ from pipelines.shared.stored import Stored, stored
 TEACHERS = ("random", "mae", "supervised")
 SHOTS = (10, 50)
 SCORES = {"micro": "share of right faces", "miou": "mean intersection over union"}
-FACES = frozenset({"faces"})
 RESAMPLES = 10_000
 
 

@@ -21,9 +21,10 @@ from brep_mae import settings
 from brep_mae.checkpoints.backbones import save_backbone
 from brep_mae.cli import main as brep_mae
 from brep_mae.composition.pretext import DataSpec, build
-from brep_mae.continual.class_tasks import FACES, TaskBatch
+from brep_mae.continual.class_tasks import TaskBatch
 from brep_mae.continual.task_folder import open_tasks
 from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.content import FACES
 from brep_mae.datasets.labelling.labels import FOLDER, SolidLabels, write_labels
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import SUFFIX, Shards, open_shards

@@ -21,7 +21,8 @@ import torch
 
 from brep_mae import settings
 from brep_mae.composition.pretext import DataSpec, build
-from brep_mae.datasets.batch import Batch, from_graph
+from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.from_graph import from_graph
 from brep_mae.features.invariants import _cloud
 from brep_mae.models.hops import Hops
 from brep_mae.schema import POINT, FaceGraph

@@ -9,6 +9,7 @@ import torch
 from brep_mae import settings
 from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone, new_backbone
 from brep_mae.continual.class_tasks import TaskFeatures, class_groups, face_tasks
+from brep_mae.models.embed import readable
 from brep_mae.output.folder import output_folder
 from brep_mae.output.note import sha256
 from brep_mae.schema import UNLABELLED
@@ -26,17 +27,15 @@ def one(mode: Way, seed: int) -> Rows:
     """The row of one mode and seed."""
     params, data = settings.load(), stored(labels=LABELS)
     p = params.continual
-    faces = frozenset({"faces"})
-    sides = {side: data.solids(faces, side) for side in ("train", "validation", "test")}
+    folder = MODELS / p.encoder
+    torch.manual_seed(seed)
+    backbone = load_backbone(folder) if p.base == "pretrained" else new_backbone(folder)
+    sides = {side: data.solids(readable(backbone), side) for side in ("train", "validation", "test")}
     sides["train"] = train = sides["train"].first(p.solids)
     labels = torch.cat([train.faces(uid).label for uid in train.uids]).numpy()
     counts = np.bincount(labels[labels != UNLABELLED], minlength=len(data.face_classes))
     stock = [i for i, name in enumerate(data.face_classes) if name == "stock"]
     tasks = face_tasks(sides, class_groups(counts, stock, p.tasks), data.face_classes, p.batch)
-
-    folder = MODELS / p.encoder
-    torch.manual_seed(seed)
-    backbone = load_backbone(folder) if p.base == "pretrained" else new_backbone(folder)
     return [{"mode": mode, **learn(mode, TaskFeatures(backbone), tasks, p, p.base, p.density, seed)}]
 
 

@@ -3,7 +3,9 @@
 import numpy as np
 
 from brep_mae import schema
-from brep_mae.datasets.batch import Batch, Frames, collate, from_graph
+from brep_mae.datasets.batch import Batch, Frames, collate
+from brep_mae.datasets.content import FACES
+from brep_mae.datasets.from_graph import from_graph
 
 GRID = 5
 
@@ -86,8 +88,8 @@ def make_frames(n_faces: list[int], views: int = 2, size: int = 16, seed: int = 
     return Frames(torch.from_numpy(image), torch.from_numpy(face))
 
 
-def make_batch(n_faces: list[int], seed: int = 0, frames: bool = False) -> Batch:
-    """A batch of solids with the given numbers of faces, with frames of 16 pixels where asked."""
+def make_batch(n_faces: list[int], seed: int = 0, frames: bool = False, reads: frozenset[str] = FACES) -> Batch:
+    """A batch of solids with the given numbers of faces, of that content; with frames of 16 pixels where asked."""
     graphs = [make_graph(n, seed + i) for i, n in enumerate(n_faces)]
-    faces = collate([from_graph(g) for g in graphs])
+    faces = collate([from_graph(g, reads) for g in graphs])
     return Batch(tuple(g.uid for g in graphs), faces, make_frames(n_faces, seed=seed) if frames else None)

@@ -67,8 +67,10 @@ def _answers(
     from brep_mae.brep.workers.pool import parse_files
     from brep_mae.cad_files import printable
     from brep_mae.continual import task_folder
-    from brep_mae.datasets.batch import Batch, from_graph
+    from brep_mae.datasets.batch import Batch
+    from brep_mae.datasets.from_graph import from_graph
 
+    reads = task_folder.reads(model)
     for path, found in parse_files(files, options, workers):
         each: list[dict[str, Any]] = []
         for place, solid in enumerate([found] if isinstance(found, Reject) else found):
@@ -77,7 +79,7 @@ def _answers(
                 each.append(about | {"reject": solid.reason, "detail": solid.detail})
                 continue
             try:
-                answers = task_folder.predict(model, Batch((solid.uid,), from_graph(solid)), number)
+                answers = task_folder.predict(model, Batch((solid.uid,), from_graph(solid, reads)), number)
             except (MemoryError, RuntimeError) as error:
                 if not isinstance(error, MemoryError) and "allocate memory" not in str(
                     error

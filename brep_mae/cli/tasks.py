@@ -59,7 +59,7 @@ def task_add(
     """Learn the task NAME from labelled shards and keep it; earlier tasks answer as before, bit for bit."""
     from brep_mae.checkpoints.backbones import require_grid
     from brep_mae.continual import task_folder
-    from brep_mae.continual.class_tasks import FACES, solids_in, stored_task
+    from brep_mae.continual.class_tasks import solids_in, stored_task
     from brep_mae.output.folder import growing_folder
     from brep_mae.settings import TaskParams
 
@@ -74,11 +74,12 @@ def task_add(
             raise ValueError(f"{folder}: no tasks yet; name a pretrained encoder with --encoder")
         else:
             model = task_folder.new_tasks(existing(encoder), max_classes, density, "pretrained")
-        if task_folder.reads(model) != FACES:
+        reads = task_folder.reads(model)
+        if "frames" in reads:
             raise ValueError(f"{encoder or folder}: the encoder reads renders; name one that reads faces alone")
         wanted = [each.strip() for each in classes.split(",") if each.strip()]
         require_grid(encoder or folder, existing(data))
-        learned = stored_task(data, kind, wanted, params.batch, name)
+        learned = stored_task(data, kind, wanted, params.batch, name, reads)
         added = task_folder.add_task(model, learned, params, folder, encoder or folder, _echo_step)
     except (ValueError, RuntimeError, OSError, FloatingPointError) as error:
         raise click.ClickException(str(error)) from None

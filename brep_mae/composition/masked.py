@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from brep_mae.composition.pretext import MethodParams, Pretext
 from brep_mae.composition.teacher import Teacher
 from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.content import kinds
 from brep_mae.masking.mask import Mask
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.decoder import Undecoded
@@ -26,7 +27,6 @@ class MaskedPretext(Pretext):
     """tokens -> mask -> encoder on what is seen -> decoder -> targets on what is hidden -> weighted sum.
 
     Args:
-        reads: content that batches must hold.
         params: the method's block.
         tokens, mask, encoder, decoder: see those packages; without a decoder the encoder's own output is the code.
         targets: by name; each gives named terms. A target of a kind that a batch does not hold adds nothing to it.
@@ -41,7 +41,6 @@ class MaskedPretext(Pretext):
 
     def __init__(
         self,
-        reads: frozenset[str],
         params: MethodParams,
         tokens: nn.Module,
         mask: nn.Module,
@@ -56,11 +55,16 @@ class MaskedPretext(Pretext):
         terms = [f"{name}.{term}" for name, target in targets.items() for term in target.terms]
         if unknown := sorted(set(weights) - set(terms)):
             raise ValueError(f"weights: unknown term {', '.join(unknown)}; known are {', '.join(terms)}")
-        self.reads, self.params, self.weights, self.reduction = reads, params, dict(weights), reduction
+        self.params, self.weights, self.reduction = params, dict(weights), reduction
         self.tokens, self.mask, self.encoder = tokens, mask, encoder
         self.decoder = Undecoded() if decoder is None else decoder
         self.targets: Mapping[str, Any] = nn.ModuleDict(dict(targets))  # type: ignore[arg-type,assignment]
         self.teacher = teacher
+
+    @property
+    def reads(self) -> frozenset[str]:
+        readers: list[Any] = [self.tokens, *self.targets.values(), *([] if self.teacher is None else [self.teacher])]
+        return frozenset().union(*(reader.reads for reader in readers))
 
     def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
         """What the encoder may see, and the truth; one and the same unless a method says otherwise."""
@@ -72,8 +76,8 @@ class MaskedPretext(Pretext):
         return latent, tokens, mask
 
     def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        if all(getattr(batch, content) is None for content in self.reads):
-            raise ValueError(f"this method needs a batch with {' or '.join(sorted(self.reads))}")
+        if all(getattr(batch, kind) is None for kind in kinds(self.reads)):
+            raise ValueError(f"this method needs a batch with {' or '.join(sorted(kinds(self.reads)))}")
         seen, truth = self.views(batch, rng)
         tokens = self.tokens(seen)
         mask = self.mask(tokens, rng)

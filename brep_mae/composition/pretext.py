@@ -36,12 +36,16 @@ class DataSpec:
 class Pretext(nn.Module):
     """A method: forward(batch, rng) -> {"loss": scalar, "TARGET.TERM": detached scalar, ...}.
 
-    `reads` says which content batches must hold: "faces", "frames". What a method keeps between steps (a teacher's
+    What a method keeps between steps (a teacher's
     weights, a round's number, a queue) is a parameter or a buffer, so that the state of a training holds it.
     """
 
-    reads: frozenset[str]
     params: MethodParams
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Content that batches must hold, by the names in datasets/content.py."""
+        raise NotImplementedError
 
     @property
     def reads_labels(self) -> bool:

@@ -1,5 +1,7 @@
 """Teachers: networks that are not trained by the loss and say what a student has to predict."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -18,6 +20,11 @@ class Teacher(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.training = False
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Content that batches must hold, by the names in datasets/content.py."""
+        raise NotImplementedError
 
     def forward(self, batch: Batch, mask: Mask) -> Taught:
         raise NotImplementedError
@@ -47,6 +54,11 @@ class Network(Teacher):
         super().__init__()
         self.tokens, self.encoder, self.full, self.final_norm = tokens, encoder, full, final_norm
         self.requires_grad_(False).eval()
+
+    @property
+    def reads(self) -> frozenset[str]:
+        content: Any = self.tokens.reads
+        return frozenset(content)
 
     @torch.no_grad()
     def forward(self, batch: Batch, mask: Mask) -> Taught:

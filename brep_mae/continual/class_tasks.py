@@ -27,8 +27,6 @@ OTHERS = "other"
 SHOWS = "shows "
 """Before the classes in the name of a task that asks which of them a solid shows."""
 
-FACES = frozenset({"faces"})
-
 
 @dataclass(frozen=True)
 class TaskBatch:
@@ -135,13 +133,14 @@ def sample_tasks(
     return made
 
 
-def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], size: int, name: str) -> Task:
+def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], size: int, name: str, reads: frozenset[str]) -> Task:
     """One task from a folder of shards with labels; solids without a label of the task are left out, for a multilabel
     one those without any label. The labels name the side of each solid, or where they name none, `labelled_split` does.
 
     Args:
         wanted: classes of the task; () = all that training solids show.
         size: solids per batch.
+        reads: content that the encoder needs.
 
     Raises ValueError where no solid has a label of the kind, or none has one of the classes.
     """
@@ -163,7 +162,7 @@ def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], size: int, name
     else:
         files = dict(zip(shards.uids, shards.files, strict=True))
         split = labelled_split(read_split(parsed / "split.json"), files, shown)
-    sides = {side: Solids(parsed, None, split[side], FACES) for side in SIDES}
+    sides = {side: Solids(parsed, None, split[side], reads | {"faces"}) for side in SIDES}
     if kind == "segmentation":
         [task] = face_tasks(sides, [group], names, size)
     elif kind == "multilabel":

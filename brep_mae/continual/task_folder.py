@@ -59,7 +59,7 @@ def new_tasks(encoder: Path, max_classes: int, density: float, base: Base, seed:
 
 
 def reads(model: SupermaskModel) -> frozenset[str]:
-    """Content that the model's encoder needs: "faces", "frames"."""
+    """Content that the model's encoder needs, by the names in datasets/content.py."""
     backbone: Any = model.model.backbone
     return frozenset(backbone.reads)
 

@@ -6,22 +6,29 @@ all faces of a solid, hidden ones included.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from brep_mae import schema
-from brep_mae.features.invariants import invariants
-from brep_mae.features.typical import standardised
-from brep_mae.features.walks import WALK_STEPS, walk_encoding
+from brep_mae.features.invariants import ARC_DIM, FACE_DIM
+from brep_mae.features.walks import WALK_STEPS
 
 WHERE_DIM = WALK_STEPS + 1
 """Where in the graph a face sits: return probabilities of random walks of every length, and the log of its degree."""
 ARC_KIND_DIM = len(schema.CONVEXITY) + len(schema.CURVE_TYPES)
+
+
+def _column(content: str, *axes: str | int, into: str = "") -> Any:
+    """A tensor of `content`; None where that was not asked for.
+
+    Args:
+        axes: letters are axes that agree within one batch, along the first of which solids are concatenated.
+        into: of numbers of rows, the axis that they point along; one letter for each row of two-row tensors.
+    """
+    return field(default=None, metadata={"content": content, "axes": axes, "into": into})
 
 
 @dataclass(frozen=True)
@@ -33,47 +40,52 @@ class Analytic:
     that face on its left; vertex_edge (2, K) a vertex and an edge that ends there; start (K,) True = it begins there.
     """
 
-    face: Tensor
-    edge: Tensor
-    vertex: Tensor
-    edge_face: Tensor
-    forward: Tensor
-    vertex_edge: Tensor
-    start: Tensor
+    face: Tensor = _column("analytic", "F", 21)
+    edge: Tensor = _column("analytic", "E", 18)
+    vertex: Tensor = _column("analytic", "P", 3)
+    edge_face: Tensor = _column("analytic", 2, "C", into="EF")
+    forward: Tensor = _column("analytic", "C")
+    vertex_edge: Tensor = _column("analytic", 2, "K", into="PE")
+    start: Tensor = _column("analytic", "K")
 
     def to(self, device: torch.device) -> "Analytic":
-        return Analytic(**{k: v.to(device) for k, v in vars(self).items()})
+        return _on(self, device)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(tensor.nbytes for tensor in vars(self).values())
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces of B solids. Axes: F faces, A arcs, U, V grid samples, S field samples.
+    """Faces of B solids; tensors of content that was not asked for are None. Axes: F faces, A arcs, U, V grid samples,
+    S field samples.
 
-    grid (F, U, V, 7) point (unit), outward normal, inside 0/1; surface (F,) index in SURFACE_TYPES;
-    scalars (F, 2) log area (unit^2), number of loops; solid (F,) index into the batch; where (F, WHERE_DIM) place in
-    the graph, free of geometry; arc_index (2, A) into the F faces; arc_grid (A, U, 6) point (unit), tangent;
-    arc_kind (A, ARC_KIND_DIM) one-hot convexity and curve type; arc_scalars (A, 3) cos and sin of the signed dihedral
-    angle, log length (unit); field (F, S, 6) uv, point (unit), signed distance; bounded (F,) True = the face has a
-    trimming distance; label (F,) and part (B,) long, UNLABELLED where unknown; analytic of the same solids;
-    invariant (F, FACE_DIM) and arc_invariant (A, ARC_DIM) as datasets/invariants.py has them, standardised.
+    solid (F,) index into the batch; surface (F,) index in SURFACE_TYPES; scalars (F, 2) log area (unit^2), number of
+    loops; label (F,) and part (B,) long, UNLABELLED where unknown; grid (F, U, V, 7) point (unit), outward normal,
+    inside 0/1; where (F, WHERE_DIM) place in the graph, free of geometry; arc_index (2, A) into the F faces;
+    arc_kind (A, ARC_KIND_DIM) one-hot convexity and curve type; arc_grid (A, U, 6) point (unit), tangent;
+    arc_scalars (A, 3) cos and sin of the signed dihedral angle, log length (unit); field (F, S, 6) uv, point (unit),
+    signed distance; bounded (F,) True = the face has a trimming distance; analytic of the same solids;
+    invariant (F, FACE_DIM) and arc_invariant (A, ARC_DIM) as features/invariants.py has them, standardised.
     """
 
-    grid: Tensor
-    surface: Tensor
-    scalars: Tensor
-    solid: Tensor
-    where: Tensor
-    arc_index: Tensor
-    arc_grid: Tensor
-    arc_kind: Tensor
-    arc_scalars: Tensor
-    field: Tensor
-    bounded: Tensor
-    label: Tensor
-    part: Tensor
-    analytic: Analytic
-    invariant: Tensor
-    arc_invariant: Tensor
+    solid: Tensor = _column("faces", "F", into="B")
+    surface: Tensor = _column("faces", "F")
+    scalars: Tensor = _column("faces", "F", 2)
+    label: Tensor = _column("faces", "F")
+    part: Tensor = _column("faces", "B")
+    grid: Tensor = _column("uvgrid", "F", "U", "V", 7)
+    where: Tensor = _column("walks", "F", WHERE_DIM)
+    arc_index: Tensor = _column("arcs", 2, "A", into="FF")
+    arc_kind: Tensor = _column("arcs", "A", ARC_KIND_DIM)
+    arc_grid: Tensor = _column("ugrid", "A", "U", 6)
+    arc_scalars: Tensor = _column("ugrid", "A", 3)
+    field: Tensor = _column("field", "F", "S", 6)
+    bounded: Tensor = _column("field", "F")
+    analytic: Analytic = _column("analytic")
+    invariant: Tensor = _column("invariants", "F", FACE_DIM)
+    arc_invariant: Tensor = _column("invariants", "A", ARC_DIM)
 
     @property
     def n_solids(self) -> int:
@@ -81,8 +93,7 @@ class Faces:
 
     @property
     def nbytes(self) -> int:
-        tensors = {**vars(self), **vars(self.analytic)}.values()
-        return sum(each.nbytes for each in tensors if isinstance(each, Tensor))
+        return sum(each.nbytes for each in vars(self).values() if each is not None)
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,11 @@ class Frames:
     face: Tensor
 
 
-Part = TypeVar("Part", Faces, Frames)
+Part = TypeVar("Part", Faces, Frames, Analytic)
+
+
+def _on(part: Part, device: torch.device) -> Part:
+    return replace(part, **{name: each.to(device) for name, each in vars(part).items() if each is not None})
 
 
 @dataclass(frozen=True)
@@ -105,97 +120,50 @@ class Batch:
     frames: Frames | None = None
 
     def to(self, device: torch.device) -> "Batch":
-        def move(part: Part) -> Part:
-            return replace(part, **{k: v.to(device) for k, v in vars(part).items()})
+        return replace(
+            self, faces=self.faces and _on(self.faces, device), frames=self.frames and _on(self.frames, device)
+        )
 
-        return replace(self, faces=self.faces and move(self.faces), frames=self.frames and move(self.frames))
-
-
-def analytic_of(graph: schema.FaceGraph) -> Analytic:
-    """The parameters of one stored solid. An edge without a vertex at one end has no end there."""
-    vertex = graph.edge_vertex.astype(np.int64)
-    edge = np.broadcast_to(np.arange(vertex.shape[1]), vertex.shape)
-    start = np.broadcast_to(np.array([[True], [False]]), vertex.shape)
-    there = vertex >= 0
-    return Analytic(
-        face=torch.from_numpy(graph.face_params_unit.copy()),
-        edge=torch.from_numpy(graph.edge_params_unit.copy()),
-        vertex=torch.from_numpy(graph.vertex_unit.copy()),
-        edge_face=torch.from_numpy(graph.coedge_index[::-1].astype(np.int64)),
-        forward=torch.from_numpy(graph.coedge_forward.copy()),
-        vertex_edge=torch.from_numpy(np.stack([vertex[there], edge[there]])),
-        start=torch.from_numpy(start[there]),
-    )
+    def faces_with(self, reads: frozenset[str]) -> Faces:
+        """The faces, with all of that content but frames. ValueError names what the batch does not hold."""
+        if self.faces is None:
+            raise ValueError("this network or target needs a batch with faces, and has one of frames alone")
+        held = {column.metadata["content"] for column in fields(Faces) if getattr(self.faces, column.name) is not None}
+        if missing := reads - held - {"frames"}:
+            raise ValueError(
+                f"this network or target needs a batch with {', '.join(sorted(missing))}, and has one of "
+                f"{', '.join(sorted(held))}: name the missing content where the solids are read"
+            )
+        return self.faces
 
 
-def from_graph(graph: schema.FaceGraph) -> Faces:
-    """One stored solid as a batch of one. Seam arcs are left out: a face is not its own neighbour."""
-    scale = float(graph.scale_mm)
-    between = ~graph.arc_seam & (graph.arc_index[0] != graph.arc_index[1])
-    scalars = standardised(invariants(graph))
-    arc_index = scalars.arc_index
-
-    def rescale(array: np.ndarray, points: slice) -> Tensor:
-        array = array.copy()
-        array[..., points] /= scale
-        return torch.from_numpy(array)
-
-    angle = torch.from_numpy(graph.arc_angle_rad[between])
-    length_unit = torch.from_numpy(graph.arc_length_mm[between] / scale)
-    area_unit = torch.from_numpy(graph.face_area_mm2 / scale**2)
-    curve = F.one_hot(torch.from_numpy(graph.arc_type[between]).long(), len(schema.CURVE_TYPES))
-    convexity = F.one_hot(torch.from_numpy(graph.arc_convexity[between]).long(), len(schema.CONVEXITY))
-    return Faces(
-        grid=rescale(graph.face_grid, schema.POINT),
-        surface=torch.from_numpy(graph.face_type.astype(np.int64)),
-        scalars=torch.stack(
-            [area_unit.clamp(min=1e-8).log(), torch.from_numpy(graph.face_loops.astype(np.float32))], 1
-        ),
-        solid=torch.zeros(graph.n_faces, dtype=torch.long),
-        where=torch.from_numpy(walk_encoding(arc_index, graph.n_faces)),
-        arc_index=torch.from_numpy(arc_index),
-        arc_grid=rescale(graph.arc_grid[between], schema.POINT),
-        arc_kind=torch.cat([convexity, curve], 1).float(),
-        arc_scalars=torch.stack([angle.cos(), angle.sin(), length_unit.clamp(min=1e-6).log()], 1),
-        field=rescale(graph.field_samples, schema.FIELD_POINT),
-        bounded=torch.from_numpy(graph.field_bounded.copy()),
-        label=torch.from_numpy(graph.face_label.astype(np.int64)),
-        part=torch.tensor([graph.part_label]),
-        analytic=analytic_of(graph),
-        invariant=torch.from_numpy(scalars.face),
-        arc_invariant=torch.from_numpy(scalars.arc),
-    )
+def _lengths(solids: Sequence[Faces] | Sequence[Analytic], axis: str) -> Tensor:
+    """Length of an axis in every solid."""
+    column = next(column for column in fields(solids[0]) if column.metadata["axes"][:1] == (axis,))
+    return torch.tensor([len(getattr(each, column.name)) for each in solids])
 
 
-def _before(parts: Sequence[Tensor]) -> Tensor:
-    """How many rows lie before each of the parts, once they are concatenated. (parts,)"""
-    return torch.tensor([0, *map(len, parts[:-1])]).cumsum(0)
-
-
-def _pointing(parts: Sequence[Tensor], *before: Tensor) -> Tensor:
-    """Concatenates indices (R, n) into concatenated rows, row r into those of which `before[r]` tells the offsets."""
-    counts = torch.tensor([part.shape[1] for part in parts])
-    return torch.cat(list(parts), 1) + torch.stack(before).repeat_interleave(counts, 1)
-
-
-def _collate_analytic(solids: Sequence[Analytic]) -> Analytic:
-    columns = {k: [getattr(s, k) for s in solids] for k in Analytic.__dataclass_fields__}
-    face, edge, vertex = (_before(columns[k]) for k in ("face", "edge", "vertex"))
-    pointing = {
-        "edge_face": _pointing(columns.pop("edge_face"), edge, face),
-        "vertex_edge": _pointing(columns.pop("vertex_edge"), vertex, edge),
-    }
-    return Analytic(**pointing, **{k: torch.cat(v) for k, v in columns.items()})
+def _concatenated(solids: Sequence[Any]) -> Any:
+    columns: dict[str, Any] = {}
+    for column in fields(solids[0]):
+        tensors = [getattr(each, column.name) for each in solids]
+        if all(tensor is None for tensor in tensors):
+            continue
+        if column.name == "analytic":
+            columns[column.name] = _concatenated(tensors)
+            continue
+        axis = 1 if column.metadata["axes"][0] == 2 else 0
+        whole = torch.cat(tensors, axis)
+        if into := column.metadata["into"]:
+            before = torch.stack([(n := _lengths(solids, letter)).cumsum(0) - n for letter in into])
+            own = torch.tensor([tensor.shape[axis] for tensor in tensors])
+            whole = whole + before.repeat_interleave(own, 1).view(whole.shape)
+        columns[column.name] = whole
+    return type(solids[0])(**columns)
 
 
 def collate(solids: Sequence[Faces]) -> Faces:
-    """Concatenates batches of faces; all that points at faces, edges, vertices or solids is shifted to stay right."""
-    columns = {k: [getattr(s, k) for s in solids] for k in Faces.__dataclass_fields__ if k != "analytic"}
-    arcs, rows = columns.pop("arc_index"), columns["solid"]
-    faces, parts = _before(rows), _before(columns["part"])
-    columns["solid"] = [_pointing([row[None] for row in rows], parts)[0]]
-    return Faces(
-        arc_index=_pointing(arcs, faces, faces),
-        analytic=_collate_analytic([s.analytic for s in solids]),
-        **{k: torch.cat(v) for k, v in columns.items()},
-    )
+    """Concatenates batches of faces; all that points at faces, edges, vertices or solids is shifted to stay right.
+    All must hold the same content."""
+    whole: Faces = _concatenated(solids)
+    return whole

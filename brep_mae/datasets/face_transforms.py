@@ -11,7 +11,7 @@ from brep_mae.features.invariants import ARC_SCALARS, FACE_SCALARS
 
 def jitter_scalars(batch: Batch, spread: float, rng: torch.Generator) -> Batch:
     """Normal noise of standard deviation `spread` on the standardised scalars of faces and arcs, if there are any."""
-    if batch.faces is None:
+    if batch.faces is None or batch.faces.invariant is None:
         return batch
 
     def noisy(rows: Tensor, scalars: int) -> Tensor:

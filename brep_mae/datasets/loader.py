@@ -9,8 +9,10 @@ from typing import Self
 import numpy as np
 import torch
 
-from brep_mae.datasets.batch import Batch, Faces, Frames, collate, from_graph
+from brep_mae.datasets.batch import Batch, Faces, Frames, collate
+from brep_mae.datasets.content import kinds
 from brep_mae.datasets.frames import open_frames
+from brep_mae.datasets.from_graph import from_graph
 from brep_mae.datasets.shards import open_shards
 from brep_mae.schema import FaceGraph
 
@@ -57,7 +59,7 @@ class Solids(Samples):
         shards: folder written by the parse stage.
         frames: folder written by the render stage, or None where images are not needed.
         uids: which solids; the order is kept.
-        read: "faces", "frames" or both.
+        read: names in datasets/content.py; a batch holds that content alone.
         labels: folder of their labels; None = that in `shards`, where there is one.
     """
 
@@ -70,7 +72,7 @@ class Solids(Samples):
         labels: Path | None = None,
     ) -> None:
         self.uids = tuple(uids)
-        self.read = read
+        self.read, self._kinds = read, kinds(read)
         self._shards = open_shards(shards, labels)
         self._at = {uid: i for i, uid in enumerate(self._shards.uids)}
         self._frames = open_frames(frames) if "frames" in read and frames is not None else None
@@ -81,13 +83,19 @@ class Solids(Samples):
         self._kept: dict[str, Faces] = {}
         self._left = KEEP
 
+    def reading(self, content: frozenset[str]) -> Self:
+        """The same solids with other content."""
+        other = copy.copy(self)
+        other.read, other._kinds, other._kept, other._left = content, kinds(content), {}, KEEP
+        return other
+
     def graph(self, uid: str) -> FaceGraph:
         found: FaceGraph = self._shards[self._at[uid]]
         return found
 
     def faces(self, uid: str) -> Faces:
         if uid not in self._kept:
-            faces = from_graph(self.graph(uid))
+            faces = from_graph(self.graph(uid), self.read)
             if (size := faces.nbytes) > self._left:
                 return faces
             self._left -= size
@@ -103,5 +111,5 @@ class Solids(Samples):
         return Frames(image, torch.from_numpy(np.stack(ids)).long())
 
     def batch(self, uids: Sequence[str]) -> Batch:
-        faces = collate([self.faces(uid) for uid in uids]) if "faces" in self.read else None
+        faces = collate([self.faces(uid) for uid in uids]) if "faces" in self._kinds else None
         return Batch(tuple(uids), faces, self.frames(uids))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from brep_mae.datasets.batch import Batch, Faces, Frames, collate
+from brep_mae.datasets.content import kinds
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.schema import UNLABELLED
 
@@ -44,8 +45,8 @@ class Together(Samples):
         return found
 
     def batch(self, uids: Sequence[str]) -> Batch:
-        faces = collate([self.faces(uid) for uid in uids]) if "faces" in self.read else None
-        frames = _stacked([self.frames(uid) for uid in uids]) if "frames" in self.read else None
+        faces = collate([self.faces(uid) for uid in uids]) if "faces" in kinds(self.read) else None
+        frames = _stacked([self.frames(uid) for uid in uids]) if "frames" in kinds(self.read) else None
         return Batch(tuple(uids), faces, frames)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from brep_mae.datasets.content import FACES
 from brep_mae.datasets.loader import Solids
 from brep_mae.schema import FIELD_POINT, INSIDE, NORMAL, POINT, TANGENT, FaceGraph
 
@@ -60,7 +61,7 @@ class TurnedSolids(Solids):
     """
 
     def __init__(self, shards: Path, uids: Sequence[str], turn: Sequence[str], mirror: bool) -> None:
-        super().__init__(shards, None, uids, frozenset({"faces"}))
+        super().__init__(shards, None, uids, FACES)
         drawn = Rotation.random(len(turn), rng=np.random.default_rng(0)).as_matrix()
         self.matrices = dict(zip(turn, -drawn if mirror else drawn, strict=True))
 

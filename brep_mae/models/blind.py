@@ -32,7 +32,7 @@ class Blind(Backbone):
 
     @property
     def reads(self) -> frozenset[str]:
-        return self.inside.reads
+        return self.inside.reads | {"invariants"}
 
     @property
     def dim(self) -> int:
@@ -42,9 +42,8 @@ class Blind(Backbone):
         return self.inside.top()
 
     def forward(self, batch: Batch) -> Features:
-        if batch.faces is None:
-            raise ValueError("there are no scalars to hide in a batch without faces")
-        face = batch.faces.invariant.index_fill(1, self.face, 0.0)
-        arc = batch.faces.arc_invariant.index_fill(1, self.arc, 0.0)
-        features: Features = self.inside(replace(batch, faces=replace(batch.faces, invariant=face, arc_invariant=arc)))
+        faces = batch.faces_with(self.reads)
+        face = faces.invariant.index_fill(1, self.face, 0.0)
+        arc = faces.arc_invariant.index_fill(1, self.arc, 0.0)
+        features: Features = self.inside(replace(batch, faces=replace(faces, invariant=face, arc_invariant=arc)))
         return features

@@ -37,7 +37,7 @@ class Hops(Backbone):
 
     @property
     def reads(self) -> frozenset[str]:
-        return frozenset({"faces"})
+        return frozenset({"faces", "arcs", "invariants"})
 
     @property
     def dim(self) -> int:
@@ -47,9 +47,7 @@ class Hops(Backbone):
         return []
 
     def forward(self, batch: Batch) -> Features:
-        faces = batch.faces
-        if faces is None:
-            raise ValueError("hop features need a batch with faces")
+        faces = batch.faces_with(self.reads)
         own, arcs, (i, j), n = faces.invariant, faces.arc_invariant, faces.arc_index, len(faces.invariant)
         concave = arcs[:, CONCAVE] > 0
         across = torch.cat([own[j[concave]], arcs[concave]], 1)

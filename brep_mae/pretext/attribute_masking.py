@@ -30,7 +30,6 @@ class Params(MethodParams):
 def build(p: Params, spec: DataSpec) -> MaskedPretext:
     encoder = MessageEncoder(p.dim, p.depth, p.dropout, Fill(p.dim, nn.Linear(WHERE_DIM, p.dim)))
     return MaskedPretext(
-        reads=frozenset({"faces"}),
         params=p,
         tokens=InvariantTokens(p.dim),
         mask=RandomMask(p.mask_ratio),

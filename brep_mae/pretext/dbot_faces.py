@@ -39,7 +39,6 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
     def student() -> MaskedPretext:
         tokens, encoder = network(p.size)
         return MaskedPretext(
-            reads=frozenset({"faces", p.teacher.reads}),
             params=p,
             tokens=tokens,
             mask=RandomMask(p.mask_ratio),

@@ -38,7 +38,6 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
     def student() -> MaskedPretext:
         tokens, encoder = network(p.size)
         return MaskedPretext(
-            reads=frozenset({"frames"}),
             params=p,
             tokens=tokens,
             mask=RandomMask(p.mask_ratio),

@@ -66,7 +66,6 @@ class HybridPure(MaskedPretext):
 
 def build(p: Params, spec: DataSpec) -> HybridPure:
     return HybridPure(
-        reads=frozenset({"faces"}),
         params=p,
         tokens=AnalyticTokens(p.code, p.edge_heads, p.face_heads),
         mask=HideNothing(),

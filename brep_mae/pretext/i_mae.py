@@ -89,6 +89,10 @@ class BlendedMAE(MaskedPretext):
     disentangle: Disentangle
 
     @property
+    def reads(self) -> frozenset[str]:
+        return super().reads | ({"faces"} if self.reads_labels else frozenset())
+
+    @property
     def reads_labels(self) -> bool:
         return self.params.same_prob is not None
 
@@ -153,7 +157,6 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
     if p.warm_start and (p.teacher.source == "timm" or width != p.size.dim):
         raise SettingsError("params.yaml: methods.i_mae: warm_start needs a teacher of the student's kind and size")
     pretext = BlendedMAE(
-        reads=frozenset({"frames"} if p.same_prob is None else {"frames", "faces"}),
         params=p,
         tokens=tokens,
         mask=RandomMask(p.mask_ratio),

@@ -89,7 +89,6 @@ def with_frame(batch: Batch, chosen: Tensor) -> Batch:
 
 def build(p: Params, spec: DataSpec) -> MaskedPretext:
     return JointMAE(
-        reads=frozenset({"faces", "frames"}),
         params=p,
         tokens=JointTokens(spec.grid, spec.frame, p.patch, p.size.dim),
         mask=PerKindMask(p.mask_ratios.model_dump()),

@@ -26,7 +26,6 @@ class Params(MethodParams):
 
 def build(p: Params, spec: DataSpec) -> MaskedPretext:
     return MaskedPretext(
-        reads=frozenset({"faces"}),
         params=p,
         tokens=FaceTokens(spec.grid, p.size.dim),
         mask=RandomMask(p.mask_ratio),

@@ -29,7 +29,6 @@ class Params(MethodParams):
 
 def build(p: Params, spec: DataSpec) -> MaskedPretext:
     return MaskedPretext(
-        reads=frozenset({"frames"}),
         params=p,
         tokens=PatchTokens(spec.frame, p.patch, p.size.dim),
         mask=RandomMask(p.mask_ratio),

@@ -46,7 +46,6 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
 
     tokens, encoder = transformer(p.size) if isinstance(p.size, SizeParams) else messages(p.size)
     return MaskedPretext(
-        reads=frozenset({"faces", p.teacher.reads}),
         params=p,
         tokens=tokens,
         mask=RegionMask(p.mask_ratio),

@@ -38,7 +38,6 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
     tokens, encoder = network(p.size)
     side = spec.frame // p.patch
     return MaskedPretext(
-        reads=frozenset({"frames"}),
         params=p,
         tokens=tokens,
         mask=BlockMask(p.mask_ratio, p.least_block),

@@ -86,8 +86,6 @@ class MixMask(Pretext):
     A training step's keys enter the queue, and the copy follows, once the weights have moved; evaluation moves neither.
     """
 
-    reads = frozenset({"frames"})
-
     def __init__(self, params: Params) -> None:
         super().__init__()
         self.params: Params = params
@@ -100,6 +98,10 @@ class MixMask(Pretext):
         self.register_buffer("queue", F.normalize(torch.randn(params.queue, params.code), dim=1))
         self.register_buffer("next_row", torch.zeros((), dtype=torch.long))
         self._fresh: list[Tensor] = []
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({"frames"})
 
     def views(self, batch: Batch, rng: torch.Generator) -> Views:
         if batch.frames is None:

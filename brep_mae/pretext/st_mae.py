@@ -107,7 +107,6 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
     tokens = TubeletTokens(spec.frame, p.patch, p.t_patch, p.views, p.size.dim)
     position = SeparablePosition(p.views // p.t_patch, tokens.patches, p.decoder.dim)
     return TurntableMAE(
-        reads=frozenset({"frames"}),
         params=p,
         tokens=tokens,
         mask=clip_mask(p.sampler, p.mask_ratio),

@@ -34,12 +34,14 @@ class Supervised(Pretext):
         face_classes, part_classes: number of classes; 0 = such labels are not read.
     """
 
-    reads = frozenset({"faces"})
-
     def __init__(self, params: MethodParams, network: Backbone, face_classes: int, part_classes: int) -> None:
         super().__init__()
         self.params, self.network = params, network
         self.face, self.part = nn.Linear(network.dim, face_classes), nn.Linear(network.dim, part_classes)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return self.network.reads | {"faces"}
 
     @property
     def reads_labels(self) -> bool:

@@ -20,6 +20,7 @@ class Scalars(Target):
 
     terms = ("scalars", "surface")
     kind = FACE
+    reads = frozenset({"faces", "invariants"})
 
     def __init__(self, code_dim: int) -> None:
         super().__init__()
@@ -27,8 +28,7 @@ class Scalars(Target):
         self.head.apply(init_weights)
 
     def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
-        faces = batch.faces
-        assert faces is not None
+        faces = batch.faces_with(self.reads)
         n = len(FACE_SCALARS)
         scalars, surface = self.head(codes).split([n, FACE_DIM - n], 1)
         truth = faces.invariant[rows, :n]

@@ -39,6 +39,7 @@ class Pixels(Target):
 
     terms = ("pixels",)
     kind = PATCH
+    reads = frozenset({"frames"})
 
     def __init__(self, code_dim: int, patch: int, standardise: bool) -> None:
         super().__init__()

@@ -21,6 +21,7 @@ class ByRole(Target):
         super().__init__()
         self.target, self.length = target, length
         self.kind, self.on, self.of, self.class_token = target.kind, target.on, target.of, target.class_token
+        self.reads = target.reads
 
     def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
         assert batch.frames is not None

@@ -28,6 +28,7 @@ class Surface(Target):
 
     terms: tuple[str, ...] = ("explicit", "implicit", "grid")
     kind = FACE
+    reads = frozenset({"faces", "uvgrid", "field"})
 
     def __init__(self, code_dim: int, hidden: int, depth: int, queries: int) -> None:
         super().__init__()
@@ -40,8 +41,7 @@ class Surface(Target):
         return torch.stack(torch.meshgrid(t, t, indexing="ij"), -1).view(1, -1, 2)
 
     def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
-        faces = batch.faces
-        assert faces is not None
+        faces = batch.faces_with(self.reads)
         pose, uv_of_grid = pose_at(faces, rows), self._grid_uv(faces.grid.shape[1], codes)
         asked = self._draw(faces.field.shape[1], rng, codes)
         asked_grid = self._draw(uv_of_grid.shape[1], rng, codes)
@@ -66,8 +66,8 @@ class Surface(Target):
     def predict(self, codes: Tensor, batch: Batch, rows: Tensor) -> Tensor:
         """UV-grids (M, U, V, 7) in the solid's unit box, trimming from the sign of the distance; normals are zero.
         The true pose and size put the face where it belongs."""
-        assert batch.faces is not None
-        pose, n = pose_at(batch.faces, rows), batch.faces.grid.shape[1]
+        faces = batch.faces_with(self.reads)
+        pose, n = pose_at(faces, rows), faces.grid.shape[1]
         out = self.head(codes, self._grid_uv(n, codes).expand(len(rows), -1, -1))
         points = (out[..., :3] * pose.size[:, None, None]) @ pose.axes + pose.center[:, None]
         grid = torch.cat([points, torch.zeros_like(points), (out[..., 3:] < 0).to(points)], -1)
@@ -86,8 +86,7 @@ class PlacedSurface(Surface):
     on = "seen"
 
     def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
-        faces = batch.faces
-        assert faces is not None
+        faces = batch.faces_with(self.reads)
         field = faces.field[rows][:, self._draw(faces.field.shape[1], rng, codes)]
         out = self.head(codes, field[..., FIELD_UV])
         explicit = (out[..., :3] - field[..., FIELD_POINT]).square().mean((1, 2))
@@ -98,8 +97,7 @@ class PlacedSurface(Surface):
     def predict(self, codes: Tensor, batch: Batch, rows: Tensor) -> Tensor:
         """UV-grids (M, U, V, 7) in the solid's unit box, trimming from the sign of the distance; normals are zero.
         Nothing of the true face enters."""
-        assert batch.faces is not None
-        n = batch.faces.grid.shape[1]
+        n = batch.faces_with(self.reads).grid.shape[1]
         out = self.head(codes, self._grid_uv(n, codes).expand(len(rows), -1, -1))
         inside = (out[..., 3:] < 0).to(out)
         return torch.cat([out[..., :3], torch.zeros_like(out[..., :3]), inside], -1).view(-1, n, n, 7)

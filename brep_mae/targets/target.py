@@ -45,6 +45,7 @@ class Target(nn.Module):
     on: which tokens are predicted.
     of: what is read: "code" = the decoder's output, "latent" = the encoder's, each token at its place.
     class_token: True = the class token of every sample is predicted too.
+    reads: content of the batch that holds the truth, by the names in datasets/content.py.
     """
 
     kind: int
@@ -52,6 +53,7 @@ class Target(nn.Module):
     on: Literal["hidden", "seen"] = "hidden"
     of: Literal["code", "latent"] = "code"
     class_token: bool = False
+    reads: frozenset[str] = frozenset()
 
     def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
         """Named errors of M predicted tokens.

@@ -31,6 +31,7 @@ class UVGrid(Target):
 
     terms = ("point", "normal", "inside", "size", "surface")
     kind = FACE
+    reads = frozenset({"faces", "uvgrid"})
 
     def __init__(self, code_dim: int, grid: int) -> None:
         super().__init__()
@@ -43,8 +44,7 @@ class UVGrid(Target):
         return grid.view(-1, self.grid, self.grid, 7), size[:, 0], surface
 
     def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
-        faces = batch.faces
-        assert faces is not None
+        faces = batch.faces_with(self.reads)
         grid, size, surface = self._split(codes)
         pose, truth = pose_at(faces, rows), faces.grid[rows]
         inside = truth[..., INSIDE]
@@ -64,9 +64,8 @@ class UVGrid(Target):
     def predict(self, codes: Tensor, batch: Batch, rows: Tensor) -> Tensor:
         """UV-grids (M, U, V, 7) in the solid's unit box. Shape, size and trimming are predicted; the true pose puts
         the face where it belongs, since the target does not ask for it."""
-        assert batch.faces is not None
         grid, size, _ = self._split(codes)
-        pose = pose_at(batch.faces, rows)
+        pose = pose_at(batch.faces_with(self.reads), rows)
         points = (grid[..., POINT] * size.exp()[:, None, None, None]).flatten(1, 2) @ pose.axes
         normals = F.normalize(grid[..., NORMAL], dim=-1).flatten(1, 2) @ pose.axes
         shape = (*grid.shape[:3], 3)

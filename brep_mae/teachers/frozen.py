@@ -14,6 +14,7 @@ from brep_mae.checkpoints.backbones import load_backbone
 from brep_mae.checks import Section
 from brep_mae.composition.teacher import Network, Teacher
 from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.content import kinds
 from brep_mae.masking.mask import Mask
 from brep_mae.models.encoder import Encoder
 from brep_mae.settings import MessageSizeParams, SizeParams
@@ -78,6 +79,10 @@ class Given(Teacher):
             torch.manual_seed(RANDOM_SEED)
             return self.make()
 
+    @property
+    def reads(self) -> frozenset[str]:
+        return self.teacher.reads
+
     def forward(self, batch: Batch, mask: Mask) -> Taught:
         taught: Taught = self.teacher.to(mask.hidden.device)(batch, mask)
         assert taught.features is not None
@@ -127,8 +132,8 @@ def given(
                 tokens, encoder = network(size)
             else:
                 backbone = load_backbone(Path(p.path))
-                if backbone.reads != {p.reads}:
-                    raise ValueError(f"{p.path}: a backbone of {', '.join(sorted(backbone.reads))}, not of {p.reads}")
+                if (read := kinds(backbone.reads)) != {p.reads}:
+                    raise ValueError(f"{p.path}: a backbone of {', '.join(sorted(read))}, not of {p.reads}")
                 if not isinstance(backbone.encoder, Encoder):
                     raise ValueError(f"{p.path}: not a transformer, whose features a student could predict")
                 tokens, encoder = backbone.tokens, backbone.encoder

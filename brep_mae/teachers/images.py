@@ -34,6 +34,10 @@ class TimmTeacher(Teacher):
         self.pixels = side * int(model.patch_embed.patch_size[0])  # type: ignore[index,union-attr,arg-type]
         self.mean, self.std = (torch.tensor(config[k]).view(3, 1, 1) for k in ("mean", "std"))  # type: ignore[index]
 
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({"frames"})
+
     @torch.no_grad()
     def forward(self, batch: Batch, mask: Mask) -> Taught:
         assert batch.frames is not None
@@ -54,6 +58,10 @@ class Pooled(Teacher):
     def __init__(self, images: Teacher) -> None:
         super().__init__()
         self.images = images
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return self.images.reads | {"faces"}
 
     def forward(self, batch: Batch, mask: Mask) -> Taught:
         if batch.frames is None or batch.faces is None:

@@ -40,6 +40,10 @@ class Rounds(Teacher):
         self.round: torch.Tensor
         self.register_buffer("round", torch.zeros((), dtype=torch.long))
 
+    @property
+    def reads(self) -> frozenset[str]:
+        return self.network.reads if self.first is None else self.network.reads | self.first.reads
+
     def forward(self, batch: Batch, mask: Mask) -> Taught:
         teacher = self.first if self.first is not None and int(self.round) == 0 else self.network
         taught: Taught = teacher(batch, mask)

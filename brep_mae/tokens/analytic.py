@@ -54,7 +54,7 @@ class AnalyticTokens(nn.Module):
     told by its edges.
     """
 
-    reads = frozenset({"faces"})
+    reads = frozenset({"faces", "analytic", "walks"})
 
     def __init__(self, dim: int, edge_heads: int, face_heads: int) -> None:
         super().__init__()
@@ -70,9 +70,7 @@ class AnalyticTokens(nn.Module):
         return gathered(self.to_face, edge, face, a.edge_face, a.forward[:, None].to(face))
 
     def forward(self, batch: Batch) -> Tokens:
-        faces = batch.faces
-        if faces is None:
-            raise ValueError("face tokens need a batch with faces")
+        faces = batch.faces_with(self.reads)
         x, valid = to_dense_batch(self.codes(faces.analytic), faces.solid, batch_size=faces.n_solids)
         where, _ = to_dense_batch(faces.where, faces.solid, batch_size=faces.n_solids)
         return Tokens(x, where, valid, torch.full((x.shape[1],), FACE, device=x.device))

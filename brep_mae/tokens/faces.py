@@ -57,7 +57,7 @@ class FaceTokens(nn.Module):
     Raises ValueError for faces with grids of another size.
     """
 
-    reads = frozenset({"faces"})
+    reads = frozenset({"faces", "uvgrid", "arcs", "ugrid", "walks"})
 
     def __init__(self, grid: int, dim: int) -> None:
         super().__init__()
@@ -69,9 +69,7 @@ class FaceTokens(nn.Module):
         self.where_dim = WHERE_DIM
 
     def forward(self, batch: Batch) -> Tokens:
-        faces = batch.faces
-        if faces is None:
-            raise ValueError("face tokens need a batch with faces")
+        faces = batch.faces_with(self.reads)
         if (stored := faces.grid.shape[1]) != self.grid:
             raise ValueError(
                 f"grids of {stored} samples a side, the network reads {self.grid}: parse again with --grid {self.grid}"

@@ -9,7 +9,7 @@ from brep_mae.tokens.tokens import Tokens
 
 
 class InvariantTokens(nn.Module):
-    """One token a face, one embedded arc a coedge, both from the scalars of datasets/invariants.py.
+    """One token a face, one embedded arc a coedge, both from the scalars of features/invariants.py.
 
     Args:
         dim: width of a token.
@@ -18,7 +18,7 @@ class InvariantTokens(nn.Module):
         Batch.faces with F faces of B solids -> Tokens (B, N, dim), N = most faces of a solid
     """
 
-    reads = frozenset({"faces"})
+    reads = frozenset({"faces", "invariants", "arcs", "walks"})
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -27,7 +27,5 @@ class InvariantTokens(nn.Module):
         self.where_dim = WHERE_DIM
 
     def forward(self, batch: Batch) -> Tokens:
-        faces = batch.faces
-        if faces is None:
-            raise ValueError("face tokens need a batch with faces")
+        faces = batch.faces_with(self.reads)
         return per_solid(faces, self.embed(faces.invariant), self.embed_arc(faces.arc_invariant))

@@ -53,9 +53,7 @@ class JointTokens(nn.Module):
         Batch of B solids -> Tokens (B, N + P, dim), N = most faces of a solid, P = (image / patch)^2
     """
 
-    reads = frozenset({"faces", "frames"})
-
-    reads = frozenset({"faces", "frames"})
+    reads = FaceTokens.reads | PatchTokens.reads
 
     def __init__(self, grid: int, image: int, patch: int, dim: int) -> None:
         super().__init__()

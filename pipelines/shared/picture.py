@@ -6,6 +6,7 @@ from torch import Tensor
 
 from brep_mae.composition.pretext import Pretext
 from brep_mae.datasets.batch import Batch, Frames
+from brep_mae.datasets.content import kinds
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.schema import POINT
 from brep_mae.seeds import generator
@@ -20,6 +21,9 @@ IMAGES = 8
 
 GREY = 0.5
 
+DRAWN = frozenset({"faces", "uvgrid", "arcs", "ugrid"})
+"""Content that a picture of faces shows, beside what the method reads."""
+
 
 def chosen(heldout: Samples) -> list[str]:
     """The samples to draw."""
@@ -31,6 +35,8 @@ def chosen(heldout: Samples) -> list[str]:
 
 def pictures(pretext: Pretext, heldout: Samples, seed: int) -> dict[str, dict[str, np.ndarray]]:
     """Arrays by name of a picture, "faces" and "images"; none where the method predicts nothing that can be drawn."""
+    if isinstance(heldout, Solids) and "faces" in kinds(heldout.read):
+        heldout = heldout.reading(heldout.read | DRAWN)
     batch = heldout.batch(chosen(heldout))
     seen, truths = pretext.shown(batch)
     found = {}
@@ -45,8 +51,7 @@ def pictures(pretext: Pretext, heldout: Samples, seed: int) -> dict[str, dict[st
 
 
 def _faces(batch: Batch, hidden: Tensor, rows: Tensor) -> dict[str, np.ndarray]:
-    faces = batch.faces
-    assert faces is not None
+    faces = batch.faces_with(DRAWN)
     predicted = faces.grid.clone()
     predicted[hidden] = rows
     once = faces.arc_index[0] < faces.arc_index[1]  # of the two arcs along an edge

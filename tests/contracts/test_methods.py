@@ -9,7 +9,9 @@ from brep_mae import settings
 from brep_mae.checks import SettingsError
 from brep_mae.composition.pretext import DataSpec, Pretext, build
 from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.content import FACES, kinds
 from brep_mae.masking.mask import Mask
+from brep_mae.models.embed import readable
 from brep_mae.plugins import METHODS, known
 from brep_mae.seeds import generator
 from brep_mae.tokens.tokens import FACE, PATCH, Tokens
@@ -181,7 +183,7 @@ def test_padding_is_inert(name):
     alone = replace(make_batch([6]), frames=first)
     with torch.no_grad():
         a, b = backbone(alone), backbone(beside)
-    if "faces" in backbone.reads:
+    if "faces" in kinds(backbone.reads):
         assert torch.allclose(a.face, b.face[:6], atol=1e-5)
         assert torch.allclose(a.solid, b.solid[:1], atol=1e-5)
     assert len(b.face) == 36
@@ -207,7 +209,7 @@ def test_a_solid_of_one_face_is_skipped_and_counted_never_a_nan(masked):
         out["loss"].backward()
         assert all(torch.isfinite(v).all() for v in out.values())
         assert all(torch.isfinite(p.grad).all() for p in pretext.parameters() if p.grad is not None)
-        if pretext.backbone().reads == {"faces"}:
+        if kinds(pretext.backbone().reads) == {"faces"}:
             assert out["skipped"] == sizes.count(1)
             if set(sizes) == {1} and not any(t.class_token for t in pretext.targets.values()):
                 assert out["loss"] == 0
@@ -222,6 +224,24 @@ def test_frames_smaller_than_a_patch_are_refused(of_images):
 def test_a_batch_that_holds_nothing_of_what_a_method_reads_is_refused(name):
     with pytest.raises(ValueError, match="needs a batch with"):
         small(name)(Batch(("a",)), generator(0))
+
+
+def test_content_that_was_not_read_is_named_by_an_error_and_all_that_is_needed_is_asked_for(name):
+    pretext = small(name).eval()
+    reads, frames = pretext.reads, "frames" in pretext.reads
+    asked, everything = (pretext(make_batch(SIZES, 0, frames, r), generator(0)) for r in (reads, FACES))
+    assert all(torch.equal(asked[key], everything[key]) for key in everything)
+    for content in reads - {"faces", "frames"}:
+        with pytest.raises(ValueError, match=f"needs a batch with .*{content}"):
+            pretext(make_batch(SIZES, 0, frames, reads - {content}), generator(0))
+
+
+def test_a_backbone_answers_a_batch_of_the_content_that_it_asks_for(name):
+    backbone = small(name).backbone().eval()
+    frames = "frames" in backbone.reads
+    with torch.no_grad():
+        asked, everything = (backbone(make_batch(SIZES, 0, frames, r)) for r in (readable(backbone), FACES))
+    assert torch.equal(asked.face, everything.face) and torch.equal(asked.solid, everything.solid)
 
 
 @pytest.mark.parametrize("ratio", [0.0, 1.0])

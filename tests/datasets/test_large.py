@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from brep_mae.datasets import loader
-from brep_mae.datasets.batch import from_graph
+from brep_mae.datasets.content import FACES
+from brep_mae.datasets.from_graph import from_graph
 from brep_mae.datasets.shards import write_shard
 from brep_mae.features.invariants import FACE_SCALARS, invariants
 from tests.plates import plate
@@ -26,7 +27,7 @@ def at_most(megabytes):
     resource.setrlimit(resource.RLIMIT_AS, (used + megabytes * {MB}, -1))
 """
 READ = """
-from brep_mae.datasets.batch import from_graph
+from brep_mae.datasets.from_graph import from_graph
 from tests.synthetic import make_graph
 
 for graph in (plate(10_000), make_graph(10_000, grid=10)):
@@ -36,7 +37,8 @@ for graph in (plate(10_000), make_graph(10_000, grid=10)):
 LEARN = """
 import sys, torch
 from brep_mae import settings
-from brep_mae.datasets.batch import Batch, collate, from_graph
+from brep_mae.datasets.batch import Batch, collate
+from brep_mae.datasets.from_graph import from_graph
 from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.seeds import generator
 from tests.synthetic import make_frames
@@ -54,7 +56,8 @@ with torch.no_grad():
 assert loss.isfinite() and features.face.isfinite().all() and len(features.face) == sum(sizes)
 """
 HOPS = """
-from brep_mae.datasets.batch import Batch, from_graph
+from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.from_graph import from_graph
 from brep_mae.models.hops import Hops
 
 batch = Batch(("plate",), from_graph(plate(10_000)))
@@ -93,6 +96,6 @@ def test_large_solids_are_not_all_kept_in_memory(tmp_path, monkeypatch):
     write_shard(tmp_path / "00000.arrow", graphs)
     sizes = [from_graph(graph).nbytes for graph in graphs]
     monkeypatch.setattr(loader, "KEEP", sizes[0] + sizes[2])
-    solids = loader.Solids(tmp_path, None, [graph.uid for graph in graphs], frozenset({"faces"}))
+    solids = loader.Solids(tmp_path, None, [graph.uid for graph in graphs], FACES)
     kept = [solids.faces(uid) is solids.faces(uid) for uid in solids.uids]
     assert kept == [True, False, True]

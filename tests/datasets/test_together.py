@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from brep_mae.datasets.batch import Faces, collate
+from brep_mae.datasets.content import FACES
 from brep_mae.datasets.frames import FrameWriter
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.together import InTurn, Together
@@ -26,7 +27,7 @@ def folder(tmp_path_factory):
 def parts(folder):
     """Two data sets that hold a solid in common, the second with labels of its own left out here and there."""
     path, uids = folder
-    first, second = solids(path, uids[:4], "faces"), solids(path, uids[3:], "faces")
+    first, second = solids(path, uids[:4], *FACES), solids(path, uids[3:], *FACES)
     second.faces(uids[5]).label[::2] = UNLABELLED
     second.faces(uids[4]).part.fill_(UNLABELLED)
     return first, second, uids
@@ -95,9 +96,9 @@ def test_an_epoch_draws_every_solid_of_every_set_once(parts):
 
 def test_frames_of_several_sets_stand_in_the_order_asked_for(folder):
     path, uids = folder
-    first, second = (solids(path, uids[side], "faces", "frames") for side in (slice(0, 4), slice(3, 6)))
+    first, second = (solids(path, uids[side], *FACES, "frames") for side in (slice(0, 4), slice(3, 6)))
     batch = Together([(first, 3, 2), (second, 5, 4)]).batch([f"1/{uids[4]}", f"0/{uids[0]}"])
-    whole = solids(path, [uids[4], uids[0]], "faces", "frames").batch([uids[4], uids[0]])
+    whole = solids(path, [uids[4], uids[0]], *FACES, "frames").batch([uids[4], uids[0]])
     assert torch.equal(batch.frames.image, whole.frames.image) and torch.equal(batch.frames.face, whole.frames.face)
     assert torch.equal(batch.faces.grid, whole.faces.grid)
 
@@ -113,7 +114,7 @@ def test_frames_of_different_sizes_are_refused(folder, tmp_path):
 
 def test_samples_of_several_kinds_take_turns_each_in_its_own_order(folder):
     path, uids = folder
-    first, second = solids(path, uids[:4], "frames"), solids(path, uids[4:], "faces")
+    first, second = solids(path, uids[:4], "frames"), solids(path, uids[4:], *FACES)
     data = InTurn([first, second])
     for step in range(6):
         own = (first, second)[step % 2].at_step(7, step // 2, 2)

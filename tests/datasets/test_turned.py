@@ -10,7 +10,8 @@ from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
 from OCP.gp import gp_Quaternion, gp_Trsf
 from scipy.spatial.transform import Rotation
 
-from brep_mae.datasets.batch import from_graph
+from brep_mae.datasets.content import FACES
+from brep_mae.datasets.from_graph import from_graph
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.turned import TurnedSolids, turned
@@ -123,7 +124,7 @@ def test_only_those_named_are_turned_each_by_its_own_matrix(stored, mirror):
     named = [uids[4], uids[1], uids[2]]
     data, as_stored = (
         TurnedSolids(folder / "parsed", uids, named, mirror),
-        Solids(folder / "parsed", None, uids, frozenset({"faces"})),
+        Solids(folder / "parsed", None, uids, FACES),
     )
     graphs = {graph.uid: graph for graph in open_shards(folder / "parsed")}
     for uid in uids:
@@ -143,7 +144,7 @@ def test_they_lie_the_same_way_every_time(stored):
     folder, uids = stored
     first, again = (TurnedSolids(folder / "parsed", uids, uids[:3], False) for _ in range(2))
     assert all(torch.equal(first.faces(u).grid, again.faces(u).grid) for u in uids)
-    assert first.read == {"faces"} and first.uids == tuple(uids)
+    assert first.read == FACES and first.uids == tuple(uids)
 
 
 def test_every_way_to_lie_is_as_likely_as_another(stored):
@@ -162,6 +163,6 @@ def test_labels_are_not_turned(stored):
     assert np.array_equal(turned(graph, MIRROR).face_label, graph.face_label)
     data, as_stored = (
         TurnedSolids(folder / "parsed", uids, uids, True),
-        Solids(folder / "parsed", None, uids, frozenset({"faces"})),
+        Solids(folder / "parsed", None, uids, FACES),
     )
     assert all(torch.equal(data.faces(u).label, as_stored.faces(u).label) for u in uids)

@@ -65,5 +65,5 @@ def test_an_unknown_scalar_is_named_and_the_known_ones_are_not():
 
 
 def test_a_batch_without_faces_is_refused():
-    with pytest.raises(ValueError, match="no scalars to hide"):
+    with pytest.raises(ValueError, match="needs a batch with faces"):
         Blind(Hops(), ["above"])(replace(make_batch([4]), faces=None))

@@ -90,7 +90,7 @@ def test_i_mae_scores_are_those_of_encoders_whose_scores_are_known(tmp_path, mon
 def test_m3ae_gains_are_those_of_a_network_whose_gains_are_known(project, monkeypatch, helps):
     """Its loss on faces is so much lower where the frames are the solid's own, that on patches twice as much where the
     faces are."""
-    data, reads = stored(), frozenset({"faces", "frames"})
+    data, reads = stored(), frozenset({"faces", "uvgrid", "frames"})
     test = data.solids(reads, "test")
 
     def losses(batch: Batch, rng: torch.Generator) -> dict[str, torch.Tensor]:

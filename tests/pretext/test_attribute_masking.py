@@ -92,7 +92,7 @@ def test_a_backbone_that_is_saved_and_loaded_answers_the_same(tmp_path):
     with torch.no_grad():
         first, second = pretext.backbone()(batch), loaded(batch)
     assert torch.equal(first.face, second.face) and torch.equal(first.solid, second.solid)
-    assert (loaded.dim, loaded.reads) == (3 * 32, {"faces"}) and not loaded.training
+    assert (loaded.dim, loaded.reads) == (3 * 32, {"faces", "arcs", "invariants", "walks"}) and not loaded.training
 
 
 def test_a_backbone_says_the_same_of_a_face_whatever_is_in_the_batch_beside_it_and_scalars_are_all_it_reads():

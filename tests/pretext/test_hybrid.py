@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import torch
 
-from brep_mae.datasets.batch import Batch, collate, from_graph
+from brep_mae.datasets.batch import Batch, collate
+from brep_mae.datasets.from_graph import from_graph
 from brep_mae.schema import FIELD_POINT, POINT
 from brep_mae.seeds import generator
 from tests.contracts.test_methods import small

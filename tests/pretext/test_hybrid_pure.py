@@ -15,7 +15,9 @@ from OCP.gp import gp_Pnt, gp_Trsf
 
 from brep_mae.checkpoints.backbones import load_backbone, save_backbone
 from brep_mae.composition.pretext import Pretext
-from brep_mae.datasets.batch import Batch, collate, from_graph
+from brep_mae.datasets.batch import Batch, collate
+from brep_mae.datasets.content import FACES
+from brep_mae.datasets.from_graph import from_graph
 from brep_mae.evaluation.problem import labelled_order, tasks
 from brep_mae.fewshot.fewshot import EncoderSource, compare
 from brep_mae.models.embed import embed
@@ -205,7 +207,7 @@ def test_check_5_few_shot_and_embedding_run_on_the_stored_backbone_and_leave_it_
         shots=[1, 4], seeds=1, steps=2, batch=2, lr=1e-3, head_lr=1e-2, noise=0.0, unlabelled=0, workers=1
     )
     source = EncoderSource.stored("hybrid_pure", "faces", tmp_path / "pure", pretrained=True)
-    data = solids(tmp_path, uids, "faces")
+    data = solids(tmp_path, uids, *FACES)
     rows = list(
         compare(source, ("frozen", "finetuned"), 0, tasks(3, 2), data, labelled_order(uids[:10], 0), uids[10:], params)
     )

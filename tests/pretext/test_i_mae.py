@@ -12,6 +12,7 @@ from brep_mae.checkpoints.backbones import save_backbone
 from brep_mae.checks import SettingsError
 from brep_mae.composition.pretext import build
 from brep_mae.datasets.batch import Batch, Frames
+from brep_mae.datasets.content import kinds
 from brep_mae.evaluation.separability import separability
 from brep_mae.masking.pairs import draw_partners
 from brep_mae.pretext import i_mae
@@ -264,7 +265,7 @@ def test_partners_are_other_solids_and_only_a_lone_image_is_its_own():
 
 def test_with_labels_a_batch_must_hold_the_solids_they_belong_to():
     pretext = small("i_mae", same_prob=1.0)
-    assert pretext.reads == {"faces", "frames"} and pretext.backbone().reads == {"frames"}
+    assert kinds(pretext.reads) == {"faces", "frames"} and pretext.backbone().reads == {"frames"}
     assert torch.isfinite(pretext(make_batch([3, 4, 5, 6], frames=True), generator(0))["loss"])
     with pytest.raises(ValueError, match="need labels"):
         pretext(frames(), generator(0))

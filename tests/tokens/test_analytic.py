@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from brep_mae.datasets.batch import Analytic, Batch, Faces, collate, from_graph
+from brep_mae.datasets.batch import Analytic, Batch, Faces, collate
+from brep_mae.datasets.from_graph import from_graph
 from brep_mae.schema import SURFACE_TYPES, FaceGraph
 from brep_mae.tokens.analytic import FAR, AnalyticTokens
 from brep_mae.tokens.tokens import FACE

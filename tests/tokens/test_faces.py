@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from brep_mae import schema
-from brep_mae.datasets.batch import Batch, collate, from_graph
+from brep_mae.datasets.batch import Batch, collate
+from brep_mae.datasets.from_graph import from_graph
 from brep_mae.features.walks import walk_encoding
 from brep_mae.tokens.faces import FaceTokens, arc_content, face_content
 from brep_mae.tokens.pose import pose_of

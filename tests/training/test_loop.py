@@ -10,6 +10,7 @@ from brep_mae.checkpoints.state import load_state
 from brep_mae.checkpoints.weights import CheckpointError
 from brep_mae.checks import SettingsError
 from brep_mae.composition.pretext import Pretext, build
+from brep_mae.datasets.content import FACES
 from brep_mae.masking.mask import Mask
 from brep_mae.plugins import METHODS, known
 from brep_mae.settings import PretrainParams
@@ -67,7 +68,7 @@ def test_a_training_cut_off_and_resumed_gives_the_losses_of_one_that_was_not(sto
 
 def test_every_step_draws_another_dropout_and_another_seed_other_ones(stored, tmp_path):
     folder, uids = stored
-    data, drawn = solids(folder, uids, "faces"), []
+    data, drawn = solids(folder, uids, *FACES), []
     for seed in (3, 4):
         pretext = fresh(4, "attribute_masking")
         pretext.encoder.register_forward_pre_hook(
@@ -82,7 +83,7 @@ def test_every_step_draws_another_dropout_and_another_seed_other_ones(stored, tm
 def test_a_training_cut_off_and_resumed_keeps_the_snapshots_of_one_that_was_not(stored, tmp_path, cut, written):
     """Cut off right before a snapshot is written, and right after."""
     folder, uids = stored
-    data = solids(folder, uids, "faces")
+    data = solids(folder, uids, *FACES)
 
     def run(name, cut_at=None):
         def keep(step, now):
@@ -107,7 +108,7 @@ def test_a_training_cut_off_and_resumed_keeps_the_snapshots_of_one_that_was_not(
 
 def test_snapshots_are_read_back_by_step_from_the_untrained_network_to_the_checkpoint(stored, tmp_path):
     folder, uids = stored
-    data, start, pretext = solids(folder, uids, "faces"), fresh(6), fresh(6)
+    data, start, pretext = solids(folder, uids, *FACES), fresh(6), fresh(6)
 
     def keep(step, now):
         save_snapshot(tmp_path / STEPS, step, now.backbone())
@@ -128,7 +129,7 @@ def test_snapshots_are_read_back_by_step_from_the_untrained_network_to_the_check
 def test_the_speed_of_a_row_leaves_evaluation_and_checkpoints_out(stored, tmp_path, monkeypatch):
     """By a clock that ticks only while held-out solids are evaluated and states are saved, training takes no time."""
     folder, uids = stored
-    data, clock = solids(folder, uids, "faces"), [1.0]
+    data, clock = solids(folder, uids, *FACES), [1.0]
 
     def slow(function):
         def wrapped(*arguments):
@@ -156,7 +157,7 @@ def test_the_speed_of_a_row_leaves_evaluation_and_checkpoints_out(stored, tmp_pa
 def test_a_new_round_starts_the_optimizer_and_the_learning_rate_anew(stored, tmp_path):
     """dBOT check 2, in the loop: 10 steps in two rounds leave AdamW with the moments of 5."""
     folder, uids = stored
-    data = solids(folder, uids, "faces")
+    data = solids(folder, uids, *FACES)
     for name, steps in (("dbot_faces", 5), ("mae_faces", 10)):
         train(fresh(10, name), data, data, PARAMS, tmp_path / name, lambda row: None, CPU)
         state = load_state(tmp_path / name, CPU)
@@ -167,7 +168,7 @@ def test_a_new_round_starts_the_optimizer_and_the_learning_rate_anew(stored, tmp
 def test_one_round_is_the_first_round_of_two(stored, tmp_path):
     """dBOT check 5 compares students after one round and after two."""
     folder, uids = stored
-    data = solids(folder, uids, "faces")
+    data = solids(folder, uids, *FACES)
     one, two = small("dbot_faces", steps=4, batch=4, rounds=1), small("dbot_faces", steps=8, batch=4, rounds=2)
     two.load_state_dict(one.state_dict())
     for name, pretext in (("one", one), ("two", two)):
@@ -209,7 +210,7 @@ def test_half_precision_trains_every_method_and_keeps_the_weights_in_float32(sto
 
 def test_a_finished_training_is_not_trained_again(stored, tmp_path):
     folder, uids = stored
-    data = solids(folder, uids, "faces")
+    data = solids(folder, uids, *FACES)
     history = train(fresh(4), data, data, PARAMS, tmp_path / "a.pt", lambda row: None, CPU)
     rows = []
     assert train(fresh(4), data, data, PARAMS, tmp_path / "a.pt", rows.append, CPU) == history
@@ -218,13 +219,13 @@ def test_a_finished_training_is_not_trained_again(stored, tmp_path):
 
 def test_held_out_terms_do_not_move_while_the_weights_do_not(stored):
     folder, uids = stored
-    data, pretext = solids(folder, uids, "faces"), fresh(4)
+    data, pretext = solids(folder, uids, *FACES), fresh(4)
     assert heldout_terms(pretext, data, 4, CPU, PARAMS) == heldout_terms(pretext, data, 4, CPU, PARAMS)
 
 
 def test_a_loss_that_is_not_finite_names_the_step_and_the_solids(stored, tmp_path):
     folder, uids = stored
-    data, pretext = solids(folder, uids, "faces"), fresh(4)
+    data, pretext = solids(folder, uids, *FACES), fresh(4)
     with torch.no_grad():
         pretext.decoder.mask_token.fill_(float("nan"))
     with pytest.raises(FloatingPointError, match=r"at step 0, solids .*#0"):
@@ -253,7 +254,7 @@ def poison(pretext: Pretext, at: int, split: str) -> None:
 )
 def test_what_is_not_finite_stops_before_the_step_and_leaves_the_last_good_state(stored, tmp_path, split, at, message):
     folder, uids = stored
-    data = solids(folder, uids, "faces")
+    data = solids(folder, uids, *FACES)
     whole = train(fresh(8), data, data, PARAMS, tmp_path / "whole.pt", lambda row: None, CPU)
     pretext, kept = fresh(8), []
     poison(pretext, at, split)
@@ -267,7 +268,7 @@ def test_what_is_not_finite_stops_before_the_step_and_leaves_the_last_good_state
 
 def test_every_epoch_shows_every_solid_once_in_another_order(stored):
     folder, uids = stored
-    data = solids(folder, uids, "faces")
+    data = solids(folder, uids, *FACES)
     epochs = [[uid for step in range(4) for uid in data.at_step(0, 4 * e + step, 4).uid] for e in range(2)]
     assert sorted(epochs[0]) == sorted(epochs[1]) == sorted(uids)
     assert epochs[0] != epochs[1]

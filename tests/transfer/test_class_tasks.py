@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from brep_mae.continual.class_tasks import class_groups, face_tasks, multilabel_tasks, sample_tasks
+from brep_mae.datasets.content import FACES
 from brep_mae.schema import UNLABELLED
 from tests.stored import N_FACES, solids, store
 
@@ -16,7 +17,7 @@ def sides(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     uids = store(folder)
     cut = {"train": uids[:8], "validation": uids[8:12], "test": uids[12:]}
-    return {side: solids(folder, part, "faces") for side, part in cut.items()}
+    return {side: solids(folder, part, *FACES) for side, part in cut.items()}
 
 
 def test_faces_of_other_classes_stay_in_the_graph_and_are_ignored(sides):

@@ -12,6 +12,7 @@ from brep_mae import settings
 from brep_mae.checkpoints.backbones import save_backbone
 from brep_mae.checks import SettingsError
 from brep_mae.composition.pretext import build
+from brep_mae.datasets.content import FACES
 from brep_mae.datasets.loader import Solids
 from brep_mae.evaluation.metrics import confusion, scores
 from brep_mae.evaluation.problem import Problem, Rows, every_row, features_of, in_batches, labelled_order, tasks
@@ -46,14 +47,14 @@ def setup(tmp_path_factory):
 def rows_of(setup, name, data: Solids | None = None, modes=MODES):
     folder, uids = setup
     source = EncoderSource.stored(name, "faces", folder / name, pretrained=True)
-    data = data or solids(folder, uids, "faces", "frames")
+    data = data or solids(folder, uids, *FACES, "frames")
     return list(compare(source, modes, 0, tasks(3, 2), data, labelled_order(uids[:10], 0), uids[10:], PARAMS))
 
 
 def problem_of(setup) -> Problem:
     folder, uids = setup
     backbone = EncoderSource.stored("mae_faces", "faces", folder / "mae_faces", True).backbone(0)
-    task, data = tasks(3, 0)[0], solids(folder, uids, "faces")
+    task, data = tasks(3, 0)[0], solids(folder, uids, *FACES)
     return Problem(task, backbone, data, lambda: every_row(task, backbone, in_batches(data, uids[4:10])), PARAMS)
 
 
@@ -106,7 +107,7 @@ def test_noise_in_place_of_test_labels_changes_no_prediction(setup, monkeypatch)
     rows_of(setup, "mae_faces", modes=ALL_MODES)
     clean, predictions[:] = predictions[:], []
 
-    data = solids(folder, uids, "faces", "frames")
+    data = solids(folder, uids, *FACES, "frames")
     for uid in uids[10:]:
         faces = data.faces(uid)
         faces.label.copy_(torch.randint(0, 3, faces.label.shape))
@@ -127,7 +128,7 @@ def test_solids_set_aside_choose_among_states_and_do_not_train(setup, monkeypatc
 
     monkeypatch.setattr(fewshot, "head", lambda mode: record)
     source = EncoderSource.stored("mae_faces", "faces", folder / "mae_faces", pretrained=True)
-    data = solids(folder, uids, "faces")
+    data = solids(folder, uids, *FACES)
     list(compare(source, ["any"], 0, tasks(3, 0), data, labelled_order(uids[:10], 0), uids[10:], params))
     assert asked == [(2, 2)], "one solid leaves nothing to train on"
 
@@ -166,7 +167,7 @@ def test_fine_tuning_asks_the_frozen_backbone_about_no_test_solid(setup, monkeyp
     source = EncoderSource.stored("mae_faces", "faces", folder / "mae_faces", pretrained=True)
     order, params = labelled_order(uids[:10], 0), PARAMS.model_copy(update={"shots": [4]})
     for modes in (["finetuned"], ["frozen"]):
-        list(compare(source, modes, 0, tasks(3, 2), solids(folder, uids, "faces"), order, uids[10:], params))
+        list(compare(source, modes, 0, tasks(3, 2), solids(folder, uids, *FACES), order, uids[10:], params))
         assert Counter(asked) == Counter(order[:4] + (uids[10:] if modes == ["frozen"] else [])), "once for both tasks"
         asked.clear()
 
@@ -191,7 +192,7 @@ def test_partial_fine_tuning_moves_the_last_layer_and_nothing_before_it(setup):
 
 def test_majority_says_the_most_frequent_labelled_class(setup):
     folder, uids = setup
-    data = solids(folder, uids, "faces")
+    data = solids(folder, uids, *FACES)
     source, modes = MAJORITY
     rows = list(compare(source, modes, 0, tasks(3, 0), data, labelled_order(uids[:10], 0), uids[10:], PARAMS))
     assert [r["shots"] for r in rows] == [1, 4]

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.content import FACES
 from brep_mae.evaluation.problem import FewshotTask, Problem, Rows, features_of, in_batches, tasks
 from brep_mae.fewshot.heads import frozen, max_relative
 from brep_mae.fewshot.heads.max_relative import ROUNDS, MaxRelative
@@ -50,7 +51,7 @@ def problem(tmp_path) -> Problem:
         shots=[20], seeds=1, steps=300, batch=8, lr=0.01, head_lr=0.01, noise=0.0, unlabelled=1, workers=1
     )
     task = FewshotTask("beside", 2, lambda f: f.face, beside_a_plane, lambda b: b.faces.solid)
-    return Problem(task, Types().eval(), solids(tmp_path, uids, "faces"), lambda: np.zeros((0, TYPES)), params)
+    return Problem(task, Types().eval(), solids(tmp_path, uids, *FACES), lambda: np.zeros((0, TYPES)), params)
 
 
 def rows(problem: Problem, *uids: str) -> Rows:

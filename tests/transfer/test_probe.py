@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from brep_mae.datasets.content import FACES
 from brep_mae.evaluation.probe import Sides, probe
 from brep_mae.evaluation.problem import labelled_order, tasks
 from brep_mae.models.backbone import Features
@@ -37,7 +38,7 @@ class Oracle(nn.Module):
 @pytest.fixture
 def data(tmp_path):
     uids = store(tmp_path)
-    return solids(tmp_path, uids, "faces"), uids[:10], uids[10:]
+    return solids(tmp_path, uids, *FACES), uids[:10], uids[10:]
 
 
 def scores(backbone, sides, todo=None, params=PARAMS):

@@ -75,7 +75,7 @@ class UVNet(Backbone):
 
     @property
     def reads(self) -> frozenset[str]:
-        return frozenset({"faces"})
+        return frozenset({"faces", "uvgrid", "arcs", "ugrid"})
 
     @property
     def dim(self) -> int:
@@ -85,9 +85,7 @@ class UVNet(Backbone):
         return [self.layers[-1], self.summaries[-1]]
 
     def forward(self, batch: Batch) -> Features:
-        content = batch.faces
-        if content is None:
-            raise ValueError("UV-Net needs a batch with faces")
+        content = batch.faces_with(self.reads)
         faces = self.surfaces(content.grid.permute(0, 3, 1, 2))
         arc_grid = content.arc_grid.transpose(1, 2)
         arcs = self.curves(arc_grid) if len(arc_grid) else arc_grid.new_zeros(0, GRID_DIM)

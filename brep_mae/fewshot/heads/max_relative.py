@@ -37,7 +37,7 @@ class MaxRelative(Backbone):
 
     @property
     def reads(self) -> frozenset[str]:
-        return self.codes.reads | {"faces"}
+        return self.codes.reads | {"faces", "arcs"}
 
     @property
     def dim(self) -> int:
@@ -49,9 +49,7 @@ class MaxRelative(Backbone):
         return self
 
     def forward(self, batch: Batch) -> Features:
-        content = batch.faces
-        if content is None:
-            raise ValueError("messages between faces need a batch with faces")
+        content = batch.faces_with(self.reads)
         with torch.no_grad():
             x = self.codes(batch).face
         solid = scatter(self.of_solid(x), content.solid, dim_size=content.n_solids, reduce="max")

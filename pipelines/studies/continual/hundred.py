@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from brep_mae.checkpoints.weights import fingerprint
-from brep_mae.continual.class_tasks import FACES, face_tasks
+from brep_mae.continual.class_tasks import face_tasks
 from brep_mae.continual.continual import exact_logits, logits_of
 from brep_mae.continual.continual_fit import Task
 from brep_mae.continual.task_folder import add_task, new_tasks, open_tasks
+from brep_mae.datasets.content import FACES
 from brep_mae.datasets.loader import Samples
 from brep_mae.datasets.splits import SIDES
 from brep_mae.output.files import write_whole

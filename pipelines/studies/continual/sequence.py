@@ -13,7 +13,6 @@ import torch
 
 from brep_mae.checkpoints.backbones import WEIGHTS, described, load_backbone, new_backbone
 from brep_mae.continual.class_tasks import (
-    FACES,
     TaskFeatures,
     class_groups,
     face_tasks,
@@ -22,6 +21,7 @@ from brep_mae.continual.class_tasks import (
 )
 from brep_mae.continual.continual_fit import Task
 from brep_mae.continual.supermask_roles import Base
+from brep_mae.datasets.content import FACES
 from brep_mae.datasets.images import Images, read_about, store_images
 from brep_mae.datasets.loader import Samples
 from brep_mae.datasets.splits import SIDES

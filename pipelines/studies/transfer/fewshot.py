@@ -8,6 +8,7 @@ from functools import cache, partial
 from typing import Any
 
 from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone, new_backbone
+from brep_mae.datasets.content import FACES
 from brep_mae.datasets.together import Together
 from brep_mae.datasets.turned import TurnedSolids
 from brep_mae.evaluation.problem import labelled_order, tasks
@@ -28,7 +29,6 @@ from pipelines.shared.stage import run_stage
 from pipelines.shared.unfinished import unfinished
 from pipelines.studies.transfer.plan import ROWS, SOURCES, ArmParams, Plan, TargetParams, plan, stored_set
 
-FACES = frozenset({"faces"})
 WITHOUT_A_CHECKPOINT = {"hops": Hops, "uvnet": UVNet}
 SCRATCH = "scratch_"
 """Before the name of a source: its network with fresh weights."""
