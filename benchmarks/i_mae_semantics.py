@@ -86,7 +86,9 @@ def trained(
     budget = settings.load().pretrain.model_copy(update={"seed": seed, "log_every": steps, "checkpoint_every": steps})
     heldout = Images(store, "validation").thinned(2 * BATCH)
     train(pretext, data, heldout, budget, work / "state.pt", lambda row: None, torch.device("cpu"))
-    return pretext.backbone().eval()
+    backbone = pretext.backbone().eval()
+    assert isinstance(backbone, Backbone)
+    return backbone
 
 
 def shuffled(data: Images, seed: int) -> Images:
@@ -144,7 +146,9 @@ def further(store: Path, work: Path, seed: int, steps: int, name: str, q: float 
         block |= {"teacher": teacher, "warm_start": True, "same_prob": None}
     with tempfile.TemporaryDirectory() as own:
         encoder = trained(method, block, store, seed, Path(own), start if name == ON else None, q)
-    return examined(name, q, seed, encoder, load_backbone(start), store)
+    plain = load_backbone(start)
+    assert isinstance(plain, Backbone)
+    return examined(name, q, seed, encoder, plain, store)
 
 
 def tables(rows: Rows) -> list[Table]:

@@ -11,7 +11,7 @@ from brep_mae.checkpoints.backbones import WEIGHTS, new_backbone
 from brep_mae.datasets.loader import Solids
 from brep_mae.evaluation.problem import labelled_order, tasks
 from brep_mae.fewshot.fewshot import MAJORITY, EncoderSource, compare, reads
-from brep_mae.models.backbone import Backbone
+from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.output.folder import output_folder
 from brep_mae.output.note import sha256
 from brep_mae.report.tables import SCORES, summarise
@@ -27,7 +27,7 @@ MASKS_ONLY = "encoder.fill."
 """Prefix of what an encoder puts in the place of hidden tokens: no part of what it makes of a whole solid."""
 
 
-def network(backbone: Backbone) -> dict[str, tuple[int, ...]]:
+def network(backbone: FeatureExtractor) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the weights; equal for encoders that are the same network."""
     return {k: tuple(v.shape) for k, v in backbone.state_dict().items() if not k.startswith(MASKS_ONLY)}
 

@@ -10,14 +10,14 @@ from typing import Any
 from brep_mae import schema
 from brep_mae.checkpoints.weights import CHECKSUM, CheckpointError, read_weights, write_weights
 from brep_mae.composition.pretext import DataSpec, build
-from brep_mae.models.backbone import Backbone
+from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.output.files import write_whole
 
 CONFIG, WEIGHTS, STEPS = "config.json", "model.safetensors", "steps"
 
 
 def save_backbone(
-    folder: Path, backbone: Backbone, method: str, values: dict[str, Any], spec: DataSpec, data: str
+    folder: Path, backbone: FeatureExtractor, method: str, values: dict[str, Any], spec: DataSpec, data: str
 ) -> None:
     """Writes config.json and model.safetensors.
 
@@ -38,20 +38,20 @@ def _checksum(config: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def save_snapshot(folder: Path, step: int, backbone: Backbone) -> None:
+def save_snapshot(folder: Path, step: int, backbone: FeatureExtractor) -> None:
     """Keeps the backbone as it is after `step` steps: `folder`/000100.safetensors, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     write_weights(folder / f"{step:06d}.safetensors", backbone.state_dict())
 
 
-def snapshots(folder: Path) -> Iterator[tuple[int, Backbone]]:
+def snapshots(folder: Path) -> Iterator[tuple[int, FeatureExtractor]]:
     """(step, backbone in evaluation mode) of a checkpoint's snapshots by rising step, each read when it is asked for.
     Raises CheckpointError."""
     for path in sorted((folder / STEPS).glob("*.safetensors")):
         yield int(path.stem), _with_weights(folder, path)
 
 
-def new_backbone(folder: Path) -> Backbone:
+def new_backbone(folder: Path) -> FeatureExtractor:
     """The network of a checkpoint with fresh weights from torch's global generator: the from-scratch baseline."""
     method, values, spec = described(folder)
     return build(method, values, spec, str(folder / CONFIG)).backbone()
@@ -85,12 +85,12 @@ def require_grid(encoder: Path, parsed: Path) -> None:
         )
 
 
-def load_backbone(folder: Path) -> Backbone:
+def load_backbone(folder: Path) -> FeatureExtractor:
     """The pretrained backbone, in evaluation mode. Raises CheckpointError."""
     return _with_weights(folder, folder / WEIGHTS)
 
 
-def _with_weights(folder: Path, path: Path) -> Backbone:
+def _with_weights(folder: Path, path: Path) -> FeatureExtractor:
     backbone = new_backbone(folder)
     read_weights(path, backbone)
     return backbone.eval()

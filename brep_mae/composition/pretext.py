@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from brep_mae import plugins
 from brep_mae.checks import Section, check
 from brep_mae.datasets.batch import Batch
-from brep_mae.models.backbone import Backbone
+from brep_mae.models.extractor import FeatureExtractor
 
 
 class MethodParams(Section):
@@ -55,7 +55,7 @@ class Pretext(nn.Module):
     def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         raise NotImplementedError
 
-    def backbone(self) -> Backbone:
+    def backbone(self) -> FeatureExtractor:
         """The part that is kept after pretraining."""
         raise NotImplementedError
 

@@ -16,8 +16,7 @@ from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.splits import SIDES, labelled_split, read_split
 from brep_mae.evaluation.problem import tasks
-from brep_mae.models.backbone import Backbone
-from brep_mae.models.resnet import ResNet18
+from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import UNLABELLED
 
 IGNORED = -1
@@ -42,7 +41,7 @@ class TaskBatch:
 class TaskFeatures(nn.Module):
     """A backbone that answers for what the task asks: TaskBatch -> features of its faces (F, D) or solids (B, D)."""
 
-    def __init__(self, backbone: Backbone | ResNet18) -> None:
+    def __init__(self, backbone: FeatureExtractor) -> None:
         super().__init__()
         self.backbone = backbone
         rows = {task.name: task.rows for task in tasks(1, 1)}

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Solids
 from brep_mae.evaluation.problem import FewshotTask, Rows, features_of, labelled_order
-from brep_mae.models.backbone import Backbone
+from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.settings import ProbeParams
 
 SIZE = 32
@@ -52,7 +52,7 @@ def probes(params: ProbeParams, rows: int) -> dict[str, Pipeline | KNeighborsCla
 
 
 def probe(
-    backbone: Backbone, todo: Sequence[FewshotTask], sides: Sides, params: ProbeParams
+    backbone: FeatureExtractor, todo: Sequence[FewshotTask], sides: Sides, params: ProbeParams
 ) -> list[dict[str, str | float]]:
     """Rows {"task", "probe", "score"}: the share of right answers among labelled faces, or solids, of the validation
     side. A task of which the training solids show fewer than two classes, or the others none, gives no row."""

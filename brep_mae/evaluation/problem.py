@@ -11,7 +11,7 @@ from torch import Tensor
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Samples
-from brep_mae.models.backbone import Backbone, Features
+from brep_mae.models.extractor import FeatureExtractor, Features
 from brep_mae.schema import UNLABELLED
 from brep_mae.settings import FewshotParams
 
@@ -72,7 +72,7 @@ def labelled_order(uids: list[str], seed: int, classes: Sequence[int] | None = N
 
 
 @torch.no_grad()
-def features_of(backbone: Backbone, batches: list[Batch]) -> Iterator[Features]:
+def features_of(backbone: FeatureExtractor, batches: list[Batch]) -> Iterator[Features]:
     """What the frozen backbone makes of every batch, when it is asked for."""
     backbone.eval()
     for batch in batches:
@@ -108,7 +108,7 @@ class Problem:
     """
 
     task: FewshotTask
-    backbone: Backbone
+    backbone: FeatureExtractor
     data: Samples
     unlabelled: Callable[[], np.ndarray]
     params: FewshotParams
@@ -120,7 +120,7 @@ def in_batches(data: Samples, uids: Sequence[str]) -> list[Batch]:
     return [data.batch(uids[i : i + SIZE]) for i in range(0, len(uids), SIZE)]
 
 
-def every_row(task: FewshotTask, backbone: Backbone, batches: list[Batch]) -> np.ndarray:
+def every_row(task: FewshotTask, backbone: FeatureExtractor, batches: list[Batch]) -> np.ndarray:
     """Features of all rows, labelled or not. (R, D)"""
     found = [task.rows(f) for f in features_of(backbone, batches)]
     return torch.cat(found).numpy() if found else np.zeros((0, backbone.dim), np.float32)

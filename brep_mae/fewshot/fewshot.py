@@ -21,8 +21,8 @@ from brep_mae.checkpoints.backbones import load_backbone, new_backbone
 from brep_mae.datasets.loader import Samples
 from brep_mae.evaluation.metrics import scores
 from brep_mae.evaluation.problem import FewshotTask, Head, Problem, Rows, every_row, features_of, in_batches
-from brep_mae.models.backbone import Backbone
 from brep_mae.models.embed import readable
+from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.models.hops import Hops
 from brep_mae.settings import FewshotParams
 
@@ -40,14 +40,14 @@ class EncoderSource:
 
     name: str
     kind: str
-    make: Callable[[], Backbone]
+    make: Callable[[], FeatureExtractor]
 
     @classmethod
     def stored(cls, name: str, kind: str, folder: Path, pretrained: bool) -> "EncoderSource":
         """The checkpoint's weights, or its network with fresh ones."""
         return cls(name, kind, partial(load_backbone if pretrained else new_backbone, folder))
 
-    def backbone(self, seed: int) -> Backbone:
+    def backbone(self, seed: int) -> FeatureExtractor:
         torch.manual_seed(seed)
         return self.make()
 

@@ -1,6 +1,5 @@
 """What stays after pretraining: tokens + encoder, answering with one vector per face and one per solid."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -8,16 +7,9 @@ from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.models.encoder import Encoder
+from brep_mae.models.extractor import FeatureExtractor, Features
 from brep_mae.models.message_encoder import MessageEncoder
 from brep_mae.tokens.tokens import FACE
-
-
-@dataclass(frozen=True)
-class Features:
-    """face (F, D) in the batch's face order; solid (B, D)."""
-
-    face: Tensor
-    solid: Tensor
 
 
 def pool_patches(patches: Tensor, frames: Frames, n_faces: Tensor) -> Tensor:
@@ -50,7 +42,7 @@ def faces_in_view(frames: Frames, n_faces: Tensor) -> Tensor:
     return torch.bincount(seen, minlength=int(n_faces.sum())) > 0
 
 
-class Backbone(nn.Module):
+class Backbone(FeatureExtractor):
     """Shapes: Batch -> Features, whatever the encoder reads.
 
     Faces: the encoder's tokens; a solid is the mean of its faces. Images: a face is the mean of the patches in which
@@ -61,19 +53,10 @@ class Backbone(nn.Module):
     def __init__(self, tokens: nn.Module, encoder: Encoder | MessageEncoder) -> None:
         super().__init__()
         self.tokens, self.encoder = tokens, encoder
-
-    @property
-    def reads(self) -> frozenset[str]:
-        """Content that batches must hold."""
-        wanted: Any = self.tokens.reads
-        return frozenset(wanted)
-
-    @property
-    def dim(self) -> int:
-        return self.encoder.dim
+        content: Any = tokens.reads
+        self.reads, self.dim = frozenset(content), encoder.dim
 
     def top(self) -> list[nn.Module]:
-        """The last layer: what partial fine-tuning trains."""
         return self.encoder.top()
 
     def forward(self, batch: Batch) -> Features:

@@ -1,4 +1,4 @@
-"""A backbone that is not shown some of the scalars, to see what they are worth."""
+"""Features by an extractor that is not shown some of the scalars, to see what they are worth."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.features.invariants import ARC_SCALARS, FACE_SCALARS
-from brep_mae.models.backbone import Backbone, Features
+from brep_mae.models.extractor import FeatureExtractor, Features
 
 
-class Blind(Backbone):
-    """Shapes: as of the backbone inside, which reads zeros in the place of the scalars.
+class Blind(FeatureExtractor):
+    """Shapes: as of the extractor inside, which reads zeros in the place of the scalars.
 
     Args:
         scalars: names in FACE_SCALARS or ARC_SCALARS; a name that is in both is hidden in both.
@@ -21,22 +21,14 @@ class Blind(Backbone):
     face: Tensor
     arc: Tensor
 
-    def __init__(self, backbone: Backbone, scalars: Sequence[str]) -> None:
-        nn.Module.__init__(self)
-        self.inside = backbone
+    def __init__(self, extractor: FeatureExtractor, scalars: Sequence[str]) -> None:
+        super().__init__()
+        self.inside, self.reads, self.dim = extractor, extractor.reads | {"invariants"}, extractor.dim
         if unknown := set(scalars) - {*FACE_SCALARS, *ARC_SCALARS}:
             raise ValueError(f"no scalars {', '.join(sorted(unknown))}")
         for kind, names in (("face", FACE_SCALARS), ("arc", ARC_SCALARS)):
             columns = torch.tensor([i for i, name in enumerate(names) if name in scalars], dtype=torch.long)
             self.register_buffer(kind, columns, persistent=False)
-
-    @property
-    def reads(self) -> frozenset[str]:
-        return self.inside.reads | {"invariants"}
-
-    @property
-    def dim(self) -> int:
-        return self.inside.dim
 
     def top(self) -> list[nn.Module]:
         return self.inside.top()

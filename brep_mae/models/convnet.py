@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from brep_mae.checks import Section
 from brep_mae.datasets.batch import Batch
-from brep_mae.models.backbone import Backbone, Features, pool_patches
+from brep_mae.models.backbone import pool_patches
+from brep_mae.models.extractor import FeatureExtractor, Features
 from brep_mae.tokens.patches import standardised
 
 GROUPS = 8
@@ -28,7 +29,7 @@ class ConvParams(Section):
     stride: Literal[8, 16, 32]
 
 
-class ConvBackbone(Backbone):
+class ConvBackbone(FeatureExtractor):
     """Shapes: Batch -> Features; `cells` (N, 3, H, W) -> (N, h * w, dim).
 
     A face is the mean of the cells in which its pixels lie, a solid the mean of all cells of all its frames. Group
@@ -38,8 +39,10 @@ class ConvBackbone(Backbone):
     Raises ValueError for channels that do not divide into GROUPS.
     """
 
+    reads = frozenset({"frames"})
+
     def __init__(self, params: ConvParams) -> None:
-        nn.Module.__init__(self)
+        super().__init__()
         if any(c % GROUPS for c in params.channels):
             raise ValueError(f"channels {list(params.channels)} are not multiples of {GROUPS}")
         self.network = ResNet(
@@ -51,14 +54,11 @@ class ConvBackbone(Backbone):
             channels=params.channels,
             norm_layer=partial(GroupNorm, num_groups=GROUPS),
         )
+        self.dim = int(self.network.num_features)
 
-    @property
-    def reads(self) -> frozenset[str]:
-        return frozenset({"frames"})
-
-    @property
-    def dim(self) -> int:
-        return int(self.network.num_features)
+    def top(self) -> list[nn.Module]:
+        """The last of the four stages."""
+        return [self.network.layer4]
 
     def cells(self, images: Tensor) -> Tensor:
         return self.network(standardised(images)).flatten(2).transpose(1, 2)

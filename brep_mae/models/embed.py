@@ -7,16 +7,18 @@ import numpy as np
 import torch
 
 from brep_mae.datasets.loader import Solids
-from brep_mae.models.backbone import Backbone
+from brep_mae.models.extractor import FeatureExtractor
 
 
-def readable(backbone: Backbone) -> frozenset[str]:
+def readable(backbone: FeatureExtractor) -> frozenset[str]:
     """Content that a backbone needs to answer for faces and solids: an image backbone needs the faces' count too."""
     return frozenset({"faces"}) | backbone.reads
 
 
 @torch.no_grad()
-def embed(backbone: Backbone, shards: Path, frames: Path | None, uids: Sequence[str], size: int = 32) -> np.ndarray:
+def embed(
+    backbone: FeatureExtractor, shards: Path, frames: Path | None, uids: Sequence[str], size: int = 32
+) -> np.ndarray:
     """One vector per solid. Shapes: len(uids) solids -> (len(uids), D) float32."""
     backbone.eval()
     data = Solids(shards, frames, uids, readable(backbone))

@@ -6,12 +6,12 @@ across those are gathered apart.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch_geometric.utils import scatter
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.features.invariants import ARC_DIM, ARC_SCALARS, FACE_DIM
-from brep_mae.models.backbone import Backbone, Features
+from brep_mae.models.extractor import FeatureExtractor, Features
 from brep_mae.schema import CONVEXITY
 
 CONCAVE = len(ARC_SCALARS) + CONVEXITY.index("concave")
@@ -24,7 +24,7 @@ def gather(rows: Tensor, to: Tensor, n: int, reduce: str) -> Tensor:
     return scatter(rows, to, dim_size=n, reduce=reduce)
 
 
-class Hops(Backbone):
+class Hops(FeatureExtractor):
     """Shapes: Batch with F faces of B solids -> Features, face (F, HOPS_DIM), solid (B, 3 * HOPS_DIM + 1).
 
     A face: its own invariants; mean, least and greatest of its arcs'; the mean of its neighbours'; mean, least and
@@ -32,19 +32,8 @@ class Hops(Backbone):
     greatest of its faces', and the logarithm of their number.
     """
 
-    def __init__(self) -> None:
-        nn.Module.__init__(self)
-
-    @property
-    def reads(self) -> frozenset[str]:
-        return frozenset({"faces", "arcs", "invariants"})
-
-    @property
-    def dim(self) -> int:
-        return HOPS_DIM
-
-    def top(self) -> list[nn.Module]:
-        return []
+    reads = frozenset({"faces", "arcs", "invariants"})
+    dim = HOPS_DIM
 
     def forward(self, batch: Batch) -> Features:
         faces = batch.faces_with(self.reads)

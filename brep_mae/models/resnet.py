@@ -5,7 +5,7 @@ from timm.models.resnet import BasicBlock
 from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch
-from brep_mae.models.backbone import Features
+from brep_mae.models.extractor import FeatureExtractor, Features
 from brep_mae.tokens.patches import standardised
 
 WIDTH, STAGES, BLOCKS = 20, 4, 2
@@ -17,7 +17,7 @@ def _block(inputs: int, outputs: int, stride: int) -> BasicBlock:
     return BasicBlock(inputs, outputs, stride, narrow)
 
 
-class ResNet18(nn.Module):
+class ResNet18(FeatureExtractor):
     """Four stages of two blocks, 20 to 160 channels wide; first convolution 3 x 3, no pooling before the stages.
 
     Shapes: Batch with frames -> Features; solid (B, 160) is the mean over all places and frames, there are no faces.

@@ -11,7 +11,7 @@ from brep_mae.checks import Section
 from brep_mae.composition.pretext import DataSpec, MethodParams, Pretext
 from brep_mae.composition.pretext import build as build_method
 from brep_mae.datasets.batch import Batch
-from brep_mae.models.backbone import Backbone
+from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import UNLABELLED
 
 
@@ -34,7 +34,7 @@ class Supervised(Pretext):
         face_classes, part_classes: number of classes; 0 = such labels are not read.
     """
 
-    def __init__(self, params: MethodParams, network: Backbone, face_classes: int, part_classes: int) -> None:
+    def __init__(self, params: MethodParams, network: FeatureExtractor, face_classes: int, part_classes: int) -> None:
         super().__init__()
         self.params, self.network = params, network
         self.face, self.part = nn.Linear(network.dim, face_classes), nn.Linear(network.dim, part_classes)
@@ -61,7 +61,7 @@ class Supervised(Pretext):
                 parts[f"labels.{name}"] = F.cross_entropy(head(rows[known]), label[known])
         return {"loss": sum(parts.values(), torch.zeros(()))} | {k: v.detach() for k, v in parts.items()}
 
-    def backbone(self) -> Backbone:
+    def backbone(self) -> FeatureExtractor:
         return self.network
 
 

@@ -16,6 +16,7 @@ from brep_mae.composition.teacher import Network, Teacher
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.content import kinds
 from brep_mae.masking.mask import Mask
+from brep_mae.models.backbone import Backbone
 from brep_mae.models.encoder import Encoder
 from brep_mae.settings import MessageSizeParams, SizeParams
 from brep_mae.targets.target import Taught
@@ -134,7 +135,7 @@ def given(
                 backbone = load_backbone(Path(p.path))
                 if (read := kinds(backbone.reads)) != {p.reads}:
                     raise ValueError(f"{p.path}: a backbone of {', '.join(sorted(read))}, not of {p.reads}")
-                if not isinstance(backbone.encoder, Encoder):
+                if not isinstance(backbone, Backbone) or not isinstance(backbone.encoder, Encoder):
                     raise ValueError(f"{p.path}: not a transformer, whose features a student could predict")
                 tokens, encoder = backbone.tokens, backbone.encoder
             teacher = Network(tokens, encoder, full, final_norm)

@@ -1,31 +1,23 @@
-"""Two backbones side by side."""
+"""Two feature extractors side by side."""
 
 import pytest
 import torch
 from torch import nn
 
 from brep_mae.datasets.batch import Batch
-from brep_mae.models.backbone import Backbone, Features
+from brep_mae.models.extractor import FeatureExtractor, Features
 from brep_mae.models.hops import Hops
 from brep_mae.models.joined import Joined
 from tests.synthetic import make_batch
 
 
-class Constant(Backbone):
+class Constant(FeatureExtractor):
     """Says `value` in `dim` columns of every face, and twice that of every solid."""
 
     def __init__(self, value: float, dim: int, *reads: str) -> None:
-        nn.Module.__init__(self)
-        self.last, self._dim, self._reads = nn.Linear(dim, dim), dim, frozenset(reads)
+        super().__init__()
+        self.last, self.dim, self.reads = nn.Linear(dim, dim), dim, frozenset(reads)
         self.value = nn.Parameter(torch.tensor(value))
-
-    @property
-    def reads(self) -> frozenset[str]:
-        return self._reads
-
-    @property
-    def dim(self) -> int:
-        return self._dim
 
     def top(self) -> list[nn.Module]:
         return [self.last]
@@ -33,7 +25,7 @@ class Constant(Backbone):
     def forward(self, batch: Batch) -> Features:
         faces = batch.faces
         return Features(
-            self.value * torch.ones(len(faces.label), self._dim), self.value * 2 * torch.ones(faces.n_solids, self._dim)
+            self.value * torch.ones(len(faces.label), self.dim), self.value * 2 * torch.ones(faces.n_solids, self.dim)
         )
 
 
@@ -42,7 +34,7 @@ def pair() -> tuple[Constant, Constant]:
     return Constant(1.0, 2, "faces"), Constant(5.0, 3, "faces", "frames")
 
 
-def test_features_stand_in_the_order_of_the_backbones(pair):
+def test_features_stand_in_the_order_of_the_extractors(pair):
     features = Joined(*pair)(make_batch([4, 2]))
     assert features.face.tolist() == [[1.0, 1.0, 5.0, 5.0, 5.0]] * 6
     assert features.solid.tolist() == [[2.0, 2.0, 10.0, 10.0, 10.0]] * 2

@@ -13,7 +13,7 @@ from brep_mae.datasets.content import FACES
 from brep_mae.evaluation.problem import FewshotTask, Problem, Rows, features_of, in_batches, tasks
 from brep_mae.fewshot.heads import frozen, max_relative
 from brep_mae.fewshot.heads.max_relative import ROUNDS, MaxRelative
-from brep_mae.models.backbone import Backbone, Features
+from brep_mae.models.extractor import FeatureExtractor, Features
 from brep_mae.settings import FewshotParams
 from tests.stored import solids, store
 from tests.synthetic import make_batch
@@ -21,15 +21,15 @@ from tests.synthetic import make_batch
 TYPES = 5
 
 
-class Types(Backbone):
+class Types(FeatureExtractor):
     """A face is its surface type and nothing else; a weight that training could move, and a mode that it could set."""
 
+    reads, dim = frozenset({"faces"}), TYPES
+
     def __init__(self) -> None:
-        torch.nn.Module.__init__(self)
+        super().__init__()
         self.scale = torch.nn.Parameter(torch.ones(TYPES))
         self.drop = torch.nn.Dropout(0.5)
-
-    reads, dim = frozenset({"faces"}), TYPES
 
     def forward(self, batch: Batch) -> Features:
         face = self.drop(self.scale * F.one_hot(batch.faces.surface, TYPES).float())

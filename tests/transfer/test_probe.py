@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from brep_mae.datasets.content import FACES
 from brep_mae.evaluation.probe import Sides, probe
 from brep_mae.evaluation.problem import labelled_order, tasks
-from brep_mae.models.backbone import Features
+from brep_mae.models.extractor import Features
 from brep_mae.schema import UNLABELLED
 from brep_mae.settings import ProbeParams
 from tests.stored import solids, store

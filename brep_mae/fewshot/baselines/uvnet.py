@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
 from brep_mae.datasets.batch import Batch
-from brep_mae.models.backbone import Backbone, Features
+from brep_mae.models.extractor import FeatureExtractor, Features
 
 GRID_DIM, GRAPH_DIM, LAYERS = 64, 128, 2
 CHANNELS = (64, 128, 256)
@@ -61,25 +61,20 @@ class GraphLayer(nn.Module):
         return new, self.norm_arc(self.of_arc((1 + self.own_arc) * arcs + self.ends(faces[i] + faces[j]))).relu()
 
 
-class UVNet(Backbone):
+class UVNet(FeatureExtractor):
     """Shapes: Batch with F faces of B solids -> Features, face (F, GRID_DIM + GRAPH_DIM), solid (B, GRAPH_DIM).
 
     Reads coordinates as the solid's box rescales them, so that a rotated solid is another one to it.
     """
 
+    reads = frozenset({"faces", "uvgrid", "arcs", "ugrid"})
+    dim = GRID_DIM + GRAPH_DIM
+
     def __init__(self) -> None:
-        nn.Module.__init__(self)
+        super().__init__()
         self.surfaces, self.curves = grid_encoder(2, SURFACE_CHANNELS), grid_encoder(1, CURVE_CHANNELS)
         self.layers = nn.ModuleList(GraphLayer() for _ in range(LAYERS))
         self.summaries = nn.ModuleList(nn.Linear(GRID_DIM, GRAPH_DIM) for _ in range(LAYERS + 1))
-
-    @property
-    def reads(self) -> frozenset[str]:
-        return frozenset({"faces", "uvgrid", "arcs", "ugrid"})
-
-    @property
-    def dim(self) -> int:
-        return GRID_DIM + GRAPH_DIM
 
     def top(self) -> list[nn.Module]:
         return [self.layers[-1], self.summaries[-1]]

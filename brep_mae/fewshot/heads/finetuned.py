@@ -12,7 +12,7 @@ from brep_mae.datasets.face_transforms import jitter_scalars
 from brep_mae.evaluation.problem import Predictor, Problem, Rows, features_of
 from brep_mae.fewshot.heads import frozen
 from brep_mae.fewshot.heads.frozen import answer, probe
-from brep_mae.models.backbone import Backbone
+from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import UNLABELLED
 from brep_mae.seeds import generator
 
@@ -24,14 +24,14 @@ Start = Callable[[int, np.ndarray, np.ndarray], nn.Linear]
 
 def fine_tune(
     problem: Problem, head: nn.Linear, uids: list[str], seed: int, top_only: bool = False
-) -> tuple[Backbone, nn.Linear]:
+) -> tuple[FeatureExtractor, nn.Linear]:
     """Trained copies of the backbone and a head, after `params.steps` steps on the labelled solids; where some are set
     aside, the one of CHECKS states on the way that tells most of their rows right.
 
     Args:
         head: what the head starts from.
         uids: the labelled solids.
-        top_only: True = of the backbone, only what `Backbone.top` names is trained.
+        top_only: True = of the backbone, only what `FeatureExtractor.top` names is trained.
     """
     torch.manual_seed(seed)
     params, task, data = problem.params, problem.task, problem.data
@@ -69,7 +69,7 @@ def fine_tune(
     return kept
 
 
-def predict(backbone: Backbone, head: nn.Linear, rows: Rows) -> np.ndarray:
+def predict(backbone: FeatureExtractor, head: nn.Linear, rows: Rows) -> np.ndarray:
     """Classes (R,) of the rows by another backbone than the one their features are from."""
     return answer(head, Rows(rows.task, rows.batches, features_of(backbone, rows.batches)).x)
 

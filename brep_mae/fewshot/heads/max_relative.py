@@ -17,31 +17,23 @@ from brep_mae.datasets.batch import Batch
 from brep_mae.evaluation.problem import Predictor, Problem, Rows
 from brep_mae.fewshot.heads import frozen
 from brep_mae.fewshot.heads.finetuned import fine_tune, predict
-from brep_mae.models.backbone import Backbone, Features
+from brep_mae.models.extractor import FeatureExtractor, Features
 
 ROUNDS = 2
 
 
-class MaxRelative(Backbone):
+class MaxRelative(FeatureExtractor):
     """Shapes: Batch with F faces of B solids -> Features, face (F, D), solid (B, D), D as the backbone's.
 
     `codes`, the backbone, is never in training mode and gets no gradient.
     """
 
-    def __init__(self, codes: Backbone) -> None:
-        nn.Module.__init__(self)
-        self.codes = codes
+    def __init__(self, codes: FeatureExtractor) -> None:
+        super().__init__()
+        self.codes, self.reads, self.dim = codes, codes.reads | {"faces", "arcs"}, codes.dim
         self.rounds = nn.ModuleList(nn.Linear(2 * codes.dim, codes.dim) for _ in range(ROUNDS))
         self.of_face, self.of_solid = nn.Linear(codes.dim, codes.dim), nn.Linear(codes.dim, codes.dim)
         self.activation = nn.LeakyReLU()
-
-    @property
-    def reads(self) -> frozenset[str]:
-        return self.codes.reads | {"faces", "arcs"}
-
-    @property
-    def dim(self) -> int:
-        return self.codes.dim
 
     def train(self, mode: bool = True) -> "MaxRelative":
         super().train(mode)

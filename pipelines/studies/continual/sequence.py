@@ -26,7 +26,7 @@ from brep_mae.datasets.images import Images, read_about, store_images
 from brep_mae.datasets.loader import Samples
 from brep_mae.datasets.splits import SIDES
 from brep_mae.evaluation.problem import labelled_order
-from brep_mae.models.backbone import Backbone
+from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.models.resnet import ResNet18
 from brep_mae.output.files import write_whole
 from brep_mae.output.folder import output_file
@@ -44,7 +44,7 @@ RESNET, RESNET_SIDE = "resnet18", 32
 """The paper's network, and the pixels per side that it takes."""
 
 
-def network(encoder: str, base: Base) -> Backbone | ResNet18:
+def network(encoder: str, base: Base) -> FeatureExtractor:
     """The encoder of a sequence, with fresh weights where the base is random."""
     if encoder == RESNET:
         return ResNet18()

@@ -14,8 +14,8 @@ from brep_mae.datasets.turned import TurnedSolids
 from brep_mae.evaluation.problem import labelled_order, tasks
 from brep_mae.fewshot.baselines.uvnet import UVNet
 from brep_mae.fewshot.fewshot import EncoderSource, compare
-from brep_mae.models.backbone import Backbone
 from brep_mae.models.blind import Blind
+from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.models.hops import Hops
 from brep_mae.models.joined import Joined
 from brep_mae.output.files import write_whole
@@ -34,7 +34,7 @@ SCRATCH = "scratch_"
 """Before the name of a source: its network with fresh weights."""
 
 
-def backbone(name: str) -> Backbone:
+def backbone(name: str) -> FeatureExtractor:
     """The encoder of an arm by its name."""
     if name in WITHOUT_A_CHECKPOINT:
         return WITHOUT_A_CHECKPOINT[name]()
@@ -43,7 +43,7 @@ def backbone(name: str) -> Backbone:
     return load_backbone(SOURCES / name)
 
 
-def encoder(arm: ArmParams) -> Backbone:
+def encoder(arm: ArmParams) -> FeatureExtractor:
     """All encoders of an arm side by side."""
     first, *others = map(backbone, arm.encoders)
     for other in others:
