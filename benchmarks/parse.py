@@ -37,7 +37,7 @@ from brep_mae.brep.graph.file_graphs import file_graphs
 from brep_mae.brep.graph.graph import face_graph
 from brep_mae.brep.read.step import REGULARITY, ReadSolid, read_solids, silence
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.solid.placing import MeasuredSolids
 from brep_mae.brep.workers.pool import ParseOptions, parse_files
 from brep_mae.schema import FaceGraph
 
@@ -52,7 +52,7 @@ Rows = list[dict[str, Any]]
 
 
 def graphs_of(solids: list[ReadSolid], file: str, options: ParseOptions) -> list[FaceGraph]:
-    parts = Parts(options)
+    parts = MeasuredSolids(options)
     return [face_graph(solid, f"{file}#{solid.index}", file, parts) for solid in solids]
 
 

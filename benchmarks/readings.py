@@ -22,7 +22,7 @@ from brep_mae.brep.read.solids import ReadSolid, solids_of
 from brep_mae.brep.read.step import silence
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.solid.placing import MeasuredSolids
 from brep_mae.schema import INSIDE, FaceGraph
 
 SAMPLING = Sampling(10, 0, 0, False, False)
@@ -39,7 +39,7 @@ def by_default(path: Path) -> Iterator[FaceGraph | Reject]:
     reader = STEPControl_Reader()
     reader.ReadFile(str(path))
     reader.TransferRoots()
-    parts, index = Parts(SAMPLING), 0
+    parts, index = MeasuredSolids(SAMPLING), 0
     for root in range(1, reader.NbShapes() + 1):
         for solid in solids_of(reader.Shape(root)):
             try:

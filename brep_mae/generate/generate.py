@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from brep_mae import plugins
-from brep_mae.generate.part import Part
+from brep_mae.generate.generated_part import GeneratedPart
 from brep_mae.generate.step_writer import write_step
 from brep_mae.main_guard import REASON, leave_a_copy
 from brep_mae.output.files import write_whole
@@ -62,7 +62,7 @@ class Generator:
     face_classes: tuple[str, ...]
     part_classes: tuple[str, ...]
     version: int
-    draw_part: Callable[[int, int], Part]
+    draw_part: Callable[[int, int], GeneratedPart]
 
 
 def generator(kind: str) -> Generator:

@@ -30,7 +30,7 @@ from brep_mae.brep.geometry.surfaces import Surfaces
 from brep_mae.brep.graph.graph import face_graph
 from brep_mae.brep.read.step import ReadSolid, silence
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.solid.placing import MeasuredSolids
 from brep_mae.schema import FaceGraph
 
 
@@ -48,7 +48,7 @@ def graph_of(
     split_closed: bool = False,
 ) -> FaceGraph:
     solid = ReadSolid(first_solid(shape), 0, "", 1.0, lambda face: "")
-    return face_graph(solid, uid, "made.step", Parts(Sampling(grid, pool, keep, curvature, split_closed)))
+    return face_graph(solid, uid, "made.step", MeasuredSolids(Sampling(grid, pool, keep, curvature, split_closed)))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Compound
 
 from brep_mae.brep.read.entities import FEW, no_name
-from brep_mae.brep.read.solids import count_faces, found
+from brep_mae.brep.read.solids import count_faces, subshapes
 from brep_mae.brep.read.step import ReadSolid, read_solids
 from tests.brep.solids import box, write_step
 
@@ -77,7 +77,7 @@ def centre(solid: ReadSolid) -> tuple[float, ...]:
 
 
 def colors(solid: ReadSolid) -> Counter:
-    return Counter(solid.face_color(TopoDS.Face_s(face)) for face in found(solid.shape, TopAbs_FACE))
+    return Counter(solid.face_color(TopoDS.Face_s(face)) for face in subshapes(solid.shape, TopAbs_FACE))
 
 
 @needs_samples
@@ -172,7 +172,7 @@ def test_names_are_the_same_whether_asked_one_by_one_or_from_the_table(tmp_path)
     head, *faces = text.split("ADVANCED_FACE(''")
     path.write_text(head + "".join(f"ADVANCED_FACE('{next(number)}'{face}" for face in faces))
     (first, second) = solids(path)
-    faces = [TopoDS.Face_s(face) for solid in (first, second) for face in found(solid.shape, TopAbs_FACE)]
+    faces = [TopoDS.Face_s(face) for solid in (first, second) for face in subshapes(solid.shape, TopAbs_FACE)]
     assert first.face_name is not no_name
     asked = [[solid.face_name(face) for face in faces] for solid in (first, second) for _ in range(FEW // 12 + 2)]
     assert all(names == asked[0] for names in asked)

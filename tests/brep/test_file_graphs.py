@@ -22,7 +22,7 @@ from brep_mae.brep.read.step import Reading, read_solids
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.solid import placing
-from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.solid.placing import MeasuredSolids
 from brep_mae.schema import FaceGraph
 from tests.brep.solids import CUT, SHAPES, box, first_solid, graph_of, notched_block, placed, write_step
 
@@ -50,7 +50,7 @@ def same(a: FaceGraph, b: FaceGraph) -> bool:
 
 
 def repaired(file: Path) -> list[FaceGraph]:
-    parts = Parts(SAMPLING)
+    parts = MeasuredSolids(SAMPLING)
     return [face_graph(solid, f"k#{solid.index}", "n", parts) for solid in read_solids(file)]
 
 
@@ -133,7 +133,7 @@ def assembly(file: Path) -> Path:
 
 def alike(together: list[FaceGraph | Reject], file: Path, sampling: Sampling) -> None:
     """They are as if the file's solids had been measured and placed one by one."""
-    parts = Parts(sampling)
+    parts = MeasuredSolids(sampling)
     apart = [face_graph(solid, f"k#{solid.index}", "n", parts) for solid in read_solids(file)]
     for a, b in zip(together, apart, strict=True):
         for f in fields(FaceGraph):

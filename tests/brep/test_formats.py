@@ -24,7 +24,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape, TopoDS_Shell, TopoDS_S
 from OCP.TopTools import TopTools_FormatVersion
 
 from brep_mae.brep.read.brep_text import whole_text
-from brep_mae.brep.read.solids import ReadSolid, found, together
+from brep_mae.brep.read.solids import ReadSolid, subshapes, together
 from brep_mae.brep.read.step import read_solids
 from brep_mae.brep.reject import Reject
 from tests.brep.solids import SHAPES, box, graph_of, write_step
@@ -232,7 +232,7 @@ def mesh_only(shape: TopoDS_Shape) -> TopoDS_Solid:
     BRepMesh_IncrementalMesh(shape, 0.1, False, 0.5, True)
     builder, shell, solid = BRep_Builder(), TopoDS_Shell(), TopoDS_Solid()
     builder.MakeShell(shell)
-    for face in found(shape, TopAbs_FACE):
+    for face in subshapes(shape, TopAbs_FACE):
         triangles = TopoDS_Face()
         builder.MakeFace(triangles, BRep_Tool.Triangulation_s(TopoDS.Face_s(face), TopLoc_Location()))
         builder.Add(shell, triangles)
@@ -242,7 +242,7 @@ def mesh_only(shape: TopoDS_Shape) -> TopoDS_Solid:
 
 
 def test_meshes_and_sheets_are_refused(tmp_path):
-    mesh, sheet = mesh_only(box(1, 2, 3)), next(found(box(1, 2, 3), TopAbs_FACE))
+    mesh, sheet = mesh_only(box(1, 2, 3)), next(subshapes(box(1, 2, 3), TopAbs_FACE))
     (tmp_path / "mesh.brep").write_bytes(as_text(mesh))
     (tmp_path / "sheet.brep").write_bytes(as_text(sheet))
     (tmp_path / "sheet.igs").write_bytes(as_iges(tmp_path, sheet, 0))

@@ -16,7 +16,7 @@ from OCP.TopAbs import TopAbs_FACE, TopAbs_SHELL
 from OCP.TopoDS import TopoDS_Shape
 
 from brep_mae.brep.read.loose.sewing import solids_and_rest
-from brep_mae.brep.read.solids import count_faces, found, together
+from brep_mae.brep.read.solids import count_faces, subshapes, together
 from brep_mae.brep.read.step import read_solids
 from brep_mae.brep.reject import Reject
 from tests.brep.solids import SHAPES, box, graph_of
@@ -38,7 +38,7 @@ def cut(shape: TopoDS_Shape, tool: TopoDS_Shape) -> TopoDS_Shape:
 
 def loose(shape: TopoDS_Shape) -> TopoDS_Shape:
     """Its faces in no order and in no group."""
-    faces = list(found(shape, TopAbs_FACE))
+    faces = list(subshapes(shape, TopAbs_FACE))
     random.Random(0).shuffle(faces)
     return together(faces)
 
@@ -65,7 +65,7 @@ def solids(path: Path) -> list[tuple[int, int, float]]:
         assert not isinstance(entry, Reject), entry.detail
         faces = len(graph_of(entry.shape).face_grid)
         assert faces == count_faces(entry.shape)
-        result.append((faces, len(list(found(entry.shape, TopAbs_SHELL))), volume(entry.shape)))
+        result.append((faces, len(list(subshapes(entry.shape, TopAbs_SHELL))), volume(entry.shape)))
     return sorted(result, key=lambda solid: -solid[2])
 
 
@@ -124,7 +124,7 @@ def test_units_do_not_change_what_is_sewn(tmp_path, unit, mm):
 def pulled_apart(shape: TopoDS_Shape, gap: float) -> TopoDS_Shape:
     """Its faces, each moved by the gap in a direction of its own."""
     rng, faces = random.Random(3), []
-    for face in found(shape, TopAbs_FACE):
+    for face in subshapes(shape, TopAbs_FACE):
         move = gp_Trsf()
         move.SetTranslation(gp_Vec(*(rng.uniform(-1, 1) for _ in range(3))).Normalized() * gap)
         faces.append(BRepBuilderAPI_Transform(face, move, True).Shape())
@@ -145,8 +145,8 @@ def test_gaps_are_sewn_up_to_a_share_of_the_part(tmp_path, gap, closes):
 
 
 def test_open_bodies_are_told_and_the_closed_ones_kept(tmp_path):
-    lid_off = list(found(box(1, 2, 3, (9, 9, 9)), TopAbs_FACE))[:5]
-    path = write(tmp_path / "part.igs", together([*found(box(1, 1, 1), TopAbs_FACE), *lid_off]))
+    lid_off = list(subshapes(box(1, 2, 3, (9, 9, 9)), TopAbs_FACE))[:5]
+    path = write(tmp_path / "part.igs", together([*subshapes(box(1, 1, 1), TopAbs_FACE), *lid_off]))
     solid, reject = read_solids(path)
     assert volume(solid.shape) == pytest.approx(1.0)
     assert isinstance(reject, Reject) and reject.reason == "open_shell" and "5 faces" in reject.detail
@@ -155,13 +155,13 @@ def test_open_bodies_are_told_and_the_closed_ones_kept(tmp_path):
 def test_a_face_that_lost_its_sides_is_told_as_one():
     """As the kernel makes of a damaged loop; the sewing drops it."""
     endless = BRepBuilderAPI_MakeFace(gp_Pln(gp_Pnt(9, 0, 0), gp_Dir(1, 0, 0))).Face()
-    solids_found, rest = solids_and_rest(together([*found(box(1, 1, 1), TopAbs_FACE), endless]), 1e-6)
+    solids_found, rest = solids_and_rest(together([*subshapes(box(1, 1, 1), TopAbs_FACE), endless]), 1e-6)
     assert [volume(solid) for solid in solids_found] == pytest.approx([1.0])
     assert [face.ShapeType() for face in rest] == [TopAbs_FACE]
 
 
 def test_two_sheets_close_together_are_no_plate(tmp_path):
-    sides = sorted(found(box(100, 100, 0.1), TopAbs_FACE), key=lambda face: -abs(area(face)))[:2]
+    sides = sorted(subshapes(box(100, 100, 0.1), TopAbs_FACE), key=lambda face: -abs(area(face)))[:2]
     entries = read_solids(write(tmp_path / "part.igs", together(sides)))
     assert [entry.reason for entry in entries if isinstance(entry, Reject)] == ["sheet_body", "sheet_body"]
 

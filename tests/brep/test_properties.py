@@ -25,7 +25,7 @@ from brep_mae.brep.graph.graph import face_graph
 from brep_mae.brep.read.entities import no_name
 from brep_mae.brep.read.step import ReadSolid, read_solids
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.solid.placing import MeasuredSolids
 from brep_mae.schema import INSIDE, NORMAL, POINT, FaceGraph
 from tests.brep.solids import box, first_solid, graph_of, parts_of, write_step
 from tests.brep.test_uvgrid import volume
@@ -182,7 +182,9 @@ def close(a: np.ndarray, b: np.ndarray, within: float) -> None:
 @given(solids(), st.booleans())
 def test_a_rigid_motion_moves_the_record_and_changes_nothing_else(drawn, into_the_geometry):
     shape, matrix, offset = turned(drawn.shape, into_the_geometry)
-    parts = Parts(Sampling(6, 60, 60, True, False))  # as in an assembly, where the second is the first once more
+    parts = MeasuredSolids(
+        Sampling(6, 60, 60, True, False)
+    )  # as in an assembly, where the second is the first once more
     here, there = (face_graph(ReadSolid(s, 0, "", 1.0, no_name), "0#0", "", parts) for s in (drawn.shape, shape))
     for name in INVARIANT:
         assert (getattr(here, name) == getattr(there, name)).all(), name
@@ -223,7 +225,7 @@ def test_a_larger_copy_has_the_same_rescaled_parameters(drawn):
 def read_back(folder: Path, shape: TopoDS_Shape) -> tuple[TopoDS_Shape, FaceGraph]:
     (solid,) = read_solids(write_step(folder / "made.step", shape))
     assert isinstance(solid, ReadSolid)
-    return solid.shape, face_graph(solid, "0#0", "made.step", Parts(Sampling(6, 200, 20, True, False)))
+    return solid.shape, face_graph(solid, "0#0", "made.step", MeasuredSolids(Sampling(6, 200, 20, True, False)))
 
 
 @settings(EXAMPLES, max_examples=10)

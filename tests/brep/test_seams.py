@@ -24,11 +24,11 @@ from OCP.TopoDS import TopoDS_Shape
 
 from brep_mae.brep.graph.file_graphs import file_graphs
 from brep_mae.brep.graph.graph import face_graph
-from brep_mae.brep.read.solids import found
+from brep_mae.brep.read.solids import subshapes
 from brep_mae.brep.read.step import Reading, read_solids
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.solid.placing import MeasuredSolids
 from brep_mae.brep.solid.soundness import NeedsRepair
 from brep_mae.schema import FaceGraph
 from tests.brep.solids import CUT, SHAPES, box, graph_of, parts_of, write_step
@@ -118,7 +118,7 @@ def test_no_reading_of_a_ball_with_a_hole_passes_on_the_hole(tmp_path, name):
     made = graph_of(shape, 10, 0, 0)
     right = 0
     for reading in Reading:
-        parts = Parts(SAMPLING)
+        parts = MeasuredSolids(SAMPLING)
         for entry in read_solids(file, reading):
             try:
                 alike(face_graph(entry, "k", "n", parts), made)
@@ -197,7 +197,7 @@ def one_face_turned(text: str) -> str:
 def first_points(shape: TopoDS_Shape) -> list[tuple[float, ...]]:
     """Middle of each face, in the kernel's order."""
     middles = []
-    for face in found(shape, TopAbs_FACE):
+    for face in subshapes(shape, TopAbs_FACE):
         properties = GProp_GProps()
         BRepGProp.SurfaceProperties_s(face, properties)
         middles.append(properties.CentreOfMass().Coord())

@@ -20,7 +20,7 @@ from OCP.TopAbs import TopAbs_FACE
 from OCP.TopoDS import TopoDS_Shape
 
 from brep_mae.brep.graph.file_graphs import file_graphs
-from brep_mae.brep.read.solids import found
+from brep_mae.brep.read.solids import subshapes
 from brep_mae.brep.read.step import Reading, read_solids
 from brep_mae.brep.sampling import Sampling
 from brep_mae.generate.step_writer import write_step
@@ -68,7 +68,7 @@ def default_areas(file: Path) -> list[float]:
     reader.ReadFile(str(file))
     reader.TransferRoots()
     areas = []
-    for face in found(reader.OneShape(), TopAbs_FACE):
+    for face in subshapes(reader.OneShape(), TopAbs_FACE):
         BRepGProp.SurfaceProperties_s(face, size := GProp_GProps())
         areas.append(size.Mass())
     return areas

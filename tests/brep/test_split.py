@@ -13,12 +13,12 @@ from OCP.TopAbs import TopAbs_FACE
 from OCP.TopoDS import TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 
 from brep_mae.brep.graph.graph import face_graph
-from brep_mae.brep.read.solids import ReadSolid, found
+from brep_mae.brep.read.solids import ReadSolid, subshapes
 from brep_mae.brep.read.step import read_solids
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.solid import split
-from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.solid.placing import MeasuredSolids
 from brep_mae.brep.solid.split import faces_of, split_closed
 from brep_mae.schema import ARRAYS, SURFACE_TYPES, FaceGraph
 from tests.brep.solids import SHAPES, box, first_solid, graph_of, placed
@@ -97,7 +97,7 @@ def test_an_open_solid_is_split_and_stays_open():
     builder, shell, opened = BRep_Builder(), TopoDS_Shell(), TopoDS_Solid()
     builder.MakeShell(shell)
     builder.MakeSolid(opened)
-    for face in list(found(SHAPES["cylinder"], TopAbs_FACE))[:2]:
+    for face in list(subshapes(SHAPES["cylinder"], TopAbs_FACE))[:2]:
         builder.Add(shell, face)
     builder.Add(opened, shell)
     whole, cut = graph_of(opened), graph_of(opened, split_closed=True)
@@ -118,7 +118,7 @@ def test_names_and_colours_are_those_of_the_face_in_the_file():
             lambda f, m=faces: f"n{m.FindIndex(f)}",
             face_color=lambda f, m=faces: (m.FindIndex(f),) * 3,
         )
-        graph = face_graph(read, "0#0", "x", Parts(CUT))
+        graph = face_graph(read, "0#0", "x", MeasuredSolids(CUT))
         wall = SURFACE_TYPES.index("cylinder")
         (number,) = set(graph.face_parent[graph.face_type == wall].tolist())
         assert graph.face_name == [f"n{k + 1}" for k in graph.face_parent]
@@ -133,7 +133,7 @@ def test_names_and_colours_are_those_of_the_face_in_the_file():
 def test_real_assemblies_can_be_split(file, closed):
     if not (SAMPLES / file).is_file():
         pytest.skip(f"../shared/data/step_samples/{file} is missing")
-    all_parts, cut_parts, more = Parts(ALL), Parts(CUT), 0
+    all_parts, cut_parts, more = MeasuredSolids(ALL), MeasuredSolids(CUT), 0
     for solid in read_solids(SAMPLES / file):
         assert isinstance(solid, ReadSolid)
         whole, cut = face_graph(solid, "0#0", file, all_parts), face_graph(solid, "0#0", file, cut_parts)

@@ -29,7 +29,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Shape, TopoDS_Shell
 
 from brep_mae.brep.read.colors import no_color
 from brep_mae.brep.read.entities import no_name
-from brep_mae.brep.read.solids import count_faces, found
+from brep_mae.brep.read.solids import count_faces, subshapes
 from brep_mae.brep.read.step import REGULARITY, read_solids, silence
 from brep_mae.brep.reject import Reject
 from tests.brep.solids import SHAPES, box, write_step
@@ -91,7 +91,7 @@ def test_names_of_faces_come_from_the_file_also_for_placed_parts(tmp_path, in_as
     parts = text.split("ADVANCED_FACE(''")
     path.write_text(parts[0] + "".join(f"ADVANCED_FACE('{next(number)}'{part}" for part in parts[1:]))
     (solid,) = read_solids(path)
-    names = [solid.face_name(TopoDS.Face_s(face)) for face in found(solid.shape, TopAbs_FACE)]
+    names = [solid.face_name(TopoDS.Face_s(face)) for face in subshapes(solid.shape, TopAbs_FACE)]
     assert sorted(names) == list("012345")
 
 
@@ -176,14 +176,14 @@ def compound(*shapes: TopoDS_Shape) -> TopoDS_Compound:
 def open_shell() -> TopoDS_Shell:
     builder, shell = BRep_Builder(), TopoDS_Shell()
     builder.MakeShell(shell)
-    for face in list(found(box(1, 2, 3), TopAbs_FACE))[:4]:
+    for face in list(subshapes(box(1, 2, 3), TopAbs_FACE))[:4]:
         builder.Add(shell, face)
     return shell
 
 
 def test_nothing_is_dropped_without_a_reason(tmp_path):
-    closed = next(found(box(1, 1, 5), TopAbs_SHELL))
-    face = next(found(box(1, 1, 1), TopAbs_FACE))
+    closed = next(subshapes(box(1, 1, 5), TopAbs_SHELL))
+    face = next(subshapes(box(1, 1, 1), TopAbs_FACE))
     line = BRepBuilderAPI_MakeEdge(gp_Pnt(0, 0, 0), gp_Pnt(1, 0, 0)).Edge()
     mixed = compound(box(1, 2, 3), open_shell(), closed, face, box(1, 1, 1))
     assert entries(write_step(tmp_path / "mixed.step", mixed)) == [6, 1, 5, "open_shell", "open_shell"]
@@ -205,9 +205,9 @@ def test_what_the_kernel_could_not_make_is_counted(tmp_path):
 def test_voids_stay_and_faces_end_up_pointing_outward(tmp_path):
     hollow = BRepAlgoAPI_Cut(box(4, 4, 4), box(1, 1, 1, (1, 1, 1))).Shape()
     (solid,) = read_solids(write_step(tmp_path / "hollow.step", hollow))
-    assert len(list(found(solid.shape, TopAbs_SHELL))) == 2
+    assert len(list(subshapes(solid.shape, TopAbs_SHELL))) == 2
     assert volume(solid.shape) == pytest.approx(63)
-    shell = next(found(box(1, 2, 3), TopAbs_SHELL))
+    shell = next(subshapes(box(1, 2, 3), TopAbs_SHELL))
     inside_out = BRepBuilderAPI_MakeSolid(TopoDS.Shell_s(shell.Reversed())).Solid()
     assert volume(inside_out) == pytest.approx(-6)
     assert entries(write_step(tmp_path / "inside_out.step", inside_out)) == [6]
@@ -248,7 +248,7 @@ def test_every_root_has_its_own_unit(tmp_path, kind):
     for unit in ("MM", "INCH", "M"):
         Interface_Static.SetCVal_s("write.step.unit", unit)
         shape = box(1, 2, 3)
-        writer.Transfer(shape if kind else next(found(shape, TopAbs_SHELL)), STEPControl_AsIs)
+        writer.Transfer(shape if kind else next(subshapes(shape, TopAbs_SHELL)), STEPControl_AsIs)
     Interface_Static.SetCVal_s("write.step.unit", "MM")
     assert writer.Write(str(tmp_path / "units.step")) == IFSelect_RetDone
     solids = read_solids(tmp_path / "units.step")
@@ -350,7 +350,7 @@ def test_a_file_that_names_no_face_says_so(tmp_path):
     assert solid.face_name is no_name and solid.face_color is no_color
     path.write_text(path.read_text().replace("ADVANCED_FACE(''", "ADVANCED_FACE('top'", 1))
     (solid,) = read_solids(path)
-    assert sorted(solid.face_name(TopoDS.Face_s(face)) for face in found(solid.shape, TopAbs_FACE)) == [
+    assert sorted(solid.face_name(TopoDS.Face_s(face)) for face in subshapes(solid.shape, TopAbs_FACE)) == [
         *[""] * 5,
         "top",
     ]
@@ -370,7 +370,7 @@ def test_the_kernel_does_not_look_for_smooth_edges(tmp_path):
     """It takes a quarter of the time of reading, and nobody asks it: see what it finds when it does."""
     solid = box(4, 4, 4)
     rounded = BRepFilletAPI_MakeFillet(solid)
-    rounded.Add(1.0, TopoDS.Edge_s(next(found(solid, TopAbs_EDGE))))
+    rounded.Add(1.0, TopoDS.Edge_s(next(subshapes(solid, TopAbs_EDGE))))
     path = write_step(tmp_path / "part.step", rounded.Shape())
     (read,) = read_solids(path)
     reader = STEPControl_Reader()
@@ -378,7 +378,7 @@ def test_the_kernel_does_not_look_for_smooth_edges(tmp_path):
     assert reader.ReadFile(str(path)) == IFSelect_RetDone
     reader.TransferRoots()
     smooth = [
-        sum(BRep_Tool.MaxContinuity_s(TopoDS.Edge_s(edge)) != GeomAbs_C0 for edge in found(shape, TopAbs_EDGE))
+        sum(BRep_Tool.MaxContinuity_s(TopoDS.Edge_s(edge)) != GeomAbs_C0 for edge in subshapes(shape, TopAbs_EDGE))
         for shape in (read.shape, reader.OneShape())
     ]
     assert smooth[0] == 0 < smooth[1]

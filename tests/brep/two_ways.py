@@ -36,7 +36,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 
 from brep_mae.brep.faces.topology import REVERSED
 from brep_mae.brep.graph.file_graphs import file_graphs
-from brep_mae.brep.read.solids import found
+from brep_mae.brep.read.solids import subshapes
 from brep_mae.brep.read.step import Reading, read_solids
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.render.mesh import tessellate
@@ -108,12 +108,12 @@ def drawn(seed: int) -> TopoDS_Shape | None:
             shape = way(shape, tool).Shape()
     except Standard_Failure:
         return None
-    solids = list(found(shape, TopAbs_SOLID))
+    solids = list(subshapes(shape, TopAbs_SOLID))
     if len(solids) != 1 or not BRepCheck_Analyzer(solids[0]).IsValid():
         return None
-    if any(int(face.Orientation()) > REVERSED for face in found(solids[0], TopAbs_FACE)):
+    if any(int(face.Orientation()) > REVERSED for face in subshapes(solids[0], TopAbs_FACE)):
         return None  # where surfaces touch it leaves faces that bound nothing
-    if any(BRep_Tool.Tolerance_s(TopoDS.Vertex_s(v)) > MOST_GAP_MM for v in found(solids[0], TopAbs_VERTEX)):
+    if any(BRep_Tool.Tolerance_s(TopoDS.Vertex_s(v)) > MOST_GAP_MM for v in subshapes(solids[0], TopAbs_VERTEX)):
         return None
     return solids[0] if _kernel(solids[0])[1] > 1.0 else None
 
@@ -183,7 +183,7 @@ def _near(box: np.ndarray, other: np.ndarray) -> bool:
 def _points_inside(shape: TopoDS_Shape) -> np.ndarray:
     """Points of every face at which the kernel evaluates its surface and says that they are inside its loops, mm."""
     kept = []
-    for face in found(shape, TopAbs_FACE):
+    for face in subshapes(shape, TopAbs_FACE):
         face = TopoDS.Face_s(face)
         surface, classifier = BRepAdaptor_Surface(face), BRepTopAdaptor_FClass2d(face, 1e-9)
         first, last, low, high = BRepTools.UVBounds_s(face)

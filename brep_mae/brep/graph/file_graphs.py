@@ -7,7 +7,7 @@ from brep_mae.brep.read.solids import ReadSolid
 from brep_mae.brep.read.step import Reading, read_solids
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
-from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.solid.placing import MeasuredSolids
 from brep_mae.brep.solid.soundness import NeedsRepair
 from brep_mae.cad_files import PACKED_STEP, STEP, suffix_of
 from brep_mae.schema import FaceGraph
@@ -28,15 +28,15 @@ def file_graphs(path: Path, key: str, name: str, sampling: Sampling) -> list[Fac
         Reject: where the file as a whole cannot be used.
     """
     if suffix_of(path) not in STEP + PACKED_STEP:
-        return _graphs(read_solids(path), key, name, Parts(sampling))
+        return _graphs(read_solids(path), key, name, MeasuredSolids(sampling))
     try:
-        found = _graphs(read_solids(path, Reading.TRUSTING), key, name, Parts(sampling), trusting=True)
+        found = _graphs(read_solids(path, Reading.TRUSTING), key, name, MeasuredSolids(sampling), trusting=True)
     except (NeedsRepair, Reject):
-        found = _graphs(read_solids(path), key, name, Parts(sampling))
+        found = _graphs(read_solids(path), key, name, MeasuredSolids(sampling))
     for reading in (Reading.ANEW, Reading.BOUNDED):
         if not any(map(_degenerate, found)):
             break
-        again = _graphs(read_solids(path, reading), key, name, Parts(sampling))
+        again = _graphs(read_solids(path, reading), key, name, MeasuredSolids(sampling))
         if len(again) == len(found):
             found = [
                 new if _degenerate(old) and not _degenerate(new) else old for old, new in zip(found, again, strict=True)
@@ -51,7 +51,7 @@ def _degenerate(entry: FaceGraph | Reject) -> bool:
 
 
 def _graphs(
-    entries: list[ReadSolid | Reject], key: str, name: str, parts: Parts, trusting: bool = False
+    entries: list[ReadSolid | Reject], key: str, name: str, parts: MeasuredSolids, trusting: bool = False
 ) -> list[FaceGraph | Reject]:
     """Raises NeedsRepair where `trusting` and a solid that must be sound, or anything beside it, is flawed."""
     found: list[FaceGraph | Reject] = []

@@ -7,14 +7,14 @@ from brep_mae.brep.read.colors import no_color
 from brep_mae.brep.read.entities import no_name
 from brep_mae.brep.read.solids import ReadSolid
 from brep_mae.brep.reject import Reject
-from brep_mae.brep.solid.part import Part
-from brep_mae.brep.solid.placing import Parts
+from brep_mae.brep.solid.measured import MeasuredSolid
+from brep_mae.brep.solid.placing import MeasuredSolids
 from brep_mae.brep.solid.soundness import NeedsRepair, impossible, is_sound
 from brep_mae.brep.solid.split import faces_of
 from brep_mae.schema import NO_COLOR, UNLABELLED, FaceGraph, validate
 
 
-def face_graph(solid: ReadSolid, uid: str, file: str, parts: Parts) -> FaceGraph:
+def face_graph(solid: ReadSolid, uid: str, file: str, parts: MeasuredSolids) -> FaceGraph:
     """Everything schema.FaceGraph holds, labels aside.
 
     Args:
@@ -55,7 +55,7 @@ def face_graph(solid: ReadSolid, uid: str, file: str, parts: Parts) -> FaceGraph
     )
 
 
-def _names_and_colors(solid: ReadSolid, part: Part) -> tuple[list[str], np.ndarray]:
+def _names_and_colors(solid: ReadSolid, part: MeasuredSolid) -> tuple[list[str], np.ndarray]:
     """What the file calls each face, and its colour (F, 3)."""
     count = len(part.parent)
     names, colors = [""] * count, np.full((count, 3), NO_COLOR, np.int16)

@@ -16,7 +16,7 @@ from OCP.TopoDS import TopoDS, TopoDS_Shape
 from OCP.TopTools import TopTools_IndexedMapOfShape
 
 from brep_mae.brep.read.entities import FaceEntities, of_type
-from brep_mae.brep.read.solids import found
+from brep_mae.brep.read.solids import subshapes
 
 APART = 1e-6
 """Distance in a surface's parameters from which on two places are not one; a period is far more."""
@@ -29,7 +29,7 @@ def lost_seam(solid: TopoDS_Shape, entity: Any, entity_of: FaceEntities, model: 
     Args:
         entity: the solid's, None where the kernel made it from a piece of one.
     """
-    made = [(face, entity_of(face)) for face in found(solid, TopAbs_FACE)]
+    made = [(face, entity_of(face)) for face in subshapes(solid, TopAbs_FACE)]
     origins = [entity] if entity is not None else list(of_type(model, StepShape_ManifoldSolidBrep))
     return any(isinstance(origin, StepShape_ManifoldSolidBrep) and _loses(origin.Outer(), made) for origin in origins)
 
@@ -64,7 +64,7 @@ def _uses(face: Any) -> Iterator[tuple[Any, bool]]:
 def _has_seam(face: TopoDS_Shape) -> bool:
     """True where an edge is used twice, in two places of the surface's parameters: in one place it is a slit."""
     here, edges, places = TopoDS.Face_s(face), TopTools_IndexedMapOfShape(), dict[int, np.ndarray]()
-    for edge in found(face, TopAbs_EDGE):
+    for edge in subshapes(face, TopAbs_EDGE):
         curve = BRep_Tool.CurveOnSurface_s(TopoDS.Edge_s(edge), here, 0.0, 0.0)
         if curve is None:
             continue

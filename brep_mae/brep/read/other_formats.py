@@ -19,7 +19,7 @@ from brep_mae.brep.read.brep_text import whole_text
 from brep_mae.brep.read.formats import unmarked
 from brep_mae.brep.read.iges_text import check
 from brep_mae.brep.read.loose.sewing import solids_and_rest
-from brep_mae.brep.read.solids import ReadSolid, bare, found, leftovers, misplaced, solids_of, together
+from brep_mae.brep.read.solids import ReadSolid, bare, leftovers, misplaced, solids_of, subshapes, together
 from brep_mae.brep.reject import Reject
 
 BINARY = b"\nOpen CASCADE Topology V"
@@ -82,11 +82,11 @@ def _as_file(path: Path, changed: bytes | None) -> Iterator[str]:
 
 def _sewn(shape: TopoDS_Shape, gap_mm: float) -> TopoDS_Shape:
     """The shape with its loose faces made into solids as far as they bound some; the same shape where it has none."""
-    if next(found(shape, TopAbs_FACE, TopAbs_SHELL), None) is None:
+    if next(subshapes(shape, TopAbs_FACE, TopAbs_SHELL), None) is None:
         return shape
     kinds = ((TopAbs_SOLID, TopAbs_SHAPE), (TopAbs_SHELL, TopAbs_SOLID), (TopAbs_EDGE, TopAbs_FACE))
     solids, rest = solids_and_rest(shape, gap_mm)
-    return together([*(part for kind in kinds for part in found(shape, *kind)), *solids, *rest])
+    return together([*(part for kind in kinds for part in subshapes(shape, *kind)), *solids, *rest])
 
 
 def _entries(shape: TopoDS_Shape, unit_mm: float, file: str) -> list[ReadSolid | Reject]:

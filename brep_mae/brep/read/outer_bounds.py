@@ -16,7 +16,7 @@ from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_FORWARD, TopAbs_REVERSED
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Edge, TopoDS_Face, TopoDS_Solid
 
-from brep_mae.brep.read.solids import found
+from brep_mae.brep.read.solids import subshapes
 
 CLOSED = 1e-6
 """Ends of a loop that lie nearer in the parameters are one."""
@@ -30,7 +30,7 @@ def bounded(solid: TopoDS_Solid) -> TopoDS_Solid:
     """The solid with its faces bounded from outside too; the same where each is."""
     here = solid.Located(TopLoc_Location())
     changes = BRepTools_ReShape()
-    holes = [TopoDS.Face_s(face) for face in found(here, TopAbs_FACE) if _holes_alone(TopoDS.Face_s(face))]
+    holes = [TopoDS.Face_s(face) for face in subshapes(here, TopAbs_FACE) if _holes_alone(TopoDS.Face_s(face))]
     for face in holes:
         changes.Replace(face, _bounded(face))
     return TopoDS.Solid_s(changes.Apply(here).Located(solid.Location())) if holes else solid
@@ -43,7 +43,7 @@ def _holes_alone(face: TopoDS_Face) -> bool:
         return False
     area, way = 0.0, np.zeros(2)
     forward = TopoDS.Face_s(face.Oriented(TopAbs_FORWARD))
-    for edge in found(forward, TopAbs_EDGE):
+    for edge in subshapes(forward, TopAbs_EDGE):
         u, v = _points(TopoDS.Edge_s(edge), forward)
         sign = -1.0 if edge.Orientation() == TopAbs_REVERSED else 1.0
         area += sign * (u[:-1] * v[1:] - u[1:] * v[:-1]).sum() / 2
@@ -61,8 +61,8 @@ def _points(edge: TopoDS_Edge, face: TopoDS_Face) -> np.ndarray:
 def _bounded(face: TopoDS_Face) -> TopoDS_Face:
     """The face inside a boundary of the whole surface, whose seams lie half way between the loops."""
     forward, surface = TopoDS.Face_s(face.Oriented(TopAbs_FORWARD)), BRep_Tool.Surface_s(face).Copy()
-    wires = list(found(forward, TopAbs_WIRE))
-    edges = [[TopoDS.Edge_s(edge) for edge in found(wire, TopAbs_EDGE)] for wire in wires]
+    wires = list(subshapes(forward, TopAbs_WIRE))
+    edges = [[TopoDS.Edge_s(edge) for edge in subshapes(wire, TopAbs_EDGE)] for wire in wires]
     loops = [np.concatenate([_points(edge, forward) for edge in each], axis=1) for each in edges]
     low, high = np.array([loop.min(axis=1) for loop in loops]), np.array([loop.max(axis=1) for loop in loops])
     period = np.zeros(2)

@@ -50,7 +50,7 @@ class ReadSolid:
     by_default: bool = True
 
 
-def found(shape: TopoDS_Shape, kind: object, within: object = TopAbs_SHAPE) -> Iterator[TopoDS_Shape]:
+def subshapes(shape: TopoDS_Shape, kind: object, within: object = TopAbs_SHAPE) -> Iterator[TopoDS_Shape]:
     """Sub-shapes of a kind, in the kernel's order, those inside a shape of kind `within` left out."""
     explorer = TopExp_Explorer(shape, kind, within)
     while explorer.More():
@@ -76,8 +76,8 @@ def count_faces(shape: TopoDS_Shape) -> int:
 
 def solids_of(shape: TopoDS_Shape) -> list[TopoDS_Solid]:
     """The solids, then the closed shells outside a solid, made into solids."""
-    solids = [TopoDS.Solid_s(solid) for solid in found(shape, TopAbs_SOLID)]
-    for shell in found(shape, TopAbs_SHELL, TopAbs_SOLID):
+    solids = [TopoDS.Solid_s(solid) for solid in subshapes(shape, TopAbs_SOLID)]
+    for shell in subshapes(shape, TopAbs_SHELL, TopAbs_SOLID):
         if BRep_Tool.IsClosed_s(shell):
             solids.append(solid_from(TopoDS.Shell_s(shell)))
     return solids
@@ -124,12 +124,12 @@ def leftovers(shape: TopoDS_Shape, where: str = "") -> list[Reject]:
         where: begins the details, such as a file's name.
     """
     rejects = []
-    for shell in found(shape, TopAbs_SHELL, TopAbs_SOLID):
+    for shell in subshapes(shape, TopAbs_SHELL, TopAbs_SOLID):
         if not BRep_Tool.IsClosed_s(shell):
             rejects.append(Reject("open_shell", f"{where}an open shell of {count_faces(shell)} faces"))
-    rejects += [Reject("sheet_body", f"{where}a face of its own") for _ in found(shape, TopAbs_FACE, TopAbs_SHELL)]
-    curves = sum(1 for _ in found(shape, TopAbs_EDGE, TopAbs_FACE))
-    points = sum(1 for _ in found(shape, TopAbs_VERTEX, TopAbs_EDGE))
+    rejects += [Reject("sheet_body", f"{where}a face of its own") for _ in subshapes(shape, TopAbs_FACE, TopAbs_SHELL)]
+    curves = sum(1 for _ in subshapes(shape, TopAbs_EDGE, TopAbs_FACE))
+    points = sum(1 for _ in subshapes(shape, TopAbs_VERTEX, TopAbs_EDGE))
     if curves or points:
         rejects.append(Reject("wireframe", f"{where}{curves} curves and {points} points that belong to no face"))
     return rejects
@@ -137,10 +137,10 @@ def leftovers(shape: TopoDS_Shape, where: str = "") -> list[Reject]:
 
 def bare(shape: TopoDS_Shape) -> str:
     """What in the shape has no geometry, in words; "" where all is there. Faces that are meshes have no surface."""
-    for face in map(TopoDS.Face_s, found(shape, TopAbs_FACE)):
+    for face in map(TopoDS.Face_s, subshapes(shape, TopAbs_FACE)):
         if BRep_Tool.Surface_s(face) is None:
             return "a face without a surface, a mesh at most"
-        for edge in map(TopoDS.Edge_s, found(face, TopAbs_EDGE)):
+        for edge in map(TopoDS.Edge_s, subshapes(face, TopAbs_EDGE)):
             if not BRep_Tool.Degenerated_s(edge) and BRep_Tool.Curve_s(edge, 0.0, 0.0) is None:
                 return "an edge without a curve"
             if BRep_Tool.CurveOnSurface_s(edge, face, 0.0, 0.0) is None:

@@ -40,7 +40,7 @@ from brep_mae.brep.read.formats import read_bytes
 from brep_mae.brep.read.lost_seams import lost_seam
 from brep_mae.brep.read.other_formats import read_brep, read_iges
 from brep_mae.brep.read.outer_bounds import bounded
-from brep_mae.brep.read.solids import ReadSolid, count_faces, found, leftovers, misplaced, solids_of
+from brep_mae.brep.read.solids import ReadSolid, count_faces, leftovers, misplaced, solids_of, subshapes
 from brep_mae.brep.read.step_text import step_text
 from brep_mae.brep.read.units import Units
 from brep_mae.brep.reject import Reject
@@ -190,7 +190,9 @@ def _read_step(path: Path, stored: bytes, reading: Reading) -> list[ReadSolid | 
                 if reading is Reading.BOUNDED:
                     solid = bounded(solid)
                 called = faces.name if named else no_name
-                unit_mm = units.of(entity or entities.of(next(found(solid, TopAbs_SHELL))))  # a shell made into a solid
+                unit_mm = units.of(
+                    entity or entities.of(next(subshapes(solid, TopAbs_SHELL)))
+                )  # a shell made into a solid
                 by_default = repaired and reading is not Reading.ANEW
                 entries.append(
                     ReadSolid(solid, len(entries), name_of(entity), unit_mm, called, name, at, color, by_default)
@@ -238,7 +240,7 @@ def _flaw(solid: TopoDS_Solid, entity: Any, where: str) -> Reject | None:
         return Reject("scaled_placement", f"{where} is placed with a change of size")
     if isinstance(entity, StepShape_ManifoldSolidBrep) and entity.Outer() is not None:
         stated, faces = entity.Outer().NbCfsFaces(), count_faces(solid)
-        if faces < stated and not all(BRep_Tool.IsClosed_s(shell) for shell in found(solid, TopAbs_SHELL)):
+        if faces < stated and not all(BRep_Tool.IsClosed_s(shell) for shell in subshapes(solid, TopAbs_SHELL)):
             return Reject("open_shell", f"{where} is open, {stated - faces} of its {stated} faces could not be made")
     return None
 

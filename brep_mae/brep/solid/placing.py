@@ -15,7 +15,7 @@ from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.solid.analytic import edge_params, face_params
 from brep_mae.brep.solid.boxes import boxes
-from brep_mae.brep.solid.part import Part, measure
+from brep_mae.brep.solid.measured import MeasuredSolid, measure
 from brep_mae.schema import FIELD_POINT, NORMAL, POINT, TANGENT
 
 TOGETHER = 200
@@ -29,7 +29,7 @@ Arrays = dict[str, Any]
 """Name in schema.FaceGraph -> array."""
 
 
-def place(part: Part, motions: Motions) -> list[Arrays]:
+def place(part: MeasuredSolid, motions: Motions) -> list[Arrays]:
     """The arrays of the face graph that a rigid motion changes, for each of the motions.
 
     Raises:
@@ -75,7 +75,7 @@ def _moved(array: np.ndarray, channels: tuple[slice, ...], motions: Motions) -> 
     return copies
 
 
-class Parts:
+class MeasuredSolids:
     """Measures and places a part when it is first asked for.
 
     Attributes:
@@ -86,7 +86,7 @@ class Parts:
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
         self._shapes = TopTools_IndexedMapOfShape()
-        self._parts: dict[tuple[int, int], Part] = {}
+        self._parts: dict[tuple[int, int], MeasuredSolid] = {}
         self._placed: dict[tuple[tuple[int, int], bytes], Arrays] = {}
         self.labels: dict[int, tuple[list[str], np.ndarray]] = {}
         self.sound: set[int] = set()
@@ -132,7 +132,7 @@ class Parts:
                 placed = place(part, Motions.of([ways[name] for name in some]))
                 self._placed |= {(key, name): arrays for name, arrays in zip(some, placed, strict=True)}
 
-    def of(self, shape: TopoDS_Shape, seed: str) -> tuple[Part, Arrays]:
+    def of(self, shape: TopoDS_Shape, seed: str) -> tuple[MeasuredSolid, Arrays]:
         """The part, and what `place` makes of it where `shape` is. A mirrored part counts as another part.
 
         Raises:

@@ -10,7 +10,7 @@ from OCP.TopTools import TopTools_IndexedMapOfShape
 from brep_mae.brep.faces.topology import Topology
 from brep_mae.brep.geometry.surfaces import CONE, PLANE, REVOLUTION, TORUS
 from brep_mae.brep.geometry.swept import untrimmed
-from brep_mae.brep.solid.part import Part
+from brep_mae.brep.solid.measured import MeasuredSolid
 
 CLEAR = 1e-3
 """Least enclosed volume, as a share of what the faces add to it and take from it, that tells outside from inside; what
@@ -32,7 +32,7 @@ class NeedsRepair(Exception):
     """A solid that was read without some of the kernel's repairs is flawed; the file must be read again with them."""
 
 
-def is_sound(shape: TopoDS_Shape, part: Part) -> bool:
+def is_sound(shape: TopoDS_Shape, part: MeasuredSolid) -> bool:
     """True where repairs would leave everything as it is.
 
     That is where the solid has one shell, each edge is used twice and in opposite directions, by one face only as a
@@ -71,7 +71,7 @@ def _in_order(topology: Topology) -> bool:
     return bool(closed and (np.bincount(face[heads], minlength=len(loops)) == loops).all())
 
 
-def impossible(part: Part) -> str:
+def impossible(part: MeasuredSolid) -> str:
     """Why no solid can have the part's faces, "" where it can.
 
     The kernel makes such faces of sound files: it lays a hole across the seam of a sphere on the wrong side of it, and
@@ -108,7 +108,7 @@ def _covers_twice(chords: np.ndarray, axis: int, period: float) -> bool:
     return bool((inside[0] & inside[1]).any())
 
 
-def _crosses_axis(part: Part, number: int, low: float, high: float) -> bool:
+def _crosses_axis(part: MeasuredSolid, number: int, low: float, high: float) -> bool:
     """True where a surface of revolution meets its axis between the ends of the face, not only at them."""
     surfaces, kind, margin = part.surfaces, part.surfaces.kind[number], END * (high - low)
     if kind == CONE:

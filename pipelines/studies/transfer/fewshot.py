@@ -8,8 +8,8 @@ from functools import cache, partial
 from typing import Any
 
 from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone, new_backbone
+from brep_mae.datasets.combined import ConcatDataset
 from brep_mae.datasets.content import FACES
-from brep_mae.datasets.together import Together
 from brep_mae.datasets.turned import TurnedSolids
 from brep_mae.evaluation.problem import labelled_order, tasks
 from brep_mae.fewshot.baselines.uvnet import UVNet
@@ -55,7 +55,7 @@ def encoder(arm: ArmParams) -> FeatureExtractor:
 class Material:
     """What a target is learned from and scored on; labels of `unlabelled` and `test` are read by the scores alone."""
 
-    data: Together
+    data: ConcatDataset
     labelled: list[str]
     unlabelled: list[str]
     test: list[str]
@@ -80,7 +80,7 @@ def material(target: str) -> Material:
         parts, here = [*parts, (other.solids(FACES, "train"), 0, 0)], 1
     pool, test = ([f"0/{uid}" for side in which for uid in own.split[side]] for which in (sides[:2], sides[2:]))
     labelled = [f"{here}/{uid}" for uid in other.split["train"]] if here else sorted(pool)
-    return Material(Together(parts), labelled, sorted(pool) if here else [], test)
+    return Material(ConcatDataset(parts), labelled, sorted(pool) if here else [], test)
 
 
 def tuned(todo: Plan, study: TargetParams, arm: ArmParams) -> FewshotParams:

@@ -10,9 +10,9 @@ import torch
 from brep_mae import settings
 from brep_mae.checkpoints.backbones import WEIGHTS, save_backbone
 from brep_mae.composition.pretext import DataSpec, build
+from brep_mae.datasets.combined import AlternatingDataset, ConcatDataset
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
-from brep_mae.datasets.together import InTurn, Together
 from brep_mae.output.folder import Claim, output_folder
 from brep_mae.output.note import sha256
 from brep_mae.progress import progress
@@ -31,7 +31,11 @@ def with_images(path: str, size: int, data: Samples, heldout: Samples) -> tuple[
     """Both, in turn with natural images, and a digest of these."""
     folder = store_images(Path(path), size, 0, IMAGES_HELD_OUT, 0.0, WORK)
     natural = Images(folder, "train")
-    return InTurn([data, natural]), InTurn([heldout, Images(folder, "validation")]), natural.about.digest
+    return (
+        AlternatingDataset([data, natural]),
+        AlternatingDataset([heldout, Images(folder, "validation")]),
+        natural.about.digest,
+    )
 
 
 def main(name: str) -> None:
@@ -50,8 +54,8 @@ def pretrain(name: str, claim: Claim) -> None:
     pretext = build(source.method, values, spec)
     sets = [stored_set(each, "frames" in pretext.reads) for each in source.sets]
 
-    def side(which: str) -> Together:
-        return Together([(s.solids(pretext.reads, which), len(s.face_classes), len(s.part_classes)) for s in sets])
+    def side(which: str) -> ConcatDataset:
+        return ConcatDataset([(s.solids(pretext.reads, which), len(s.face_classes), len(s.part_classes)) for s in sets])
 
     solids = side("train")
     data: Samples = solids

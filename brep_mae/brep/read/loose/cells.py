@@ -11,7 +11,7 @@ from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_SOLID
 from OCP.TopoDS import TopoDS_Face
 from OCP.TopTools import TopTools_IndexedMapOfShape, TopTools_ListOfShape
 
-from brep_mae.brep.read.solids import found, middle
+from brep_mae.brep.read.solids import middle, subshapes
 
 OUTSIDE = -1
 
@@ -33,8 +33,8 @@ def cells(faces: list[TopoDS_Face], gap_mm: float) -> list[list[int]]:
     for number in twins:
         numbers.Add(faces[number])
     bounds = [
-        [first[numbers.FindIndex(face) - 1] for face in found(cell, TopAbs_FACE)]
-        for cell in found(maker.Shape(), TopAbs_SOLID)
+        [first[numbers.FindIndex(face) - 1] for face in subshapes(cell, TopAbs_FACE)]
+        for cell in subshapes(maker.Shape(), TopAbs_SOLID)
     ]
     material = _material(bounds, twins)
     taken = {number: list(copies) for number, copies in twins.items()}
@@ -47,7 +47,7 @@ def _twins(faces: list[TopoDS_Face], gap_mm: float) -> dict[int, list[int]]:
     alike: dict[frozenset[int], list[int]] = {}
     twins: dict[int, list[int]] = {}
     for number, face in enumerate(faces):
-        around = frozenset(edges.Add(edge) for edge in found(face, TopAbs_EDGE))
+        around = frozenset(edges.Add(edge) for edge in subshapes(face, TopAbs_EDGE))
         rivals = alike.setdefault(around, [])
         first = next((rival for rival in rivals if _meet(face, faces[rival], gap_mm)), None)
         if first is None:

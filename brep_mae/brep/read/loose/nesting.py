@@ -11,7 +11,7 @@ from OCP.gp import gp_Pnt
 from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_IN, TopAbs_ON, TopAbs_SHELL, TopAbs_State
 from OCP.TopoDS import TopoDS, TopoDS_Shell, TopoDS_Solid
 
-from brep_mae.brep.read.solids import found, middle, solid_from
+from brep_mae.brep.read.solids import middle, solid_from, subshapes
 
 TOUCHING_MM = 1e-6
 """Distance from a solid's boundary that counts as being on it."""
@@ -48,7 +48,7 @@ def _with_voids(solid: TopoDS_Solid, voids: list[TopoDS_Solid]) -> TopoDS_Solid:
 
 def _shells(solid: TopoDS_Solid) -> list[TopoDS_Shell]:
     """The outer one, then those of voids."""
-    return [TopoDS.Shell_s(shell) for shell in found(solid, TopAbs_SHELL)]
+    return [TopoDS.Shell_s(shell) for shell in subshapes(solid, TopAbs_SHELL)]
 
 
 def _box(solid: TopoDS_Solid) -> Bnd_Box:
@@ -75,9 +75,9 @@ def _where(inner: TopoDS_Solid, outer: TopoDS_Solid) -> TopAbs_State:
 
 def _points(solid: TopoDS_Solid) -> Iterator[gp_Pnt]:
     """Points of the boundary, on each edge and in each face."""
-    for edge in map(TopoDS.Edge_s, found(solid, TopAbs_EDGE)):
+    for edge in map(TopoDS.Edge_s, subshapes(solid, TopAbs_EDGE)):
         if not BRep_Tool.Degenerated_s(edge):
             curve = BRepAdaptor_Curve(edge)
             yield curve.Value((curve.FirstParameter() + curve.LastParameter()) / 2)
-    for face in map(TopoDS.Face_s, found(solid, TopAbs_FACE)):
+    for face in map(TopoDS.Face_s, subshapes(solid, TopAbs_FACE)):
         yield middle(face)

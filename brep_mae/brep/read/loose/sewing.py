@@ -20,7 +20,7 @@ from OCP.TopTools import TopTools_DataMapOfShapeInteger, TopTools_MapOfShape
 
 from brep_mae.brep.read.loose.cells import cells
 from brep_mae.brep.read.loose.nesting import nested
-from brep_mae.brep.read.solids import edge_uses, found, shell_of, solid_from
+from brep_mae.brep.read.solids import edge_uses, shell_of, solid_from, subshapes
 
 LEAST_MM, GREATEST_MM = 1e-6, 1e-2
 """Gaps that are sewn shut in any file, between them the file's own resolution."""
@@ -127,8 +127,8 @@ def _pieces(
     for number, face in enumerate(became):
         source.Bind(face, number)
     whole, pieces = sewing.SewedShape(), list[list[TopoDS_Shape]]()
-    for part in (*found(whole, TopAbs_SHELL), *found(whole, TopAbs_FACE, TopAbs_SHELL)):
-        pieces.append(sorted(found(part, TopAbs_FACE), key=source.Find))
+    for part in (*subshapes(whole, TopAbs_SHELL), *subshapes(whole, TopAbs_FACE, TopAbs_SHELL)):
+        pieces.append(sorted(subshapes(part, TopAbs_FACE), key=source.Find))
     there = {source.Find(face) for parts in pieces for face in parts}
     pieces += [[face] for number, face in enumerate(became) if number not in there]  # it shrank to nothing
     pieces.sort(key=lambda parts: source.Find(parts[0]))
@@ -138,7 +138,7 @@ def _pieces(
 def _meets_itself(face: TopoDS_Face, gap_mm: float) -> bool:
     """True for a full sphere or torus: each side of the face has the place of another."""
     places = []
-    for edge in map(TopoDS.Edge_s, found(face, TopAbs_EDGE)):
+    for edge in map(TopoDS.Edge_s, subshapes(face, TopAbs_EDGE)):
         if not BRep_Tool.Degenerated_s(edge):
             curve = BRepAdaptor_Curve(edge)
             places.append(curve.Value((curve.FirstParameter() + curve.LastParameter()) / 2))
@@ -153,7 +153,7 @@ def _solids(piece: TopoDS_Shell, sources: list[TopoDS_Face], gap_mm: float) -> l
     if max(uses) == 2:
         return [solid_from(piece)]
     solids = []
-    for numbers in cells([TopoDS.Face_s(face) for face in found(piece, TopAbs_FACE)], gap_mm):
+    for numbers in cells([TopoDS.Face_s(face) for face in subshapes(piece, TopAbs_FACE)], gap_mm):
         for shell, _ in _pieces([sources[number] for number in sorted(numbers)], gap_mm, several=False):
             if min(edge_uses(shell), default=0) < 2:
                 return []

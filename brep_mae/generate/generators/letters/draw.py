@@ -17,10 +17,10 @@ from OCP.TopAbs import TopAbs_REVERSED, TopAbs_WIRE
 from OCP.TopExp import TopExp_Explorer
 from OCP.TopoDS import TopoDS, TopoDS_Edge, TopoDS_Face
 
+from brep_mae.generate.generated_part import GeneratedPart, first_accepted
 from brep_mae.generate.generators.letters.glyphs import Glyph, base, glyph_of
 from brep_mae.generate.generators.letters.solids import extruded, placed, tapered
 from brep_mae.generate.labelled import LabelledSolid, Rejected, chamfer, check, edges, fillet
-from brep_mae.generate.part import Part, first_accepted
 from brep_mae.generate.trial import survives
 
 FORMS: dict[str, float] = {"plain": 0.3, "tapered": 0.2, "fillet": 0.25, "chamfer": 0.25}
@@ -37,7 +37,7 @@ LARGEST = 1  # ShapeAnalysis_ShapeTolerance's word for it
 LEAST = 0.004  # em; a smaller rim would be a strip of slivers
 
 
-def draw_part(seed: int, index: int) -> Part:
+def draw_part(seed: int, index: int) -> GeneratedPart:
     """Part `index` of the set with this seed; `glyph_of` tells its font and case."""
     glyph = glyph_of(seed, index)
     return first_accepted(lambda rng: (glyph.letter, build(rng, glyph)), seed, index)

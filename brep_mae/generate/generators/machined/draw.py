@@ -14,6 +14,7 @@ from OCP.GeomAbs import GeomAbs_CurveType
 from OCP.GProp import GProp_GProps
 from OCP.TopoDS import TopoDS_Edge, TopoDS_Solid
 
+from brep_mae.generate.generated_part import GeneratedPart, first_accepted
 from brep_mae.generate.generators.machined.classes import FACE_CLASSES, PART_CLASSES
 from brep_mae.generate.generators.machined.features import FEATURES
 from brep_mae.generate.generators.machined.fitting import place
@@ -31,14 +32,13 @@ from brep_mae.generate.labelled import (
     fuse,
     members,
 )
-from brep_mae.generate.part import Part, first_accepted
 
 MAX_FEATURES = 6
 SMOOTH_RAD = 0.05  # edges that turn less than this need no rounding
 DRESSED = ("chamfer", "fillet")
 
 
-def draw_part(seed: int, index: int) -> Part:
+def draw_part(seed: int, index: int) -> GeneratedPart:
     """Part `index` of the set with this seed."""
 
     def attempt(rng: np.random.Generator) -> tuple[str, LabelledSolid]:

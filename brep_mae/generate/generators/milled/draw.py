@@ -11,13 +11,13 @@ from OCP.BRepPrimAPI import BRepPrimAPI_MakeBox
 from OCP.gp import gp_Pnt
 from OCP.TopoDS import TopoDS_Solid
 
+from brep_mae.generate.generated_part import GeneratedPart, first_accepted
 from brep_mae.generate.generators.machined.fitting import down, place
 from brep_mae.generate.generators.machined.sites import Site, box_side
 from brep_mae.generate.generators.milled import outlines
 from brep_mae.generate.generators.milled.classes import FACE_CLASSES, PART_CLASSES
 from brep_mae.generate.generators.milled.outlines import HALF_MM, Rng, extent_mm
 from brep_mae.generate.labelled import LabelledSolid, Rejected, check, faces, subtract
-from brep_mae.generate.part import Part, first_accepted
 from brep_mae.generate.primitives import cross, polygon
 
 COUNT_SHARES = (0.0, 0.01, 0.04, 0.2, 0.75)  # of parts with one, two, ... features
@@ -82,7 +82,7 @@ class Cutter:
         return place(solid, self.site)
 
 
-def draw_part(seed: int, index: int) -> Part:
+def draw_part(seed: int, index: int) -> GeneratedPart:
     """Part `index` of the set with this seed."""
     return first_accepted(lambda rng: (PART_CLASSES[0], build(rng)), seed, index)
 

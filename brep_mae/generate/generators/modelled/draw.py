@@ -8,6 +8,7 @@ import numpy as np
 
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.render.mesh import tessellate
+from brep_mae.generate.generated_part import GeneratedPart, first_accepted
 from brep_mae.generate.generators.modelled.classes import PART_CLASSES
 from brep_mae.generate.generators.modelled.datum import datum
 from brep_mae.generate.generators.modelled.details import boss, hole, notch, pocket, slot
@@ -19,7 +20,6 @@ from brep_mae.generate.generators.modelled.revolved import bent, drilled, lug, p
 from brep_mae.generate.generators.modelled.rotary import lever, segment, turned, wheel
 from brep_mae.generate.generators.modelled.sketches.sketch import Frame
 from brep_mae.generate.labelled import LabelledSolid, Rejected, check
-from brep_mae.generate.part import Part, first_accepted
 from brep_mae.generate.primitives import Vector, cross
 
 Rng = np.random.Generator
@@ -60,7 +60,7 @@ OPERATIONS: dict[str, tuple[float, Callable[[Model, int], None]]] = {
 """Share, and maker of one operation: (model, faces still wanted), Rejected where it does not fit."""
 
 
-def draw_part(seed: int, index: int) -> Part:
+def draw_part(seed: int, index: int) -> GeneratedPart:
     """Part `index` of the set with this seed."""
 
     def attempt(rng: Rng) -> tuple[str, LabelledSolid]:

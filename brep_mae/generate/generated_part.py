@@ -13,7 +13,7 @@ MAX_ATTEMPTS = 100
 
 
 @dataclass(frozen=True)
-class Part:
+class GeneratedPart:
     """A finished part.
 
     Invariant: `labels[i]` is the class of face i of `labelled.faces(solid)`, the order of `TopExp::MapShapes`.
@@ -31,7 +31,9 @@ class Part:
     rejected: Mapping[str, int]
 
 
-def first_accepted(draw: Callable[[np.random.Generator], tuple[str, LabelledSolid]], seed: int, index: int) -> Part:
+def first_accepted(
+    draw: Callable[[np.random.Generator], tuple[str, LabelledSolid]], seed: int, index: int
+) -> GeneratedPart:
     """Part `index` of the set with this seed: the same on every machine, in whatever order parts are made.
 
     Args:
@@ -47,5 +49,5 @@ def first_accepted(draw: Callable[[np.random.Generator], tuple[str, LabelledSoli
         except Rejected as reason:
             rejected[str(reason)] += 1
             continue
-        return Part(labelled.solid, labelled.labels, family, attempt, rejected)
+        return GeneratedPart(labelled.solid, labelled.labels, family, attempt, rejected)
     raise RuntimeError(f"part {index} of seed {seed}: {MAX_ATTEMPTS} draws rejected {dict(rejected)}; try another seed")

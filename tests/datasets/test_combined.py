@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from brep_mae.datasets.batch import Faces, collate
+from brep_mae.datasets.combined import AlternatingDataset, ConcatDataset
 from brep_mae.datasets.content import FACES
 from brep_mae.datasets.frames import FrameWriter
 from brep_mae.datasets.loader import Solids
-from brep_mae.datasets.together import InTurn, Together
 from brep_mae.schema import UNLABELLED
 from tests.stored import solids, store
 
@@ -33,8 +33,8 @@ def parts(folder):
     return first, second, uids
 
 
-def together(first, second) -> Together:
-    return Together([(first, FACE_CLASSES, PART_CLASSES), (second, 5, 4), (first, 2, 0)])
+def together(first, second) -> ConcatDataset:
+    return ConcatDataset([(first, FACE_CLASSES, PART_CLASSES), (second, 5, 4), (first, 2, 0)])
 
 
 def test_classes_are_counted_on_from_set_to_set(parts):
@@ -78,7 +78,7 @@ def test_a_batch_holds_what_its_parts_hold(parts):
 
 def test_a_solid_that_is_in_two_sets_is_two(parts):
     first, second, uids = parts
-    data = Together([(first, 3, 2), (second, 5, 4)])
+    data = ConcatDataset([(first, 3, 2), (second, 5, 4)])
     assert data.uids == tuple([f"0/{u}" for u in uids[:4]] + [f"1/{u}" for u in uids[3:]])
     assert len(data) == len(first) + len(second)
     twice = data.batch([f"0/{uids[3]}", f"1/{uids[3]}"]).faces
@@ -89,7 +89,7 @@ def test_a_solid_that_is_in_two_sets_is_two(parts):
 
 def test_an_epoch_draws_every_solid_of_every_set_once(parts):
     first, second, _ = parts
-    data = Together([(first, 3, 2), (second, 5, 4)])
+    data = ConcatDataset([(first, 3, 2), (second, 5, 4)])
     drawn = [uid for step in range(7) for uid in data.at_step(0, step, 1).uid]
     assert sorted(drawn) == sorted(data.uids)
 
@@ -97,7 +97,7 @@ def test_an_epoch_draws_every_solid_of_every_set_once(parts):
 def test_frames_of_several_sets_stand_in_the_order_asked_for(folder):
     path, uids = folder
     first, second = (solids(path, uids[side], *FACES, "frames") for side in (slice(0, 4), slice(3, 6)))
-    batch = Together([(first, 3, 2), (second, 5, 4)]).batch([f"1/{uids[4]}", f"0/{uids[0]}"])
+    batch = ConcatDataset([(first, 3, 2), (second, 5, 4)]).batch([f"1/{uids[4]}", f"0/{uids[0]}"])
     whole = solids(path, [uids[4], uids[0]], *FACES, "frames").batch([uids[4], uids[0]])
     assert torch.equal(batch.frames.image, whole.frames.image) and torch.equal(batch.frames.face, whole.frames.face)
     assert torch.equal(batch.faces.grid, whole.faces.grid)
@@ -109,13 +109,13 @@ def test_frames_of_different_sizes_are_refused(folder, tmp_path):
         frames.add(uids[0], np.zeros((2, 8, 8, 3), np.uint8), np.zeros((2, 8, 8), np.int16))
     first, second = solids(path, uids[:2], "frames"), Solids(path / "parsed", tmp_path, uids[:1], frozenset({"frames"}))
     with pytest.raises(ValueError, match="render them alike"):
-        Together([(first, 3, 2), (second, 3, 2)]).batch([f"0/{uids[0]}", f"1/{uids[0]}"])
+        ConcatDataset([(first, 3, 2), (second, 3, 2)]).batch([f"0/{uids[0]}", f"1/{uids[0]}"])
 
 
 def test_samples_of_several_kinds_take_turns_each_in_its_own_order(folder):
     path, uids = folder
     first, second = solids(path, uids[:4], "frames"), solids(path, uids[4:], *FACES)
-    data = InTurn([first, second])
+    data = AlternatingDataset([first, second])
     for step in range(6):
         own = (first, second)[step % 2].at_step(7, step // 2, 2)
         assert data.at_step(7, step, 2).uid == own.uid

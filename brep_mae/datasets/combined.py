@@ -13,7 +13,7 @@ from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.schema import UNLABELLED
 
 
-class Together(Samples):
+class ConcatDataset(Samples):
     """The solids of several data sets, drawn from as if they were one.
 
     Args:
@@ -50,7 +50,7 @@ class Together(Samples):
         return Batch(tuple(uids), faces, frames)
 
 
-class InTurn(Samples):
+class AlternatingDataset(Samples):
     """Samples of several kinds, whose batches take turns: solids' frames and natural images, say, which differ in the
     number of frames. Each is gone through in its own order."""
 

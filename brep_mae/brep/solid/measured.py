@@ -28,7 +28,7 @@ from brep_mae.schema import FIELD_DISTANCE, FIELD_POINT, FIELD_UV
 
 
 @dataclass(frozen=True)
-class Part:
+class MeasuredSolid:
     """Arrays as in schema.FaceGraph, in the part's own coordinates and in double precision.
 
     Args:
@@ -71,7 +71,7 @@ class Part:
             **{name: values for name, values in self.arcs.items() if name != "arc_grid"},
         }
 
-    def _piece(self, topology: Topology, first_face: int, first_edge: int) -> "Part":
+    def _piece(self, topology: Topology, first_face: int, first_edge: int) -> "MeasuredSolid":
         """One solid of several that were measured together."""
         a, b = first_face, first_face + len(topology.faces)
         first_arc, last_arc = np.searchsorted(self.arcs["arc_index"][0], (a, b))
@@ -91,7 +91,7 @@ class Part:
         )
 
 
-def measure(shapes: Sequence[TopoDS_Shape], seeds: Sequence[str], sampling: Sampling) -> list[Part]:
+def measure(shapes: Sequence[TopoDS_Shape], seeds: Sequence[str], sampling: Sampling) -> list[MeasuredSolid]:
     """Several solids at the price of one with as many faces.
 
     Args:
@@ -127,7 +127,7 @@ def measure(shapes: Sequence[TopoDS_Shape], seeds: Sequence[str], sampling: Samp
     there = [edges.exists[a:b] for a, b in pairwise(first_edges.tolist())]
     grids = face_grids(topology, surfaces, trimming, grid, inside)
     number = np.concatenate([np.where(exists, np.cumsum(exists) - 1, -1) for exists in there])
-    whole = Part(
+    whole = MeasuredSolid(
         topology=topology,
         surfaces=surfaces,
         edges=edges,
