@@ -42,7 +42,7 @@ IMAGES, STATE, SPLITS = (
 BY_HAND, TASKS, SAVED = (
     "tests/training/test_optim.py::",
     "tests/cli/test_tasks.py::",
-    "tests/transfer/test_supermask.py::",
+    "tests/continual/test_supermask.py::",
 )
 CLAIMS = "tests/pipelines/test_claims.py::"
 DRAWN, PICTURES = "tests/pipelines/test_render.py::", "tests/datasets/test_images.py::"
@@ -151,7 +151,7 @@ MUTATIONS = (
         STATE,
         "map_location=device, weights_only=True",
         "map_location=device, weights_only=False",
-        "tests/training/test_checkpoint.py::test_a_training_state_that_would_run_code_is_refused",
+        "tests/checkpoints/test_checkpoint.py::test_a_training_state_that_would_run_code_is_refused",
     ),
     Mutation(
         "M3AE is asked on solids that it trained on",

@@ -27,8 +27,8 @@ from brep_mae.brep.read.step import ReadSolid, read_solids
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.solid.placing import MeasuredSolids
 from brep_mae.schema import INSIDE, NORMAL, POINT, FaceGraph
+from tests.brep.solid.test_uvgrid import volume
 from tests.brep.solids import box, first_solid, graph_of, parts_of, write_step
-from tests.brep.test_uvgrid import volume
 
 
 @dataclass(frozen=True)

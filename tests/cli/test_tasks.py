@@ -4,97 +4,18 @@ import json
 import os
 import re
 import shutil
-import signal
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
-from OCP.BRepPrimAPI import BRepPrimAPI_MakeCylinder
-from OCP.TopoDS import TopoDS_Shape
 
-from brep_mae.brep.workers import pool
-from brep_mae.checkpoints.backbones import STEPS, load_backbone, save_backbone, save_snapshot
+from brep_mae.checkpoints.backbones import STEPS, load_backbone, save_snapshot
 from brep_mae.checkpoints.state import save_state
-from brep_mae.cli import main
-from brep_mae.cli.predict import _unbroken
-from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.continual import task_folder
 from brep_mae.output.folder import growing_folder
-from brep_mae.settings import ParseParams
-from tests.brep.solids import box, write_step
+from tests.cli.small_tasks import PARTS, asked, ok, run, small_encoder
 from tests.full_disk import files_of_at_most
-
-PARTS = 30
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def ok(*arguments: object) -> str:
-    done = run(*arguments)
-    assert done.exit_code == 0, done.output
-    return done.stdout
-
-
-def _part(i: int) -> TopoDS_Shape:
-    return BRepPrimAPI_MakeCylinder(1 + i / 10, 2 + i / 7).Shape() if i % 2 else box(1 + i / 10, 2, 3 + i / 7)
-
-
-@pytest.fixture(scope="module")
-def parts(tmp_path_factory) -> Path:
-    """Boxes and cylinders; labels.csv names the class of each but the last part, and of its faces."""
-    root = tmp_path_factory.mktemp("parts")
-    lines = ["file,solid,face,class"]
-    for i in range(PARTS):
-        name = f"{i:02d}.step"
-        write_step(root / name, _part(i))
-        if i == PARTS - 1:
-            break
-        faces = json.loads(ok("inspect", root / name, "--json"))["each"][0]["each_face"]
-        lines.append(f"{name},,,{'shaft' if i % 2 else 'block'}")
-        lines += [f"{name},0,{f['face']},{'flat' if f['surface'] == 'plane' else 'curved'}" for f in faces]
-    (root / "labels.csv").write_text("\n".join(lines) + "\n")
-    return root
-
-
-@pytest.fixture(scope="module")
-def shards(parts, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("parsed") / "shards"
-    ok("parse", parts, "--out", out, "--workers", 1, "--grid", 4)
-    return out
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory) -> Path:
-    """A small network of a method, as a checkpoint holds it."""
-    return small_encoder(tmp_path_factory.mktemp("encoder"))
-
-
-def small_encoder(folder: Path) -> Path:
-    spec = DataSpec(grid=4, frame=0)
-    values = {"steps": 1, "batch": 1, "lr": 0.1, "dim": 16, "depth": 2, "dropout": 0.0, "mask_ratio": 0.3}
-    values["weights"] = {"invariants.scalars": 1.0}
-    torch.manual_seed(0)
-    backbone = build("attribute_masking", values, spec).backbone()
-    save_backbone(folder, backbone, "attribute_masking", values, spec, "digest")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tasks(shards, encoder, tmp_path_factory) -> Path:
-    """A folder with the task `surface`."""
-    folder = tmp_path_factory.mktemp("store") / "tasks"
-    ok("task", "add", "surface", "--tasks", folder, "--data", shards, "--encoder", encoder, "--steps", 30)
-    return folder
-
-
-def asked(parts: Path, tasks: Path, name: str) -> str:
-    return ok("predict", parts / "00.step", parts / f"{PARTS - 1:02d}.step", "--tasks", tasks, "--task", name, "--json")
 
 
 def test_a_task_learns_from_labels_and_answers_for_a_file_that_has_none(parts, tasks):
@@ -256,42 +177,6 @@ def test_errors_name_the_folder_and_the_remedy(parts, shards, tasks, encoder, tm
         assert done.exit_code == 1 and first.name in done.output and "restore" in done.output, done.output
 
 
-def test_predict_tells_of_a_file_that_cannot_be_read(tasks, tmp_path):
-    write_step(tmp_path / "good.step", box(1, 2, 3))
-    (tmp_path / "bad.step").write_text("no STEP")
-    text = ok("predict", tmp_path, "--tasks", tasks, "--task", "surface")
-    assert "bad.step solid 0  left out" in text and "good.step solid 0  6 flat" in text
-
-
-def test_a_name_that_is_not_utf_8_is_printed_as_text_that_is(tasks, tmp_path):
-    write_step(tmp_path / "good.step", box(1, 2, 3))
-    shutil.copy(tmp_path / "good.step", os.fsencode(tmp_path) + b"/b\xff.step")
-    each = json.loads(ok("predict", tmp_path, "--tasks", tasks, "--task", "surface", "--json"))["each"]
-    assert [(one["file"], one.get("reject")) for one in each] == [(r"b\xff.step", "bad_name"), ("good.step", None)]
-    done = run("inspect", next(path for path in tmp_path.iterdir() if path.name != "good.step"))
-    assert done.exit_code == 1 and r"b\xff.step: no solid can be read (bad_name" in done.output, done.output
-
-
-@pytest.mark.parametrize(
-    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
-)
-def test_a_solid_that_memory_does_not_suffice_for_costs_its_own_answer_alone(tasks, tmp_path, monkeypatch, error):
-    for i in range(3):
-        write_step(tmp_path / f"{i}.step", box(1, 2, 3 + i))
-    real, calls = task_folder.predict, []
-
-    def second_fails(*arguments):
-        calls.append(1)
-        if len(calls) == 2:
-            raise error
-        return real(*arguments)
-
-    monkeypatch.setattr(task_folder, "predict", second_fails)
-    text = ok("predict", tmp_path, "--tasks", tasks, "--task", "surface", "--workers", 1)
-    assert "0.step solid 0  6 flat" in text and "2.step solid 0  6 flat" in text
-    assert "1.step solid 0  left out, memory: 6 faces need" in text
-
-
 def test_task_add_looks_at_its_folder_before_it_works(shards, encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(task_folder, "add_task", lambda *_: pytest.fail("work began"))
     (tmp_path / "file").touch()
@@ -338,77 +223,3 @@ def test_tasks_and_encoders_get_the_permissions_of_the_umask(shards, tmp_path, m
     paths = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(paths) == 7
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in paths} == {p.name: 0o666 & ~mask for p in paths}
-
-
-@pytest.mark.parametrize("as_json", [True, False])
-@pytest.mark.parametrize("end, code", [(None, 0), (KeyboardInterrupt, 130), (RuntimeError("no worker starts"), 1)])
-def test_predict_prints_each_answer_at_once_and_keeps_what_it_has(
-    parts, tasks, monkeypatch, capsys, as_json, end, code
-):
-    printed = []
-    real = pool.parse_files
-
-    def ends(*arguments):
-        for found in real(*arguments):
-            yield found
-            printed.append(capsys.readouterr().out)
-        if end is not None:
-            raise end
-
-    monkeypatch.setattr(pool, "parse_files", ends)
-    files = [str(parts / f"{i:02d}.step") for i in range(2)]
-    with pytest.raises(SystemExit) as ended:
-        main.main(["predict", *files, "--tasks", str(tasks), "--task", "surface", *(["--json"] if as_json else [])])
-    assert ended.value.code == code
-    text = "".join(printed) + capsys.readouterr().out
-    assert "00.step" in printed[0] and "01.step" not in printed[0] and "01.step" in printed[1]
-    if as_json:
-        whole = json.loads(text)
-        assert whole["task"] == "surface" and [about["file"] for about in whole["each"]] == ["00.step", "01.step"]
-    else:
-        assert text.splitlines()[0] == "00.step solid 0  6 flat" and len(text.splitlines()) == 2
-
-
-def test_ctrl_c_waits_until_an_answer_is_printed(capsys):
-    with pytest.raises(KeyboardInterrupt), _unbroken():
-        os.kill(os.getpid(), signal.SIGINT)
-        print("whole")
-    assert capsys.readouterr().out == "whole\n"
-
-
-def test_inspect_and_predict_obey_the_limits_that_parse_has(parts, tasks, monkeypatch):
-    asked = []
-    monkeypatch.setattr(pool, "parse_files", lambda files, options, *_, **__: asked.append(options) or iter(()))
-    given = ("--deadline", 2.5, "--memory", 300)
-    for limits, expected in (((), (ParseParams().deadline_s, ParseParams().memory_mb)), (given, (2.5, 300))):
-        run("inspect", parts / "00.step", *limits)
-        run("predict", parts / "00.step", "--tasks", tasks, "--task", "surface", *limits)
-        assert [(options.deadline_s, options.memory_mb) for options in asked] == [expected] * 2
-        asked.clear()
-
-
-LOUD = """
-import sys, warnings
-from brep_mae.cli import main, predict
-def loud(path):
-    import torch_geometric
-    warnings.filterwarnings("always", category=UserWarning)
-    warnings.warn("nobody asked for this")
-    return path
-if __name__ == "__main__":
-    sys.modules[predict.callback.__module__].existing = loud
-    main(sys.argv[1:])
-"""
-
-
-def test_warnings_of_libraries_are_for_those_who_ask_for_them(parts, tasks, tmp_path):
-    (tmp_path / "script.py").write_text(LOUD)
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONWARNINGS"} | {"PYTHONPATH": os.getcwd()}
-    command = ["script.py", "predict", str(parts / "00.step"), "--tasks", str(tasks), "--task", "surface"]
-    for options, shown in ((), False), (("-W", "default"), True):
-        done = subprocess.run(
-            [sys.executable, *options, *command], cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0 and done.stdout == "00.step solid 0  6 flat\n", done.stderr
-        assert ("nobody asked for this" in done.stderr) == shown
-        assert shown or all(line.startswith("predict ") for line in done.stderr.splitlines()), done.stderr

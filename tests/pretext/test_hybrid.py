@@ -1,8 +1,8 @@
 """Where the acceptance checks of hybrid surfaces (Jones et al. 2023, arXiv:2210.10807) are.
 
-Check 1, sampled distances against closed forms: tests/brep/test_field.py. Checks 3 and 4, overfitting one part and
-faces without a trimming distance: tests/targets/test_surface.py. Check 5, the few-shot harness:
-tests/transfer/test_fewshot.py. Here stands check 2, similarity, from the tensors of a batch on.
+Check 1, sampled distances against closed forms: tests/brep/solid/test_field.py. Checks 3 and 4, overfitting one part
+and faces without a trimming distance: tests/targets/test_surface.py. Check 5, the few-shot harness:
+tests/fewshot/test_fewshot.py. Here stands check 2, similarity, from the tensors of a batch on.
 """
 
 from dataclasses import replace

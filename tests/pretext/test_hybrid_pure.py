@@ -1,8 +1,9 @@
 """The acceptance checks of hybrid surfaces (Jones et al. 2023, arXiv:2210.10807) on the paper's own, pure mode.
 
-Check 1, sampled distances against closed forms: tests/brep/test_field.py. Here are check 2, similarity; 3, overfitting
-one part; 4, faces without a trimming distance and poles; 5, the few-shot harness on this backbone (the harness itself:
-tests/transfer/test_fewshot.py). Locality and blindness to UV-grids, layer by layer: tests/tokens/test_analytic.py.
+Check 1, sampled distances against closed forms: tests/brep/solid/test_field.py. Here are check 2, similarity; 3,
+overfitting one part; 4, faces without a trimming distance and poles; 5, the few-shot harness on this backbone (the
+harness itself: tests/fewshot/test_fewshot.py). Locality and blindness to UV-grids, layer by layer:
+tests/tokens/test_analytic.py.
 """
 
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """M3AE's acceptance checks (Geng et al. 2022, arXiv:2205.14204).
 
-Check 5, that the right render helps, needs training: `pytest -m slow tests/training/test_cross_modal.py`.
+Check 5, that the right render helps, needs training: `pytest -m slow tests/evaluation/test_cross_modal.py`.
 """
 
 from dataclasses import replace

@@ -15,8 +15,8 @@ from brep_mae.brep.geometry.curves import Curves, edge_curves
 from brep_mae.brep.geometry.surfaces import Surfaces
 from brep_mae.brep.solid.uvgrid import edge_grids, outward, unit_grid
 from brep_mae.schema import CURVE_TYPES, SURFACE_TYPES
+from tests.brep.geometry.test_splines import CURVES, SURFACES
 from tests.brep.solids import PLACEMENTS, SHAPES, first_solid, parts_of, placed, plate, transformation
-from tests.brep.test_splines import CURVES, SURFACES
 
 WAYS = ["as made", "moved", "mirrored", "mirrored and scaled"]
 POINTS, NORMALS = 1e-9, 1e-7

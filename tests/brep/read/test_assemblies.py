@@ -21,8 +21,9 @@ from brep_mae.brep.read.entities import FEW, no_name
 from brep_mae.brep.read.solids import count_faces, subshapes
 from brep_mae.brep.read.step import ReadSolid, read_solids
 from tests.brep.solids import box, write_step
+from tests.conftest import SHARED
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "step_samples"
+SAMPLES = SHARED / "step_samples"
 NAMES = ("as1-oc-214.stp", "eight_cyl.stp", "io1-ug-214.stp", "linkrods.step", "screw.step")
 SEVERAL_ROOTS = "stp_multiple_shp_at_root.stp"
 

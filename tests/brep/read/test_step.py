@@ -7,61 +7,26 @@ from pathlib import Path
 
 import pytest
 from OCP.BinTools import BinTools
-from OCP.Bnd import Bnd_Box
 from OCP.BRep import BRep_Builder, BRep_Tool
 from OCP.BRepAlgoAPI import BRepAlgoAPI_Cut
-from OCP.BRepBndLib import BRepBndLib
 from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeEdge, BRepBuilderAPI_MakeSolid
 from OCP.BRepFilletAPI import BRepFilletAPI_MakeFillet
-from OCP.BRepGProp import BRepGProp
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeSphere, BRepPrimAPI_MakeTorus
 from OCP.BRepTools import BRepTools
 from OCP.GeomAbs import GeomAbs_C0
 from OCP.gp import gp_Pnt, gp_Trsf, gp_Vec
-from OCP.GProp import GProp_GProps
 from OCP.IFSelect import IFSelect_RetDone
-from OCP.IGESControl import IGESControl_Writer
 from OCP.Interface import Interface_Static
-from OCP.STEPControl import STEPControl_AsIs, STEPControl_Reader, STEPControl_Writer
+from OCP.STEPControl import STEPControl_Reader
 from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_SHELL
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Compound, TopoDS_Shape, TopoDS_Shell
 
-from brep_mae.brep.read.colors import no_color
-from brep_mae.brep.read.entities import no_name
 from brep_mae.brep.read.solids import count_faces, subshapes
-from brep_mae.brep.read.step import REGULARITY, read_solids, silence
+from brep_mae.brep.read.step import REGULARITY, read_solids
 from brep_mae.brep.reject import Reject
+from tests.brep.read.kernel_measures import middle_x, volume
 from tests.brep.solids import SHAPES, box, write_step
-
-
-def longest_side(shape) -> float:
-    bounds = Bnd_Box()
-    BRepBndLib.AddOptimal_s(shape, bounds, False, False)
-    x0, y0, z0, x1, y1, z1 = bounds.Get()
-    return max(x1 - x0, y1 - y0, z1 - z0)
-
-
-def properties(shape: TopoDS_Shape) -> GProp_GProps:
-    found = GProp_GProps()
-    BRepGProp.VolumeProperties_s(shape, found)
-    return found
-
-
-def volume(shape: TopoDS_Shape) -> float:
-    return properties(shape).Mass()
-
-
-def middle_x(shape: TopoDS_Shape) -> float:
-    return properties(shape).CentreOfMass().X()
-
-
-def test_lengths_are_millimetres_whatever_the_unit_of_the_file(tmp_path):
-    (inch,) = read_solids(write_step(tmp_path / "inch.step", box(25.4, 50.8, 10), unit="INCH"))
-    (mm,) = read_solids(write_step(tmp_path / "mm.step", box(25.4, 50.8, 10)))
-    assert (inch.unit_mm, mm.unit_mm) == (25.4, 1.0)
-    assert "INCH" in (tmp_path / "inch.step").read_text()
-    assert longest_side(inch.shape) == pytest.approx(50.8, abs=1e-5)
 
 
 def test_several_roots_and_a_moved_solid(tmp_path):
@@ -75,24 +40,6 @@ def test_several_roots_and_a_moved_solid(tmp_path):
 def test_solids_of_one_face_are_kept(tmp_path, shape):
     (solid,) = read_solids(write_step(tmp_path / "one.step", shape))
     assert count_faces(solid.shape) == 1
-
-
-@pytest.mark.parametrize("in_assembly", [False, True])
-def test_names_of_faces_come_from_the_file_also_for_placed_parts(tmp_path, in_assembly):
-    shape = box(1, 2, 3)
-    if in_assembly:
-        move, builder, shape = gp_Trsf(), BRep_Builder(), TopoDS_Compound()
-        move.SetTranslation(gp_Vec(100, 0, 0))
-        builder.MakeCompound(shape)
-        builder.Add(shape, box(1, 2, 3).Moved(TopLoc_Location(move)))
-    path = write_step(tmp_path / "named.step", shape, assembly=in_assembly)
-    text, number = path.read_text(), iter(range(6))
-    assert ("NEXT_ASSEMBLY_USAGE_OCCURRENCE" in text) == in_assembly
-    parts = text.split("ADVANCED_FACE(''")
-    path.write_text(parts[0] + "".join(f"ADVANCED_FACE('{next(number)}'{part}" for part in parts[1:]))
-    (solid,) = read_solids(path)
-    names = [solid.face_name(TopoDS.Face_s(face)) for face in subshapes(solid.shape, TopAbs_FACE)]
-    assert sorted(names) == list("012345")
 
 
 def reason(path: Path) -> str:
@@ -215,48 +162,6 @@ def test_voids_stay_and_faces_end_up_pointing_outward(tmp_path):
     assert entries(tmp_path / "inside_out.BRP") == [6]
 
 
-@pytest.mark.parametrize("prefix, mm", [("MICRO", 1e-3), ("CENTI", 10.0), ("KILO", 1e6)])
-def test_prefixed_units(tmp_path, prefix, mm):
-    path = write_step(tmp_path / "unit.step", box(1, 2, 3))
-    path.write_text(path.read_text().replace("SI_UNIT(.MILLI.", f"SI_UNIT(.{prefix}."))
-    (solid,) = read_solids(path)
-    assert solid.unit_mm == pytest.approx(mm)
-    assert volume(solid.shape) == pytest.approx(6 * mm**3)
-
-
-def test_a_unit_with_a_name_of_its_own_counts_by_its_factor(tmp_path):
-    path = write_step(tmp_path / "ell.step", box(25.4, 25.4, 25.4), unit="INCH")
-    path.write_text(path.read_text().replace("'INCH'", "'ELL'").replace("UNIT(25.4", "UNIT(600."))
-    (solid,) = read_solids(path)
-    assert solid.unit_mm == pytest.approx(600)
-    assert volume(solid.shape) == pytest.approx(600**3)
-
-
-@pytest.mark.parametrize("name, mm", [("INCH", 1.0), ("MILLIMETRE", 25.4), ("METRE", 0.5)])
-def test_the_factor_of_a_unit_counts_and_not_its_name(tmp_path, name, mm):
-    path = write_step(tmp_path / "unit.step", box(25.4, 50.8, 76.2), unit="INCH")
-    path.write_text(path.read_text().replace("'INCH'", f"'{name}'").replace("UNIT(25.4", f"UNIT({mm}"))
-    (solid,) = read_solids(path)
-    assert solid.unit_mm == pytest.approx(mm)
-    assert volume(solid.shape) == pytest.approx(6 * mm**3)
-
-
-@pytest.mark.parametrize("kind", [0, 1])  # shells outside a solid; solids
-def test_every_root_has_its_own_unit(tmp_path, kind):
-    silence()
-    writer = STEPControl_Writer()
-    for unit in ("MM", "INCH", "M"):
-        Interface_Static.SetCVal_s("write.step.unit", unit)
-        shape = box(1, 2, 3)
-        writer.Transfer(shape if kind else next(subshapes(shape, TopAbs_SHELL)), STEPControl_AsIs)
-    Interface_Static.SetCVal_s("write.step.unit", "MM")
-    assert writer.Write(str(tmp_path / "units.step")) == IFSelect_RetDone
-    solids = read_solids(tmp_path / "units.step")
-    assert [solid.unit_mm for solid in solids] == pytest.approx([1, 25.4, 1000])
-    for solid in solids:  # the writer does not convert the second root and those behind it
-        assert volume(solid.shape) in (pytest.approx(6), pytest.approx(6 * solid.unit_mm**3))
-
-
 def with_reference(text: str, *files: str) -> str:
     """The STEP text, made to refer to files as parts, as AP214 and AP242 do."""
     (product,) = re.findall(r"(#\d+) = PRODUCT_DEFINITION\(", text)[:1]
@@ -291,46 +196,6 @@ def test_parts_that_are_other_files_are_named(tmp_path):
     assert volume(solid.shape) == pytest.approx(6)
 
 
-@pytest.mark.parametrize("unit, mm", [("MM", 1.0), ("IN", 25.4), ("M", 1000.0)])
-@pytest.mark.parametrize("kind", [0, 1])  # loose faces, which are sewn; a solid
-def test_iges_in_any_unit(tmp_path, unit, mm, kind):
-    writer = IGESControl_Writer(unit, kind)
-    writer.AddShape(box(25.4, 50.8, 10))
-    writer.ComputeModel()
-    assert writer.Write(str(tmp_path / "part.IGS"))
-    (solid,) = read_solids(tmp_path / "part.IGS")
-    assert solid.unit_mm == pytest.approx(mm)
-    assert volume(solid.shape) == pytest.approx(25.4 * 50.8 * 10, rel=1e-6)
-
-
-def test_names_that_are_not_ascii(tmp_path):
-    path = write_step(tmp_path / "name.step", box(1, 2, 3))
-    text = path.read_bytes()
-    path.write_bytes(text.replace(b"MANIFOLD_SOLID_BREP(''", b"MANIFOLD_SOLID_BREP('a\\X2\\00E9\\X0\\b'"))
-    (solid,) = read_solids(path)
-    assert solid.name == "a\u00e9b"
-
-
-@pytest.mark.parametrize(
-    "name, found",
-    [
-        (b"Geh\xe4use 5\xb0", "Geh\xe4use 5\xb0"),  # ISO 8859-1
-        (b"5 \x80 \x96 M\xfcnchen", "5 \u20ac \u2013 M\xfcnchen"),  # Windows-1252
-        (b"a\x81b", "a\ufffdb"),  # neither
-        ("Geh\xe4use \u90e8\u54c1".encode(), "Geh\xe4use \u90e8\u54c1"),
-        ("\u90e8".encode() + b" Geh\xe4use", "\u90e8 Geh\xe4use"),
-        (b"Geh\\X\\E4use \\S\\d", "Geh\xe4use \xe4"),
-    ],
-)
-def test_no_letter_of_a_name_is_swallowed(tmp_path, name, found):
-    path = write_step(tmp_path / "name.step", box(1, 2, 3))
-    text = path.read_bytes().replace(b"MANIFOLD_SOLID_BREP(''", b"MANIFOLD_SOLID_BREP('" + name + b"'")
-    for place, content in ((path, text), (tmp_path / "name.stpz", gzip.compress(text))):
-        place.write_bytes(content)
-        (solid,) = read_solids(place)
-        assert solid.name == found
-
-
 @pytest.mark.parametrize(
     "before", [b"\xef\xbb\xbf", b"/* " + b"x" * 9000 + b"*/\n", b"\r\n  /* a */ /* b\n */\n", b"\xef\xbb\xbf/* a */"]
 )
@@ -342,18 +207,6 @@ def test_marks_and_comments_may_stand_before_the_text(tmp_path, before):
     assert entries(path) == entries(tmp_path / "part.stpz") == [6]
     path.write_bytes(before + text.replace(b"ISO-10303-21", b"ISO-10303-12"))
     assert reason(path) == "unreadable"
-
-
-def test_a_file_that_names_no_face_says_so(tmp_path):
-    path = write_step(tmp_path / "plain.step", box(1, 2, 3))
-    (solid,) = read_solids(path)
-    assert solid.face_name is no_name and solid.face_color is no_color
-    path.write_text(path.read_text().replace("ADVANCED_FACE(''", "ADVANCED_FACE('top'", 1))
-    (solid,) = read_solids(path)
-    assert sorted(solid.face_name(TopoDS.Face_s(face)) for face in subshapes(solid.shape, TopAbs_FACE)) == [
-        *[""] * 5,
-        "top",
-    ]
 
 
 @pytest.mark.parametrize("name", SHAPES)

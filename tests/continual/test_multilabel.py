@@ -12,7 +12,7 @@ from brep_mae.continual.continual import run_sequence
 from brep_mae.continual.continual_baselines import run_majority
 from brep_mae.continual.continual_fit import Task, entropy, evaluate, right_answers
 from brep_mae.continual.knowledge_transfer import transfer_scores
-from tests.transfer.supermask_nets import Settings, make_model, make_task
+from tests.continual.supermask_nets import Settings, make_model, make_task
 
 CLASSES = ("dark", "noisy", "tilted")
 

@@ -1,7 +1,6 @@
 """Batched evaluation against the kernel's own, point by point."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +34,7 @@ from brep_mae.brep.geometry.freeform_curves import FreeCurves, curve_jet
 from brep_mae.brep.geometry.jets import principal_curvatures
 from brep_mae.brep.geometry.swept import surface_jet, untrimmed
 from brep_mae.brep.read.step import read_solids
-from tests.brep.kernel_shapes import (
+from tests.brep.geometry.kernel_shapes import (
     AX2,
     CURVES,
     HIGH,
@@ -49,8 +48,9 @@ from tests.brep.kernel_shapes import (
     bspline_curve,
     extruded,
 )
+from tests.conftest import SHARED
 
-SAMPLES = Path(__file__).parents[2].parent / "shared" / "data" / "step_samples"
+SAMPLES = SHARED / "step_samples"
 
 
 def parameters(first: float, last: float, periodic: bool, knots: list[float], count: int) -> np.ndarray:

@@ -229,7 +229,7 @@ def test_a_stalled_worker_does_not_outlive_a_killed_parent_for_long(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(
         "import sys\nfrom pathlib import Path\nfrom brep_mae.brep.workers.pool import run_files\n"
-        "from tests.brep.test_pool import Few, act\n"
+        "from tests.brep.workers.test_pool import Few, act\n"
         "if __name__ == '__main__':\n"
         "    list(run_files([Path(sys.argv[1])], Few(deadline_s=2), 1, act, preload='json'))\n"
     )

@@ -16,7 +16,7 @@ from brep_mae.continual.supermask import CLASSIFIER, SupermaskModel
 from brep_mae.continual.supermask_ops import StraightThrough, scores_for_mask, top_mask
 from brep_mae.continual.supermask_roles import UnknownParameter, parameter_roles
 from brep_mae.continual.supermask_store import TaskFileError, list_tasks, load_tasks, restore_base, save_task
-from tests.transfer.supermask_nets import DIM, KINDS, Settings, make_model, make_task
+from tests.continual.supermask_nets import DIM, KINDS, Settings, make_model, make_task
 
 SHORT = Settings(mask_steps=4, weight_steps=3)
 
@@ -119,7 +119,7 @@ for name in ("OCP", "cadquery", "vtk", "vtkmodules", "mlflow", "dvc"):
 sys.path.insert(0, sys.argv[1])
 import torch
 torch.set_num_threads(int(sys.argv[3]))
-from tests.transfer.supermask_nets import KINDS, make_model, make_task
+from tests.continual.supermask_nets import KINDS, make_model, make_task
 from brep_mae.continual.supermask_store import load_tasks
 answers = {}
 for kind in KINDS:

@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,8 +21,9 @@ from brep_mae.brep.solid.placing import MeasuredSolids
 from brep_mae.brep.solid.split import faces_of, split_closed
 from brep_mae.schema import ARRAYS, SURFACE_TYPES, FaceGraph
 from tests.brep.solids import SHAPES, box, first_solid, graph_of, placed
+from tests.conftest import SHARED
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "step_samples"
+SAMPLES = SHARED / "step_samples"
 SHELL = BRepAlgoAPI_Cut(box(9, 9, 9, (-4, -4, -4)), SHAPES["sphere"]).Shape()
 SLANTED = BRepAlgoAPI_Cut(SHAPES["cylinder"], box(9, 9, 4, (-4, -4, 0))).Shape()
 SOLIDS = SHAPES | {

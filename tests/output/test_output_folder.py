@@ -167,7 +167,7 @@ class _nothing:
 LOOP = """
 import sys
 from pathlib import Path
-from tests.test_output_folder import fill
+from tests.output.test_output_folder import fill
 for i in range(10 ** 6):
     fill(Path(sys.argv[1]), str(i))
 """
