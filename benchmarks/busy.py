@@ -47,15 +47,16 @@ def train(seconds: float, threads: int) -> float:
     import torch
 
     from brep_mae import settings
+    from brep_mae.composition.optim import adamw
     from brep_mae.composition.pretext import DataSpec, build
     from brep_mae.datasets.batch import Batch, Frames
     from brep_mae.seeds import generator
-    from brep_mae.training.optim import adamw
+    from brep_mae.settings import OptimParams
 
     torch.set_num_threads(threads)
     block = settings.load().methods["mae_images"]
     pretext = build("mae_images", block, DataSpec(grid=8, frame=64))
-    optimizer = adamw(pretext, 1e-3, 0.05)
+    optimizer = adamw(pretext, 1e-3, OptimParams())
     images = torch.rand(block["batch"], 1, 3, 64, 64, generator=generator(0))
     faces = torch.full((block["batch"], 1, 64, 64), -1)
     batch = Batch(uid=[str(i) for i in range(block["batch"])], faces=None, frames=Frames(image=images, face=faces))

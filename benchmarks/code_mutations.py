@@ -32,7 +32,8 @@ class Mutation:
     test: str
 
 
-OPTIM, LOOP, UI = "brep_mae/training/optim.py", "brep_mae/training/loop.py", "brep_mae/cli/__init__.py"
+OPTIM, LOOP, UI = "brep_mae/composition/optim.py", "brep_mae/training/loop.py", "brep_mae/cli/__init__.py"
+STEP, SETTINGS = "brep_mae/composition/step.py", "brep_mae/settings.py"
 FOLDER, STORE = "brep_mae/continual/task_folder.py", "brep_mae/continual/supermask_store.py"
 IMAGES, STATE, SPLITS = (
     "brep_mae/datasets/image_files.py",
@@ -50,36 +51,36 @@ DRAWN, PICTURES = "tests/pipelines/test_render.py::", "tests/datasets/test_image
 MUTATIONS = (
     Mutation(
         "AdamW betas",
-        OPTIM,
-        "BETAS = (0.9, 0.95)",
-        "BETAS = (0.9, 0.999)",
+        SETTINGS,
+        "default=[0.9, 0.95])",
+        "default=[0.9, 0.999])",
         BY_HAND + "test_later_steps_follow_adamw_with_the_betas_of_the_paper",
     ),
     Mutation(
         "biases and norms decay",
         OPTIM,
-        '"weight_decay": 0.0}',
-        '"weight_decay": weight_decay}',
+        '"weight_decay": 0.0,',
+        '"weight_decay": optim.weight_decay,',
         BY_HAND + "test_the_first_step_moves_every_weight_by_the_rate_and_decays_matrices_alone",
     ),
     Mutation(
         "clipping off",
-        LOOP,
-        "clip_grad_norm_(pretext.parameters(), params.clip_norm)",
-        'clip_grad_norm_(pretext.parameters(), float("inf"))',
+        STEP,
+        "clip_grad_norm_(weights, self._clip_norm)",
+        'clip_grad_norm_(weights, float("inf"))',
         BY_HAND + "test_a_huge_gradient_is_cut_to_the_norm_and_does_not_rule_the_steps_after_it",
     ),
     Mutation(
         "constant learning rate",
         LOOP,
-        "lr_at(*pretext.schedule(step), method.lr, params)",
+        'lr_at(*pretext.schedule(step), group["peak"], optim.warmup)',
         "method.lr",
         BY_HAND + "test_the_rate_of_every_step_is_on_the_warm_up_s_line_or_the_half_cosine",
     ),
     Mutation(
         "no decay of the rate",
         OPTIM,
-        "return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))",
+        "return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))",
         "return peak",
         BY_HAND + "test_the_rate_of_every_step_is_on_the_warm_up_s_line_or_the_half_cosine",
     ),

@@ -17,12 +17,12 @@ import torch
 from torch import nn
 
 from benchmarks.official_mae import official, official_adamw, official_lr, ours, take_weights
+from brep_mae.composition.optim import adamw
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.seeds import generator
-from brep_mae.settings import SizeParams
+from brep_mae.settings import OptimParams, SizeParams
 from brep_mae.tokens.patches import standardised
-from brep_mae.training.optim import adamw
 
 IMAGE, PATCH, RATIO = 32, 4, 0.75
 SIZE, DECODER = SizeParams(dim=96, depth=4, heads=3), SizeParams(dim=64, depth=2, heads=4)
@@ -56,7 +56,7 @@ def curves(path: Path, data: Images, steps: int, batch: int, seeds: tuple[int, i
     mine = ours(IMAGE, PATCH, SIZE, DECODER, RATIO)
     if same:
         take_weights(mine, theirs)
-    optimizers = official_adamw(theirs, LR, DECAY), adamw(mine, LR, DECAY)
+    optimizers = official_adamw(theirs, LR, DECAY), adamw(mine, LR, OptimParams(weight_decay=DECAY))
     per_epoch = len(data) // batch
     losses = np.zeros((2, steps))
     for step in range(steps):

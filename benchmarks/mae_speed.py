@@ -19,12 +19,12 @@ from pathlib import Path
 import torch
 
 from benchmarks.official_mae import official, official_adamw, ours, take_weights
+from brep_mae.composition.optim import adamw
 from brep_mae.composition.pretext import Pretext
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.seeds import generator
-from brep_mae.settings import SizeParams
-from brep_mae.training.optim import adamw
+from brep_mae.settings import OptimParams, SizeParams
 
 RATIO = 0.75
 MODELS = {
@@ -102,11 +102,14 @@ def main() -> None:
         mine, full, alone = (ours(image, patch, size, decoder, RATIO).to(device) for _ in range(3))
         take_weights(mine, theirs)
         drawn = iter(range(10**9))
+        optim = OptimParams()
         steps = {
             "official": training_step(lambda: theirs(pixels, RATIO)[0], official_adamw(theirs, 1e-4, 0.05), device),
-            "ours": training_step(lambda: mine(batch, generator(next(drawn)))["loss"], adamw(mine, 1e-4, 0.05), device),
+            "ours": training_step(
+                lambda: mine(batch, generator(next(drawn)))["loss"], adamw(mine, 1e-4, optim), device
+            ),
             "ours, all tokens in the encoder": training_step(
-                lambda: all_tokens(full, batch), adamw(full, 1e-4, 0.05), device
+                lambda: all_tokens(full, batch), adamw(full, 1e-4, optim), device
             ),
             "ours, the encoder alone on all tokens": training_step(
                 lambda: encoder_alone(alone, batch),

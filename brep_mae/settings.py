@@ -110,26 +110,54 @@ AnySizeParams = Annotated[
 """A block with `heads` is a transformer's."""
 
 
-class PretrainParams(Section):
-    """Settings that every method shares, so that methods are compared under one budget.
+class OptimParams(Section):
+    """How AdamW moves weights: `betas`; `weight_decay`; `clip_norm` of the gradients; `warmup`, the share of the steps
+    in which the rate rises; `layer_decay`, by which a layer's rate is less than that of the layer above, 1 = all alike;
+    `drop_path`, how often a sample skips what the last block adds, less in the blocks below."""
 
-    `precision` of matrix products; `accumulate` parts in which a step's batch goes through the network.
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(min_length=2, max_length=2, default=[0.9, 0.95])
+    weight_decay: float = Field(ge=0, default=0.05)
+    clip_norm: float = Field(gt=0, default=1.0)
+    warmup: float = Field(ge=0, lt=1, default=0.1)
+    layer_decay: float = Field(gt=0, le=1, default=1.0)
+    drop_path: float = Field(ge=0, lt=1, default=0.0)
+
+
+class OwnOptimParams(Section):
+    """What of `OptimParams` a method has otherwise than `pretrain` says, such as a paper's recipe."""
+
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] | None = Field(min_length=2, max_length=2, default=None)
+    weight_decay: float | None = Field(ge=0, default=None)
+    clip_norm: float | None = Field(gt=0, default=None)
+    warmup: float | None = Field(ge=0, lt=1, default=None)
+    layer_decay: float | None = Field(gt=0, le=1, default=None)
+    drop_path: float | None = Field(ge=0, lt=1, default=None)
+
+
+class PretrainParams(OptimParams):
+    """Settings that every method shares, so that methods are compared under one budget, unless its block has others.
+
+    `precision` of matrix products; `accumulate` parts in which a step's batch goes through the network;
+    `heldout_batches` that a held-out evaluation reads at most, the same ones every time.
     """
 
     seed: NonNegativeInt
     log_every: PositiveInt
     checkpoint_every: PositiveInt
-    weight_decay: float = Field(ge=0)
-    clip_norm: float = Field(gt=0)
-    warmup: float = Field(ge=0, lt=1)
     precision: Literal["fp32", "bf16"] = "fp32"
     accumulate: PositiveInt = 1
+    heldout_batches: PositiveInt = 64
 
     @model_validator(mode="after")
     def _checkpoint_at_a_row(self) -> "PretrainParams":
         if self.checkpoint_every % self.log_every:
             raise ValueError("checkpoint_every must be a multiple of log_every, so that no row of the history is cut")
         return self
+
+    def optim(self, own: OwnOptimParams) -> OptimParams:
+        """The settings of a method."""
+        shared = {name: getattr(self, name) for name in OptimParams.model_fields}
+        return OptimParams(**shared | own.model_dump(exclude_none=True))
 
 
 class ProbeParams(Section):

@@ -10,8 +10,11 @@ from torch import Tensor, nn
 
 from brep_mae import plugins
 from brep_mae.checks import Section, check
+from brep_mae.composition.optim import adamw
+from brep_mae.composition.step import Step
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.extractor import FeatureExtractor
+from brep_mae.settings import OptimParams, OwnOptimParams
 
 
 class MethodParams(Section):
@@ -20,6 +23,7 @@ class MethodParams(Section):
     steps: PositiveInt
     batch: PositiveInt
     lr: float = Field(gt=0)
+    optim: OwnOptimParams = OwnOptimParams()
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,28 @@ class Pretext(nn.Module):
         """What `reconstruct` says, by kind of content (index in tokens.KINDS); empty where nothing is predicted."""
         return {}
 
+    def optimizers(self, optim: OptimParams) -> dict[str, torch.optim.Optimizer]:
+        """By name, what moves the weights: one AdamW for all of them, unless a method has several problems to solve."""
+        return {"weights": adamw(self, self.params.lr, optim)}
+
+    def train_step(self, step: Step) -> dict[str, float]:
+        """Moves the weights once; answers with the loss and its terms. A method that brings its own loop does here what
+        it does in a step: batches, losses and updates in an order of its own.
+
+        By default the gradients of all parts of the batch are added, and one optimiser moves all weights.
+        """
+        terms: dict[str, float] = {}
+        for batch in step.batches():
+            with step.autocast():
+                parts = self(batch, step.rng)
+            step.backward(parts["loss"], batch)
+            for key, value in parts.items():
+                terms[key] = terms.get(key, 0.0) + float(value.detach()) / step.parts
+        step.update("weights")
+        return terms
+
     def begin_step(self, step: int, rng: torch.Generator) -> bool:
-        """Called before every training step. True = the weights start anew, and the optimizer forgets its moments."""
+        """Called before every training step. True = the weights start anew, and the optimizers forget their moments."""
         return False
 
     def after_step(self, step: int) -> None:

@@ -61,6 +61,9 @@ class AlternatingDataset(Samples):
     def batch(self, uids: Sequence[str]) -> Batch:
         raise TypeError("samples of several kinds make no batch together")
 
+    def thinned(self, n: int) -> "AlternatingDataset":
+        return AlternatingDataset([part.thinned(max(1, n // len(self.parts))) for part in self.parts])
+
     def in_order(self, size: int) -> Iterator[Batch]:
         for part in self.parts:
             yield from part.in_order(size)

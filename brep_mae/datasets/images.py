@@ -4,7 +4,6 @@ An image is a solid of one frame without faces: every method that reads frames a
 goes on to renders of the same size. Subfolders are classes. Folders called train, val or test are the split.
 """
 
-import copy
 import hashlib
 import json
 from collections import Counter
@@ -63,12 +62,6 @@ class Images(Samples):
         self.uids = tuple(uid for side in sides for uid in self.about.split[side])
         self.read = frozenset({"frames"})
         self._frames = open_frames(folder)
-
-    def thinned(self, n: int) -> "Images":
-        """At most `n` of them, spread evenly over the names and so over the classes."""
-        few = copy.copy(self)
-        few.uids = tuple(self.uids[i * len(self) // n] for i in range(n)) if n < len(self) else self.uids
-        return few
 
     @property
     def size(self) -> int:

@@ -35,6 +35,12 @@ class Samples(ABC):
         few.uids = self.uids[:n]
         return few
 
+    def thinned(self, n: int) -> Self:
+        """At most `n` of them, the same ones every time, spread evenly over their order."""
+        few = copy.copy(self)
+        few.uids = tuple(self.uids[i * len(self) // n] for i in range(n)) if n < len(self) else self.uids
+        return few
+
     def __len__(self) -> int:
         return len(self.uids)
 

@@ -1,19 +1,22 @@
-"""The one training loop. It knows no method: a pretext gives a loss and its parts, and that is all there is."""
+"""The training loop. It knows no method: what happens in a step is the method's own, see `Pretext.train_step`."""
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from brep_mae.checkpoints.state import load_state, save_state
 from brep_mae.checks import SettingsError
+from brep_mae.composition.optim import drop_paths, lr_at
 from brep_mae.composition.pretext import Pretext
+from brep_mae.composition.step import Step, stop_unless_finite
+from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Samples
 from brep_mae.seeds import generator
 from brep_mae.settings import PretrainParams
-from brep_mae.training.optim import adamw, lr_at
 
 History = list[dict[str, float | str]]
 DROPOUT = 1
@@ -25,18 +28,6 @@ HELDOUT_SEED = 1_000_003
 def precision(device: torch.device, params: PretrainParams) -> torch.autocast:
     """Weights and losses stay in float32; with bf16 the matrix products are half as wide."""
     return torch.autocast(device.type, torch.bfloat16, enabled=params.precision == "bf16")
-
-
-class NotFinite(FloatingPointError):
-    """A training would go on with numbers that are not finite; the message names the step and the solids."""
-
-
-def _stop_unless_finite(what: str, value: torch.Tensor, step: int, uids: Sequence[str]) -> None:
-    if not torch.isfinite(value):
-        raise NotFinite(
-            f"{what} is {value.item()} at step {step}, solids {', '.join(uids)}; the last good state is kept: "
-            "look at these solids, or lower the method's lr"
-        )
 
 
 @torch.no_grad()
@@ -52,7 +43,7 @@ def heldout_terms(
     for i, batch in enumerate(data.in_order(size)):
         with precision(device, params):
             parts = pretext(batch.to(device), generator(HELDOUT_SEED, i))
-        _stop_unless_finite("held-out loss", parts["loss"], step, batch.uid)
+        stop_unless_finite("held-out loss", parts["loss"], step, batch.uid)
         for key, value in parts.items():
             total[key] = total.get(key, 0.0) + float(value) * len(batch.uid) / len(data)
     pretext.train()
@@ -86,49 +77,46 @@ def train(
     Raises:
         SettingsError: a batch does not divide into the parts asked for.
         NotFinite: a loss, a gradient or a held-out loss is not finite; names the step and the solids of the
-            batch. The optimizer has not stepped then, and what is saved is from before.
+            batch. No weight has moved by it then, and what is saved is from before.
     """
     method = pretext.params
     if method.batch % params.accumulate:
         raise SettingsError(f"params.yaml: accumulate {params.accumulate} does not divide batch {method.batch}")
+    optim = params.optim(method.optim)
+    drop_paths(pretext, optim.drop_path)
     pretext.to(device).train()
-    optimizer = adamw(pretext, method.lr, params.weight_decay)
+    optimizers = pretext.optimizers(optim)
+    heldout = heldout.thinned(params.heldout_batches * method.batch)
     start, history = 0, History()
     if (state := load_state(state_path, device)) is not None:
         pretext.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
         start, history = state["step"], json.loads(state["history"])
     else:
         keep(0, pretext)
 
+    autocast = partial(precision, device, params)
     sums: dict[str, float] = {}
     since, solids, began = 0, 0, time.perf_counter()
     for step in range(start, method.steps):
         rng = generator(params.seed, step)
         torch.manual_seed(generator(params.seed, step, DROPOUT).initial_seed())
-        if pretext.begin_step(step, rng):
-            optimizer.state.clear()
-        for group in optimizer.param_groups:
-            group["lr"] = lr_at(*pretext.schedule(step), method.lr, params)
-        optimizer.zero_grad(set_to_none=True)
-        uids: list[str] = []
-        for i in range(step * params.accumulate, (step + 1) * params.accumulate):
-            batch = data.at_step(params.seed, i, method.batch // params.accumulate).to(device)
-            with precision(device, params):
-                parts = pretext(batch, rng)
-            loss = parts["loss"]
-            _stop_unless_finite("loss", loss, step, batch.uid)
-            (loss / params.accumulate).backward()
-            for key, value in parts.items():
-                sums[key] = sums.get(key, 0.0) + float(value.detach()) / params.accumulate
-            uids += batch.uid
-        norm = torch.nn.utils.clip_grad_norm_(pretext.parameters(), params.clip_norm)
-        _stop_unless_finite("norm of the gradient", norm, step, uids)
-        optimizer.step()
+        anew = pretext.begin_step(step, rng)
+        for optimizer in optimizers.values():
+            if anew:
+                optimizer.state.clear()
+            for group in optimizer.param_groups:
+                group["lr"] = lr_at(*pretext.schedule(step), group["peak"], optim.warmup)
+            optimizer.zero_grad(set_to_none=True)
+        batches = partial(_parts, data, params, step, method.batch, device)
+        now = Step(step, rng, pretext, optimizers, batches, params.accumulate, autocast, optim.clip_norm)
+        for key, value in pretext.train_step(now).items():
+            sums[key] = sums.get(key, 0.0) + value
         pretext.after_step(step)
 
         since += 1
-        solids += len(uids)
+        solids += len(now.uids)
         done = step + 1
         if done % params.log_every == 0 or done == method.steps:
             seconds = time.perf_counter() - began
@@ -141,7 +129,14 @@ def train(
             report(history[-1])
             if done % params.checkpoint_every == 0 or done == method.steps:
                 keep(done, pretext)
-                model, optim, rows = pretext.state_dict(), optimizer.state_dict(), json.dumps(history)
-                save_state(state_path, {"model": model, "optimizer": optim, "step": done, "history": rows})
+                state = {"optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()}}
+                state |= {"model": pretext.state_dict(), "step": done, "history": json.dumps(history)}
+                save_state(state_path, state)
             sums, since, solids, began = {}, 0, 0, time.perf_counter()
     return history
+
+
+def _parts(data: Samples, params: PretrainParams, step: int, size: int, device: torch.device) -> Iterator[Batch]:
+    """The batch of a step in as many parts as are asked for."""
+    for i in range(step * params.accumulate, (step + 1) * params.accumulate):
+        yield data.at_step(params.seed, i, size // params.accumulate).to(device)

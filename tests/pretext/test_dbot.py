@@ -11,12 +11,12 @@ import copy
 import pytest
 import torch
 
+from brep_mae.composition.optim import lr_at
 from brep_mae.seeds import generator
 from brep_mae.settings import PretrainParams
 from brep_mae.targets.features import Features, standardise
 from brep_mae.targets.target import Taught
 from brep_mae.tokens.tokens import FACE
-from brep_mae.training.optim import lr_at
 from tests.contracts.test_methods import small
 from tests.pretext.checks import asked, digest, steps
 from tests.synthetic import make_batch
@@ -83,11 +83,11 @@ def test_check_2_boundary_teacher_is_the_last_student_and_the_student_is_new(nam
 
 def test_check_2_boundary_learning_rate_starts_its_warm_up_again(name):
     pretext, _ = student(name)
-    rates = [lr_at(*pretext.schedule(step), 1.0, BUDGET) for step in range(20)]
+    rates = [lr_at(*pretext.schedule(step), 1.0, BUDGET.warmup) for step in range(20)]
     assert rates[:10] == rates[10:]
     assert rates[10] == 0 and rates[12] == max(rates) == 1.0 and rates[9] < 0.1
     one_round = small(name, steps=20, rounds=1)
-    assert lr_at(*one_round.schedule(10), 1.0, BUDGET) > 0.1, "control: one round has no boundary"
+    assert lr_at(*one_round.schedule(10), 1.0, BUDGET.warmup) > 0.1, "control: one round has no boundary"
 
 
 def test_check_2_a_new_student_follows_from_the_seed_alone(name):

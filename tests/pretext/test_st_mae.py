@@ -11,6 +11,7 @@ import torch
 
 from brep_mae import settings
 from brep_mae.checks import check
+from brep_mae.composition.optim import lr_at
 from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
@@ -20,7 +21,6 @@ from brep_mae.seeds import generator
 from brep_mae.settings import SizeParams
 from brep_mae.targets.pixels import patchify
 from brep_mae.tokens.tubelets import SeparablePosition
-from brep_mae.training.optim import lr_at
 from tests.synthetic import make_batch, make_frames
 
 TINY = {"dim": 32, "depth": 2, "heads": 2}
@@ -171,8 +171,8 @@ def test_check_5_doubling_repeat_aug_doubles_the_epochs_but_neither_steps_nor_le
     once, twice = (check(Params, values(repeat_aug=n), "test") for n in (2, 4))
     assert effective_epochs(twice, 100) == 2 * effective_epochs(once, 100) == 4 * once.steps * once.batch / 100
     shared = settings.load().pretrain
-    assert [lr_at(s, p.steps, p.lr, shared) for p in (once,) for s in range(p.steps)] == [
-        lr_at(s, p.steps, p.lr, shared) for p in (twice,) for s in range(p.steps)
+    assert [lr_at(s, p.steps, p.lr, shared.warmup) for p in (once,) for s in range(p.steps)] == [
+        lr_at(s, p.steps, p.lr, shared.warmup) for p in (twice,) for s in range(p.steps)
     ]
     batch = clips(4)
     assert [float(method(repeat_aug=n)(batch, generator(0))["clips"]) for n in (2, 4)] == [4, 8]

@@ -9,14 +9,14 @@ from brep_mae.checkpoints.backbones import STEPS, load_backbone, save_backbone, 
 from brep_mae.checkpoints.state import load_state
 from brep_mae.checkpoints.weights import CheckpointError
 from brep_mae.checks import SettingsError
+from brep_mae.composition.optim import adamw, lr_at
 from brep_mae.composition.pretext import Pretext, build
 from brep_mae.datasets.content import FACES
 from brep_mae.masking.mask import Mask
 from brep_mae.plugins import METHODS, known
-from brep_mae.settings import PretrainParams
+from brep_mae.settings import OptimParams, PretrainParams
 from brep_mae.training import loop
 from brep_mae.training.loop import heldout_terms, train
-from brep_mae.training.optim import adamw, lr_at
 from tests.contracts.test_methods import SPEC, small
 from tests.stored import solids, store
 
@@ -161,7 +161,7 @@ def test_a_new_round_starts_the_optimizer_and_the_learning_rate_anew(stored, tmp
     for name, steps in (("dbot_faces", 5), ("mae_faces", 10)):
         train(fresh(10, name), data, data, PARAMS, tmp_path / name, lambda row: None, CPU)
         state = load_state(tmp_path / name, CPU)
-        assert {float(s["step"]) for s in state["optimizer"]["state"].values()} == {steps}
+        assert {float(s["step"]) for s in state["optimizers"]["weights"]["state"].values()} == {steps}
     assert int(load_state(tmp_path / "dbot_faces", CPU)["model"]["teacher.round"]) == 1
 
 
@@ -275,14 +275,14 @@ def test_every_epoch_shows_every_solid_once_in_another_order(stored):
 
 
 def test_warmup_peak_and_end_of_the_learning_rate():
-    rates = [lr_at(step, 100, 1.0, PARAMS) for step in range(100)]
+    rates = [lr_at(step, 100, 1.0, PARAMS.warmup) for step in range(100)]
     assert rates[0] == 0 and rates[10] == pytest.approx(0.5) and rates[99] < 0.001
     assert rates.index(max(rates)) == 20 and rates[20] == pytest.approx(1.0)
 
 
 def test_tokens_biases_and_norms_do_not_decay():
     pretext = build("mae_images", _images(), SPEC)
-    optimizer = adamw(pretext, 1e-3, 0.05)
+    optimizer = adamw(pretext, 1e-3, OptimParams())
     free = {id(p) for p in optimizer.param_groups[1]["params"]}
     assert id(pretext.encoder.class_token) in free and id(pretext.decoder.mask_token) in free
     assert id(pretext.encoder.stack.norm.weight) in free

@@ -8,11 +8,15 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from brep_mae.checks import SettingsError
+from brep_mae.composition.optim import adamw, drop_paths
 from brep_mae.composition.pretext import MethodParams, Pretext
+from brep_mae.composition.step import Step
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Samples
-from brep_mae.settings import PretrainParams
+from brep_mae.settings import OptimParams, OwnOptimParams, PretrainParams
 from brep_mae.training.loop import train
+from tests.contracts.test_methods import small
 
 PEAK, DECAY, STEPS = 0.01, 0.05, 10
 SMALL = np.random.default_rng(0).normal(0, 0.1, (STEPS, 2, 2))
@@ -107,3 +111,116 @@ def test_the_rate_of_every_step_is_on_the_warm_up_s_line_or_the_half_cosine(tmp_
     assert seen == pytest.approx([0, PEAK / 4, PEAK / 2, 3 * PEAK / 4, *rates(6, 0)])
     assert seen[4] == PEAK and seen[7] == pytest.approx(PEAK / 2), "the peak, and half of it half-way down"
     assert weight == pytest.approx(by_hand(SMALL, 0.4), abs=1e-6)
+
+
+def test_what_a_method_says_of_its_optimiser_counts_before_what_all_share(tmp_path):
+    """Clip at 0.02, as ST-MAE's code has it, and another second beta: half of a recipe, the rest is shared."""
+    shared = PretrainParams(seed=0, log_every=5, checkpoint_every=5, weight_decay=DECAY, clip_norm=1.0, warmup=0.0)
+    own = OwnOptimParams(clip_norm=0.02, betas=[0.9, 0.999])
+    assert shared.optim(own) == OptimParams(betas=[0.9, 0.999], weight_decay=DECAY, clip_norm=0.02, warmup=0.0)
+    weights = []
+    for optim in (OwnOptimParams(), OwnOptimParams(clip_norm=0.02)):
+        slope = Slope(SMALL)
+        slope.params = MethodParams(steps=STEPS, batch=1, lr=PEAK, optim=optim)
+        train(
+            slope, Named(), Named(), shared, tmp_path / f"{optim.clip_norm}.pt", lambda row: None, torch.device("cpu")
+        )
+        weights.append(slope.weight.detach().numpy())
+    norms = np.sqrt(2 * (SMALL**2).sum((1, 2)))
+    cut = SMALL * np.minimum(1, 0.02 / norms)[:, None, None]
+    assert weights[0] == pytest.approx(by_hand(SMALL), abs=1e-6)
+    assert weights[1] == pytest.approx(by_hand(cut), abs=1e-5)
+
+
+def test_a_layer_s_rate_is_a_share_of_that_of_the_layer_above():
+    pretext = small("mae_faces")  # two blocks, and a decoder
+    rate = {}
+    for group in adamw(pretext, 1.0, OptimParams(layer_decay=0.5)).param_groups:
+        rate |= {id(weight): group["peak"] for weight in group["params"]}
+    found = {name: rate[id(weight)] for name, weight in pretext.named_parameters()}
+    assert found["encoder.stack.blocks.1.mlp.fc1.weight"] == found["encoder.stack.messages.1.conv.nn.0.bias"] == 0.5
+    assert found["encoder.stack.blocks.0.mlp.fc1.weight"] == 0.25
+    assert {found[name] for name in found if name.startswith("tokens.")} == {found["encoder.class_token"]} == {0.125}
+    above = [name for name in found if name.startswith(("decoder.", "targets.", "encoder.stack.norm"))]
+    assert {found[name] for name in above} == {1.0}
+    with pytest.raises(SettingsError, match="layer_decay: this method's network has no layers"):
+        adamw(Slope(SMALL), 1.0, OptimParams(layer_decay=0.5))
+
+
+def test_drop_path_skips_blocks_in_training_alone_and_the_last_ones_most():
+    pretext = small("mae_images")
+    drop_paths(pretext, 0.6)
+    rates = [block.drop_path1.drop_prob for block in pretext.encoder.stack.blocks]
+    assert rates == [0.0, 0.6] and pretext.decoder.stack.blocks[-1].drop_path1.__class__ is nn.Identity
+    x, valid = torch.randn(64, 5, 32), torch.ones(64, 5, dtype=torch.bool)
+    block = pretext.encoder.stack.blocks[1]
+    torch.manual_seed(0)
+    kept = (block(x) != x).any(-1).any(-1).float().mean()  # both of its halves skipped: 0.36
+    assert kept == pytest.approx(1 - 0.6**2, abs=0.15)
+    pretext.eval()
+    assert torch.equal(pretext.encoder.stack(x, valid), pretext.encoder.stack(x, valid))
+    with pytest.raises(SettingsError, match="drop_path: this method's network has no transformer blocks"):
+        drop_paths(small("attribute_masking"), 0.1)
+
+
+class TwoProblems(Slope):
+    """A method with a loop and two optimisers of its own: the weight follows the bias, which moves twice a step."""
+
+    def optimizers(self, optim: OptimParams) -> dict[str, torch.optim.Optimizer]:
+        makers = (("inner", torch.optim.SGD, self.weight), ("outer", torch.optim.Adam, self.bias))
+        return {name: kind([{"params": [weight], "peak": PEAK}], lr=PEAK) for name, kind, weight in makers}
+
+    def train_step(self, step: Step) -> dict[str, float]:
+        for _ in range(2):
+            for batch in step.batches():
+                step.backward((self.bias * self.gradients[step.number].flatten()).sum(), batch)
+            step.update("outer")
+        for batch in step.batches():
+            step.backward((self.weight * self.bias.detach().view(2, 2)).sum(), batch)
+        step.update("inner")
+        return {"loss": float(self.weight.detach().sum())}
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_method_may_bring_its_own_loop_and_its_optimisers_are_resumed(tmp_path):
+    params = PretrainParams(seed=0, log_every=2, checkpoint_every=4, weight_decay=0, clip_norm=1e9, warmup=0.2)
+
+    def run(name: str, cut_at: int = 0) -> tuple[TwoProblems, list]:
+        method = TwoProblems(SMALL)
+
+        def report(row: dict) -> None:
+            if cut_at and row["step"] == cut_at:
+                raise Killed
+
+        return method, train(method, Named(), Named(), params, tmp_path / name, report, torch.device("cpu"))
+
+    whole, history = run("whole.pt")
+    with pytest.raises(Killed):
+        run("cut.pt", 6)
+    again, resumed = run("cut.pt")
+    assert resumed == history
+    assert torch.equal(again.bias, whole.bias) and torch.equal(again.weight, whole.weight)
+    plain, _ = Slope(SMALL), None
+    assert not torch.equal(whole.bias, plain.bias), "control: it has moved"
+
+
+def test_a_held_out_evaluation_reads_no_more_batches_than_it_may_and_always_the_same(tmp_path):
+    class Many(Named):
+        uids = tuple(f"{i:03d}" for i in range(100))
+
+    met: list[tuple[str, ...]] = []
+
+    class Watched(Slope):
+        def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, torch.Tensor]:
+            if not self.training:
+                met.append(batch.uid)
+            return super().forward(batch, rng)
+
+    params = PretrainParams(seed=0, log_every=5, checkpoint_every=5, warmup=0.0, heldout_batches=7)
+    train(Watched(SMALL), Named(), Many(), params, tmp_path / "state.pt", lambda row: None, torch.device("cpu"))
+    assert len(met) == 2 * 7 and met[:7] == met[7:]
+    numbers = [int(uid) for (uid,) in met[:7]]
+    assert numbers[0] < 15 and numbers[-1] > 80, "spread over all of them"

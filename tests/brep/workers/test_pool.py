@@ -252,5 +252,5 @@ def wait_until(condition, limit_s: float = 60.0) -> bool:
 def runs(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it may go while it is being asked about
         return False

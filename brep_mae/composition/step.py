@@ -1,0 +1,88 @@
+"""One training step, as a method's loop has it: batches, randomness, and weights that move only by finite gradients."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from brep_mae.datasets.batch import Batch
+
+
+class NotFinite(FloatingPointError):
+    """A training would go on with numbers that are not finite; the message names the step and the solids."""
+
+
+def stop_unless_finite(what: str, value: Tensor, step: int, uids: Sequence[str]) -> None:
+    """Raises NotFinite."""
+    if not torch.isfinite(value):
+        raise NotFinite(
+            f"{what} is {value.item()} at step {step}, solids {', '.join(uids)}; the last good state is kept: "
+            "look at these solids, or lower the method's lr"
+        )
+
+
+class BatchSource(Protocol):
+    """Makes the batches of a step, on the device, one by one."""
+
+    def __call__(self) -> Iterator[Batch]: ...
+
+
+class Autocast(Protocol):
+    """Makes the context in which a network runs, for the precision of its matrix products."""
+
+    def __call__(self) -> AbstractContextManager[object]: ...
+
+
+class Step:
+    """What a method's `train_step` works with.
+
+    Args:
+        number: of the step, from 0 on.
+        rng: seeded by the seed and the step's number alone.
+        optimizers: those of `Pretext.optimizers`, with the rates of this step.
+        batches: the step's batch in equal parts.
+        parts: how many parts.
+        autocast: for the network's forward pass.
+        clip_norm: norm at which the gradients of one optimiser are clipped together.
+
+    Attributes:
+        uids: of the solids met so far.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        rng: torch.Generator,
+        model: nn.Module,
+        optimizers: Mapping[str, torch.optim.Optimizer],
+        batches: BatchSource,
+        parts: int,
+        autocast: Autocast,
+        clip_norm: float,
+    ) -> None:
+        self.number, self.rng, self.optimizers, self.parts = number, rng, optimizers, parts
+        self.autocast, self.uids = autocast, list[str]()
+        self._model, self._batches, self._clip_norm = model, batches, clip_norm
+
+    def batches(self) -> Iterator[Batch]:
+        """The parts of the step's batch, each time anew."""
+        for batch in self._batches():
+            self.uids += batch.uid
+            yield batch
+
+    def backward(self, loss: Tensor, batch: Batch) -> None:
+        """Adds the gradients of a part's share in the loss. Raises NotFinite."""
+        stop_unless_finite("loss", loss, self.number, batch.uid)
+        (loss / self.parts).backward()
+
+    def update(self, name: str) -> None:
+        """Clips the gradients of one optimiser's weights, moves these and forgets the gradients. Raises NotFinite."""
+        optimizer = self.optimizers[name]
+        moved = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+        weights = [weight for weight in self._model.parameters() if id(weight) in moved]
+        norm = nn.utils.clip_grad_norm_(weights, self._clip_norm)
+        stop_unless_finite("norm of the gradient", norm, self.number, self.uids)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
