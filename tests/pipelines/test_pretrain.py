@@ -21,6 +21,7 @@ from brep_mae.datasets.splits import read_split, write_split
 from brep_mae.models.embed import embed
 from brep_mae.output.note import sha256
 from pipelines import pretrain
+from pipelines.shared import pretraining
 from pipelines.shared.stage import run_stage
 from tests.conftest import TOP
 from tests.full_disk import files_of_at_most
@@ -171,7 +172,8 @@ def test_a_run_that_fails_leaves_the_model_of_the_run_before(whole, tmp_path, mo
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DVC_ROOT", str(folder))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(pretrain, "train", lambda *_: [] if change is no_steps else [{"step": 1, "loss": 0.5}])
+    monkeypatch.setattr(pretraining, "train", lambda *_: [] if change is no_steps else [{"step": 1, "loss": 0.5}])
+    monkeypatch.setattr(pretraining.Costs, "total", lambda *_: {})
     monkeypatch.setattr(pretrain, "save_pretext", fails)
     with pytest.raises((SystemExit, CheckpointError, IndexError), match=words if change is not no_steps else None):
         run_stage(pretrain.main, "mae_faces")
@@ -182,7 +184,7 @@ def test_a_full_disk_ends_a_stage_with_one_sentence(whole, tmp_path, monkeypatch
     shutil.copytree(whole / "data", tmp_path / "data")
     shutil.copyfile(whole / "params.yaml", tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pretrain, "train", lambda *_: pytest.fail("work began"))
+    monkeypatch.setattr(pretraining, "train", lambda *_: pytest.fail("work began"))
     with files_of_at_most(1000), pytest.raises(SystemExit) as ended:
         run_stage(pretrain.main, "mae_faces")
     assert str(ended.value).startswith("Error: models/mae_faces: File too large; remedy: make room")

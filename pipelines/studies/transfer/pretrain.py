@@ -1,6 +1,5 @@
 """Stage `source`: one pretraining of the study -> models/NAME of the study."""
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -8,19 +7,14 @@ from pathlib import Path
 import torch
 
 from brep_mae import settings
-from brep_mae.checkpoints.backbones import WEIGHTS, save_backbone
 from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.datasets.combined import AlternatingDataset, ConcatDataset
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
 from brep_mae.output.folder import Claim, output_folder
-from brep_mae.output.note import sha256
-from brep_mae.progress import progress
-from brep_mae.tracking import tracking
-from brep_mae.training.loop import train
-from pipelines.shared.cost import Costs
+from pipelines.shared.pretraining import Pretraining, pretrained
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import WORK, unfinished
+from pipelines.shared.unfinished import WORK
 from pipelines.studies.transfer.plan import SOURCES, plan, stored_set
 
 IMAGES_HELD_OUT = 0.02
@@ -71,31 +65,21 @@ def pretrain(name: str, claim: Claim) -> None:
         network = {"method": source.method, "params": values}
         classes = replace(spec, face_classes=solids.face_classes, part_classes=solids.part_classes)
         pretext = build("supervised", shared | {"network": network}, classes)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    inputs = name, source.model_dump(), values, todo.pretrain.model_dump(), digest
-    flat = settings.flat({"source": source, "method": values, "pretrain": todo.pretrain})
-    with (
-        unfinished("studies.transfer.pretrain", claim.out, *inputs) as work,
-        tracking.run("transfer", name, flat) as tracker,
-        progress(pretext.params.steps, name) as bar,
-    ):
-        costs = Costs(work / "costs.json")
-
-        def report(row: dict[str, float | str]) -> None:
-            step, terms = int(row["step"]), {k: float(v) for k, v in row.items() if k not in ("step", "split")}
-            if row["split"] == "train":
-                costs.add(step, row)
-            tracker.log_metrics({f"{row['split']}/{k}": v for k, v in terms.items()}, step=step)
-            bar(step, f"{row['split']} loss {row['loss']:.3f}")
-
-        history = train(pretext, data, heldout, todo.pretrain, work / "state.pt", report, device)
-        with claim.filled() as new:
-            save_backbone(new, pretext.cpu().eval().backbone(), source.method, values, spec, digest)
-            cost = costs.total(pretext) | {"weights_mb": (new / WEIGHTS).stat().st_size / 1e6}
-            (new / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
-            (new / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
-            tracker.log_metrics({f"cost/{k}": v for k, v in cost.items()}, step=pretext.params.steps)
-            tracker.set_tags({"ckpt_sha256": sha256(new / WEIGHTS)})
+    job = Pretraining(
+        stage="studies.transfer.pretrain",
+        kind="transfer",
+        name=name,
+        method=source.method,
+        values=values,
+        spec=spec,
+        digest=digest,
+        budget=todo.pretrain,
+        inputs=(name, source.model_dump(), values, todo.pretrain.model_dump(), digest),
+        settings=settings.flat({"source": source, "method": values, "pretrain": todo.pretrain}),
+        snapshots=False,
+    )
+    with pretrained(job, pretext, data, heldout, claim) as done:
+        print(f"{name}: {done.cost['minutes']:.1f} minutes, {done.cost['weights_mb']:.2f} MB")
 
 
 if __name__ == "__main__":

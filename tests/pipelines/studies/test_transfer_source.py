@@ -12,7 +12,7 @@ from brep_mae.datasets.content import kinds
 from brep_mae.datasets.frames import FrameWriter
 from brep_mae.datasets.shards import open_shards
 from brep_mae.output.note import sha256
-from pipelines.shared import unfinished
+from pipelines.shared import pretraining, unfinished
 from pipelines.studies.transfer import plan, pretrain, release
 from tests.contracts.test_methods import block
 from tests.pipelines.studies.test_transfer import PLACES, SIZES, Study
@@ -63,13 +63,13 @@ def test_labels_are_read_only_where_the_plan_says_so(study, name, reads):
 
 
 def test_no_solid_of_a_test_side_is_trained_on(study, monkeypatch):
-    given, real = [], pretrain.train
+    given, real = [], pretraining.train
 
     def train(pretext, data, heldout, *rest):
         given.append((data, heldout))
         return real(pretext, data, heldout, *rest)
 
-    monkeypatch.setattr(pretrain, "train", train)
+    monkeypatch.setattr(pretraining, "train", train)
     pretrain.main("all")
     [(data, heldout)] = given
     sides = [plan.stored_set(name).split for name in ("ours", "theirs")]
@@ -124,13 +124,13 @@ def drawn(study, tmp_path):
 
 
 def test_an_image_encoder_of_renders_and_natural_images_teaches_one_of_faces(drawn, monkeypatch):
-    met, real = [], pretrain.train
+    met, real = [], pretraining.train
 
     def train(pretext, data, heldout, params, *rest):
         met.extend(data.at_step(0, step, 4) for step in range(2))
         return real(pretext, data, heldout, params, *rest)
 
-    monkeypatch.setattr(pretrain, "train", train)
+    monkeypatch.setattr(pretraining, "train", train)
     pretrain.main("renders")
     renders, natural = met
     assert renders.frames.image.shape[1] == 2 and natural.frames.image.shape[1] == 1

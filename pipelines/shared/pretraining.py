@@ -1,0 +1,102 @@
+"""One pretraining: tracked, resumed where it was cut off, and what every one leaves behind."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from brep_mae.checkpoints.backbones import STEPS, WEIGHTS, save_backbone, save_snapshot
+from brep_mae.composition.pretext import DataSpec, Pretext
+from brep_mae.datasets.loader import Samples
+from brep_mae.output.files import link_or_copy
+from brep_mae.output.folder import Claim
+from brep_mae.output.note import sha256
+from brep_mae.progress import progress
+from brep_mae.settings import PretrainParams
+from brep_mae.tracking import tracking
+from brep_mae.tracking.jsonl import Tracker
+from brep_mae.training.loop import History, train
+from pipelines.shared.cost import Costs
+from pipelines.shared.unfinished import unfinished
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """What is trained, and how it is called.
+
+    Args:
+        stage: module below `pipelines`; its code keys unfinished work.
+        kind, name: of the tracked run.
+        method, values, spec, digest: what a stored backbone says of itself, see `save_backbone`.
+        inputs: all that the result depends on, besides the code.
+        settings: logged with the run.
+        snapshots: True = the backbone of every checkpoint is kept in `steps`.
+    """
+
+    stage: str
+    kind: str
+    name: str
+    method: str
+    values: dict[str, Any]
+    spec: DataSpec
+    digest: str
+    budget: PretrainParams
+    inputs: tuple[Any, ...]
+    settings: dict[str, Any]
+    snapshots: bool
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A finished training: `folder` that becomes the output, on the CPU the network in evaluation mode, `history` of
+    the loop, `cost` as in cost.json."""
+
+    folder: Path
+    history: History
+    cost: dict[str, float]
+    tracker: Tracker
+
+
+@contextmanager
+def pretrained(
+    job: Pretraining, pretext: Pretext, data: Samples, heldout: Samples, claim: Claim
+) -> Iterator[Pretrained]:
+    """Trains, or goes on where a run was cut off, and fills the output: backbone, history.jsonl, cost.json. What the
+    caller adds to `folder` inside the context is published with them."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with (
+        unfinished(job.stage, claim.out, *job.inputs) as work,
+        tracking.run(job.kind, job.name, job.settings | {"device": device.type}) as tracker,
+        progress(pretext.params.steps, job.name) as bar,
+    ):
+        costs = Costs(work / "costs.json")
+
+        def report(row: dict[str, float | str]) -> None:
+            step = int(row["step"])
+            if row["split"] == "train":
+                costs.add(step, row)
+            terms = {f"{row['split']}/{k}": float(v) for k, v in row.items() if k not in ("step", "split")}
+            tracker.log_metrics(terms, step=step)
+            bar(step, f"{row['split']} loss {row['loss']:.3f}")
+
+        def keep(step: int, now: Pretext) -> None:
+            if job.snapshots:
+                save_snapshot(work / STEPS, step, now.backbone())
+
+        history = train(pretext, data, heldout, job.budget, work / "state.pt", report, device, keep)
+        pretext.cpu().eval()
+        with claim.filled() as new:
+            save_backbone(new, pretext.backbone(), job.method, job.values, job.spec, job.digest)
+            (new / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
+            cost = costs.total(pretext) | {"weights_mb": (new / WEIGHTS).stat().st_size / 1e6}
+            (new / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
+            if job.snapshots:
+                shutil.copytree(work / STEPS, new / STEPS, copy_function=link_or_copy)
+            tracker.log_metrics({f"cost/{k}": v for k, v in cost.items()}, step=pretext.params.steps)
+            tracker.set_tags({"ckpt_sha256": sha256(new / WEIGHTS)})
+            yield Pretrained(new, history, cost, tracker)
