@@ -95,8 +95,8 @@ def pretrained(
             (new / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
             cost = costs.total(pretext) | {"weights_mb": (new / WEIGHTS).stat().st_size / 1e6}
             (new / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
-            if job.snapshots:
-                shutil.copytree(work / STEPS, new / STEPS, copy_function=link_or_copy)
             tracker.log_metrics({f"cost/{k}": v for k, v in cost.items()}, step=pretext.params.steps)
             tracker.set_tags({"ckpt_sha256": sha256(new / WEIGHTS)})
             yield Pretrained(new, history, cost, tracker)
+            if job.snapshots:
+                shutil.copytree(work / STEPS, new / STEPS, copy_function=link_or_copy)
