@@ -7,6 +7,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from brep_mae.checks import SettingsError
 from brep_mae.datasets.batch import Batch, Faces, Frames, collate
 from brep_mae.datasets.content import kinds
 from brep_mae.datasets.loader import Samples, Solids
@@ -61,8 +62,15 @@ class AlternatingDataset(Samples):
     def batch(self, uids: Sequence[str]) -> Batch:
         raise TypeError("samples of several kinds make no batch together")
 
+    def capped(self, batches: int, size: int) -> "AlternatingDataset":
+        """Every kind gets an equal share of the batches. Raises SettingsError where there is not one for each."""
+        share = batches // len(self.parts)
+        if share == 0:
+            raise SettingsError(f"{batches} batches are too few for {len(self.parts)} kinds of samples")
+        return AlternatingDataset([part.capped(share, size) for part in self.parts])
+
     def thinned(self, n: int) -> "AlternatingDataset":
-        return AlternatingDataset([part.thinned(max(1, n // len(self.parts))) for part in self.parts])
+        raise TypeError("samples of several kinds are capped by batches")
 
     def in_order(self, size: int) -> Iterator[Batch]:
         for part in self.parts:

@@ -75,7 +75,8 @@ def train(
             always before that state is saved: what it keeps of each, a resumed training has too.
 
     Raises:
-        SettingsError: a batch does not divide into the parts asked for.
+        SettingsError: a batch does not divide into the parts asked for, or there are fewer held-out batches than kinds
+            of samples.
         NotFinite: a loss, a gradient or a held-out loss is not finite; names the step and the solids of the
             batch. No weight has moved by it then, and what is saved is from before.
     """
@@ -86,7 +87,7 @@ def train(
     drop_paths(pretext, optim.drop_path)
     pretext.to(device).train()
     optimizers = pretext.optimizers(optim)
-    heldout = heldout.thinned(params.heldout_batches * method.batch)
+    heldout = heldout.capped(params.heldout_batches, method.batch)
     start, history = 0, History()
     if (state := load_state(state_path, device)) is not None:
         pretext.load_state_dict(state["model"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from brep_mae.checks import SettingsError
 from brep_mae.datasets.batch import Faces, collate
 from brep_mae.datasets.combined import AlternatingDataset, ConcatDataset
 from brep_mae.datasets.content import FACES
@@ -120,3 +121,17 @@ def test_samples_of_several_kinds_take_turns_each_in_its_own_order(folder):
         own = (first, second)[step % 2].at_step(7, step // 2, 2)
         assert data.at_step(7, step, 2).uid == own.uid
     assert [uid for batch in data.in_order(3) for uid in batch.uid] == uids and len(data) == 6
+
+
+@pytest.mark.parametrize("cap, read", [(2, 2), (3, 2), (5, 4), (100, 6)])
+def test_kinds_share_a_cap_on_batches_that_is_never_exceeded(folder, cap, read):
+    """Of three batches for two kinds each gets one: half a batch more of each would make four."""
+    path, uids = folder
+    whole = solids(path, uids, *FACES)
+    data = AlternatingDataset([whole, whole])
+    met = [batch.uid for batch in data.capped(cap, 2).in_order(2)]
+    assert len(met) == read
+    assert met[: read // 2] == met[read // 2 :], "the same solids of both"
+    assert met == [batch.uid for batch in data.capped(cap, 2).in_order(2)]
+    with pytest.raises(SettingsError, match="1 batches are too few for 2 kinds"):
+        data.capped(1, 2)
