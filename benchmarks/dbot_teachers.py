@@ -37,8 +37,8 @@ from brep_mae.schema import UNLABELLED
 from brep_mae.teachers.rounds import Rounds
 from brep_mae.training.loop import train
 from pipelines.shared.jobs import Rows, run_jobs
+from pipelines.shared.parsed_dataset import ParsedDataset, parsed_dataset
 from pipelines.shared.places import LABELS
-from pipelines.shared.stored import Stored, stored
 
 TEACHERS = ("random", "mae", "supervised")
 SHOTS = (10, 50)
@@ -46,7 +46,7 @@ SCORES = {"micro": "share of right faces", "miou": "mean intersection over union
 RESAMPLES = 10_000
 
 
-def fit(pretext: Pretext, data: Stored, seed: int) -> None:
+def fit(pretext: Pretext, data: ParsedDataset, seed: int) -> None:
     """Trains on the training solids; batches and masks follow from `seed`."""
     steps = pretext.params.steps
     budget = settings.load().pretrain.model_copy(update={"seed": seed, "log_every": steps, "checkpoint_every": steps})
@@ -56,7 +56,7 @@ def fit(pretext: Pretext, data: Stored, seed: int) -> None:
     pretext.eval()
 
 
-def first_teacher(name: str, seed: int, steps: int, data: Stored, folder: Path) -> dict[str, Any]:
+def first_teacher(name: str, seed: int, steps: int, data: ParsedDataset, folder: Path) -> dict[str, Any]:
     """Trains the teacher `name` for as many steps as a round has; returns the block `teacher` that asks for it."""
     if name == "random":
         return {"source": "random", "reads": "faces"}
@@ -72,7 +72,7 @@ def first_teacher(name: str, seed: int, steps: int, data: Stored, folder: Path) 
     return {"source": "checkpoint", "reads": "faces", "path": str(folder), "dim": block["size"]["dim"]}
 
 
-def students(block: dict[str, Any], data: Stored, seed: int) -> list[Backbone]:
+def students(block: dict[str, Any], data: ParsedDataset, seed: int) -> list[Backbone]:
     """The first teacher, and the student at the end of every round."""
     torch.manual_seed(seed)
     pretext = build("dbot_faces", block, data.spec)
@@ -104,7 +104,7 @@ class Labelled:
 
 
 @torch.no_grad()
-def labelled(encoder: Backbone, data: Stored, side: str) -> Labelled:
+def labelled(encoder: Backbone, data: ParsedDataset, side: str) -> Labelled:
     x, y, part, first = [], [], [], 0
     for batch in data.solids(FACES, side).in_order(64):
         assert batch.faces is not None
@@ -118,7 +118,7 @@ def labelled(encoder: Backbone, data: Stored, side: str) -> Labelled:
 
 def one(name: str, seed: int, steps: int, rounds: int, draws: int) -> Rows:
     """All scores of one first teacher and one seed; round 0 is the teacher itself."""
-    data = stored(labels=LABELS)
+    data = parsed_dataset(labels=LABELS)
     task = tasks(len(data.face_classes), 0)[0]
     with tempfile.TemporaryDirectory() as folder:
         teacher = first_teacher(name, seed, steps, data, Path(folder))

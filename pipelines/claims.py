@@ -19,9 +19,9 @@ from brep_mae.output.files import write_whole
 from brep_mae.output.folder import output_file
 from brep_mae.output.note import sha256
 from brep_mae.tracking import tracking
+from pipelines.shared.parsed_dataset import ParsedDataset, parsed_dataset
 from pipelines.shared.places import MODELS, RESULTS
 from pipelines.shared.stage import run_stage
-from pipelines.shared.stored import Stored, stored
 
 SEED = 0
 PLAIN = "mae_images"
@@ -34,7 +34,7 @@ SOLIDS = 160
 Numbers = dict[str, Any]
 
 
-def m3ae(data: Stored) -> Numbers:
+def m3ae(data: ParsedDataset) -> Numbers:
     """Loss of hidden faces with the solid's own frame and with another solid's, and of hidden patches likewise, paired
     over the test solids."""
     model = load_pretext(MODELS / "m3ae")
@@ -42,7 +42,7 @@ def m3ae(data: Stored) -> Numbers:
     return {key: value for kind, gain in gains.items() for key, value in gain.summary(kind).items()}
 
 
-def i_mae(data: Stored) -> Numbers:
+def i_mae(data: ParsedDataset) -> Numbers:
     """share -> level -> role -> R2 of i-MAE's encoder, of the plain MAE, of an untrained encoder, and of i-MAE's after
     a fit to other images. A teacher and a control at once, the plain MAE is asked about its own features."""
     folder, teacher = MODELS / "i_mae", load_backbone(MODELS / PLAIN)
@@ -62,14 +62,14 @@ def i_mae(data: Stored) -> Numbers:
     return found
 
 
-def images(data: Stored, side: str) -> torch.Tensor:
+def images(data: ParsedDataset, side: str) -> torch.Tensor:
     """(N, 3, H, W) of a side: first frames of all solids, then second ones, so that neighbours are different solids."""
     frames = next(data.solids(frozenset({"frames"}), side).first(SOLIDS).in_order(SOLIDS)).frames
     assert frames is not None
     return frames.image.transpose(0, 1).flatten(0, 1)
 
 
-CLAIMS: dict[str, tuple[Callable[[Stored], Numbers], tuple[str, ...]]] = {
+CLAIMS: dict[str, tuple[Callable[[ParsedDataset], Numbers], tuple[str, ...]]] = {
     "m3ae": (m3ae, (f"m3ae/{WHOLE}",)),
     "i_mae": (i_mae, (f"i_mae/{WEIGHTS}", f"{PLAIN}/{WEIGHTS}")),
 }
@@ -85,7 +85,7 @@ def leaves(tree: Numbers, prefix: str = "") -> dict[str, float]:
 
 
 def main() -> None:
-    data, found = stored(), Numbers()
+    data, found = parsed_dataset(), Numbers()
     about = {"data.digest": data.digest, "seed": SEED}
     with output_file(RESULTS / "claims.json"), tracking.run("claims", "claims", about) as tracker:
         for name, (measure, files) in CLAIMS.items():

@@ -16,16 +16,16 @@ from brep_mae.schema import UNLABELLED
 from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
 from pipelines.shared.params import load
+from pipelines.shared.parsed_dataset import parsed_dataset
 from pipelines.shared.places import LABELS, MODELS, RESULTS
 from pipelines.shared.stage import run_stage
-from pipelines.shared.stored import stored
 from pipelines.shared.unfinished import unfinished
 from pipelines.studies.continual.learn import BASELINES, SUPERMASKS, Way, learn
 
 
 def one(mode: Way, seed: int) -> Rows:
     """The row of one mode and seed."""
-    params, data = settings.load(), stored(labels=LABELS)
+    params, data = settings.load(), parsed_dataset(labels=LABELS)
     p = params.continual
     folder = MODELS / p.encoder
     torch.manual_seed(seed)
@@ -40,7 +40,7 @@ def one(mode: Way, seed: int) -> Rows:
 
 
 def main() -> None:
-    params, data = load(), stored(labels=LABELS)
+    params, data = load(), parsed_dataset(labels=LABELS)
     p = params.continual
     weights = sha256(MODELS / p.encoder / WEIGHTS)
     flat = settings.flat({"continual": p}) | {"data.digest": data.digest, "data.labels": data.labels_digest}

@@ -18,9 +18,9 @@ from brep_mae.report.tables import SCORES, summarise
 from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
 from pipelines.shared.params import load
+from pipelines.shared.parsed_dataset import parsed_dataset
 from pipelines.shared.places import LABELS, MODELS, RESULTS
 from pipelines.shared.stage import run_stage
-from pipelines.shared.stored import stored
 from pipelines.shared.unfinished import unfinished
 
 MASKS_ONLY = "encoder.fill."
@@ -50,12 +50,12 @@ def sources(methods: list[str]) -> list[EncoderSource]:
 @cache
 def solids(reads: frozenset[str]) -> Solids:
     """All solids that any encoder meets, held by every process once."""
-    return stored(labels=LABELS).solids(reads, "train", "test")
+    return parsed_dataset(labels=LABELS).solids(reads, "train", "test")
 
 
 def one(source: EncoderSource, modes: Sequence[str], seed: int) -> Rows:
     """Rows of one encoder and seed."""
-    params, data = settings.load(), stored(labels=LABELS)
+    params, data = settings.load(), parsed_dataset(labels=LABELS)
     todo = tasks(len(data.face_classes), len(data.part_classes))
     order = labelled_order(data.split["train"], seed)
     return list(compare(source, modes, seed, todo, solids(reads(source)), order, data.split["test"], params.fewshot))
@@ -71,7 +71,7 @@ def nested(rows: Rows) -> dict[str, Any]:
 
 
 def main() -> None:
-    params, data = load(), stored(labels=LABELS)
+    params, data = load(), parsed_dataset(labels=LABELS)
     heads = params.fewshot.heads
     labelled = bool(data.face_classes or data.part_classes)
     encoders = sources([method for method in params.methods if (MODELS / method).is_dir() and labelled])

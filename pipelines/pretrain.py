@@ -16,18 +16,18 @@ from brep_mae.datasets.loader import Samples
 from brep_mae.output.folder import Claim, output_folder
 from brep_mae.report import drawings
 from pipelines.shared.params import load
+from pipelines.shared.parsed_dataset import ParsedDataset, parsed_dataset
 from pipelines.shared.picture import pictures
 from pipelines.shared.places import LABELS, MODELS
 from pipelines.shared.pretraining import Pretraining, pretrained
 from pipelines.shared.stage import run_stage
-from pipelines.shared.stored import Stored, stored
 from pipelines.shared.unfinished import WORK
 
 HELDOUT_IMAGES = 400
 """As many as the frames that a hundred solids would hold out; a folder of images may hold out thousands."""
 
 
-def samples_for(pretext: Pretext, data: Stored, split: settings.SplitParams) -> tuple[Samples, Samples, str]:
+def samples_for(pretext: Pretext, data: ParsedDataset, split: settings.SplitParams) -> tuple[Samples, Samples, str]:
     """What to train on, what to hold out, and a digest of both: the stored solids, or where the method's block names
     natural `images` those, at the size of the frames."""
     images = pretext.params.model_dump().get("images", "")
@@ -49,12 +49,12 @@ def main(method: str) -> None:
 
 def pretrain(method: str, params: settings.Params, claim: Claim) -> None:
     """Trains, or goes on where a run was cut off, and fills the output."""
-    data = stored()
+    data = parsed_dataset()
     values = params.methods.get(method, {})
     torch.manual_seed(params.pretrain.seed)
     pretext = build(method, values, data.spec)
     if pretext.reads_labels:
-        data = stored(labels=LABELS)
+        data = parsed_dataset(labels=LABELS)
         torch.manual_seed(params.pretrain.seed)
         pretext = build(method, values, data.spec)
     samples, heldout, digest = samples_for(pretext, data, params.split)

@@ -14,15 +14,15 @@ from brep_mae.output.note import sha256
 from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
 from pipelines.shared.params import load
+from pipelines.shared.parsed_dataset import parsed_dataset
 from pipelines.shared.places import LABELS, MODELS, RESULTS
 from pipelines.shared.stage import run_stage
-from pipelines.shared.stored import stored
 from pipelines.shared.unfinished import unfinished
 
 
 def one(method: str) -> Rows:
     """Rows of one method, step by step."""
-    params, data = settings.load(), stored(labels=LABELS)
+    params, data = settings.load(), parsed_dataset(labels=LABELS)
     todo = tasks(len(data.face_classes), len(data.part_classes))
     solids = data.solids(readable(new_backbone(MODELS / method)), "train", "validation")
     sides = Sides.of(solids, data.split["train"], data.split["validation"], params.probe)
@@ -43,7 +43,7 @@ def ends(rows: Rows) -> dict[str, Any]:
 
 
 def main() -> None:
-    params, data = load(), stored(labels=LABELS)
+    params, data = load(), parsed_dataset(labels=LABELS)
     labelled = bool(data.face_classes or data.part_classes)
     methods = [method for method in params.methods if (MODELS / method / STEPS).is_dir() and labelled]
     files = [path for method in methods for path in sorted((MODELS / method / STEPS).iterdir())]

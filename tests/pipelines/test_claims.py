@@ -20,7 +20,7 @@ from brep_mae.masking.mask import Mask
 from brep_mae.seeds import generator
 from brep_mae.tokens.tokens import PATCH, Tokens
 from pipelines import claims
-from pipelines.shared.stored import stored
+from pipelines.shared.parsed_dataset import parsed_dataset
 from tests.contracts.test_methods import SPEC, batch_for, block
 from tests.stored import store
 from tests.synthetic import GRID
@@ -90,7 +90,7 @@ def test_i_mae_scores_are_those_of_encoders_whose_scores_are_known(tmp_path, mon
 def test_m3ae_gains_are_those_of_a_network_whose_gains_are_known(project, monkeypatch, helps):
     """Its loss on faces is so much lower where the frames are the solid's own, that on patches twice as much where the
     faces are."""
-    data, reads = stored(), frozenset({"faces", "uvgrid", "frames"})
+    data, reads = parsed_dataset(), frozenset({"faces", "uvgrid", "frames"})
     test = data.solids(reads, "test")
 
     def losses(batch: Batch, rng: torch.Generator) -> dict[str, torch.Tensor]:
@@ -158,7 +158,7 @@ def test_the_stage_measures_what_is_there_and_says_what_is_not(project, capsys):
 
 
 def test_neighbours_among_the_images_show_different_solids(project):
-    data = stored()
+    data = parsed_dataset()
     images = claims.images(data, "test")
     batch = data.solids(frozenset({"frames"}), "test").batch(project["test"])
     owner = [int(np.argmax((batch.frames.image == x).flatten(2).all(2).any(1))) for x in images]

@@ -22,8 +22,8 @@ from brep_mae.output.files import write_whole
 from brep_mae.output.folder import output_file
 from brep_mae.progress import progress
 from brep_mae.tracking import tracking
+from pipelines.shared.parsed_dataset import parsed_dataset
 from pipelines.shared.stage import run_stage
-from pipelines.shared.stored import stored
 from pipelines.shared.unfinished import unfinished
 from pipelines.studies.continual.plan import STUDY, HundredParams, plan
 
@@ -33,7 +33,7 @@ OUT = STUDY / "hundred.json"
 
 def tasks(params: HundredParams) -> list[Task]:
     """Three face classes each, no two the same; every task has training solids of its own."""
-    given = stored(params.parsed, frames=None)
+    given = parsed_dataset(params.parsed, frames=None)
     rng = np.random.default_rng(SEED)
     groups = list(combinations(range(len(given.face_classes)), 3))
     order = [given.split["train"][i] for i in rng.permutation(len(given.split["train"]))]
@@ -60,7 +60,7 @@ def _hash(logits: Tensor) -> str:
 
 def main() -> None:
     params = plan().hundred
-    given = stored(params.parsed, frames=None)
+    given = parsed_dataset(params.parsed, frames=None)
     inputs = params.model_dump(), given.digest, given.labels_digest
     with output_file(OUT), unfinished("studies.continual.hundred", OUT, *inputs) as work:
         learn(params, work)

@@ -34,8 +34,8 @@ from brep_mae.output.note import sha256
 from brep_mae.settings import flat
 from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
+from pipelines.shared.parsed_dataset import parsed_dataset
 from pipelines.shared.stage import run_stage
-from pipelines.shared.stored import stored
 from pipelines.shared.unfinished import WORK, unfinished
 from pipelines.studies.continual.learn import learn
 from pipelines.studies.continual.plan import ROWS, TIME, DataParams, SequenceParams, plan
@@ -55,7 +55,7 @@ def tasks_of_faces(data: DataParams, count: int, size: int, seed: int) -> list[T
     """The face classes in `count` groups; gone through again, from the training solids that come next."""
     assert data.parsed is not None
     make = partial(face_tasks, others=data.others) if data.kind == "segmentation" else multilabel_tasks
-    given = stored(data.parsed, frames=None)
+    given = parsed_dataset(data.parsed, frames=None)
     out = [given.face_classes.index(name) for name in data.left_out]
     groups = class_groups(np.ones(len(given.face_classes)), out, count)
     order = labelled_order(given.split["train"], seed)
@@ -117,7 +117,7 @@ def _digest(data: DataParams, encoder: str) -> str:
     """Names the content of what the tasks are made from, and its labels."""
     if data.parsed is None:
         return read_about(images(data, encoder)).digest
-    given = stored(data.parsed, frames=None)
+    given = parsed_dataset(data.parsed, frames=None)
     return given.digest + given.labels_digest
 
 

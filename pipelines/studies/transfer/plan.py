@@ -16,7 +16,7 @@ from brep_mae.settings import (
     RenderParams,
     SplitParams,
 )
-from pipelines.shared.stored import Stored, stored
+from pipelines.shared.parsed_dataset import ParsedDataset, parsed_dataset
 
 STUDY = Path("studies/transfer")
 PLAN, SETS, SOURCES, ROWS = STUDY / "params.yaml", STUDY / "data", STUDY / "models", STUDY / "rows"
@@ -148,6 +148,6 @@ def frames_of(name: str) -> Path:
     return SETS / name / "frames"
 
 
-def stored_set(name: str, drawn: bool = False) -> Stored:
+def stored_set(name: str, drawn: bool = False) -> ParsedDataset:
     """What the stage `set` left of one data set; with `drawn` no more than the solids that have renders."""
-    return stored(SETS / name, frames_of(name) if drawn else None)
+    return parsed_dataset(SETS / name, frames_of(name) if drawn else None)

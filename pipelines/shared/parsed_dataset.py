@@ -13,7 +13,7 @@ from pipelines.shared.places import FRAMES, PARSED
 
 
 @dataclass(frozen=True)
-class Stored:
+class ParsedDataset:
     """Split and spec of a parsed data set; `digest` names its content, `labels_digest` that of its labels.
 
     The split holds the solids that have frames as well, so that every encoder meets the same ones; what `render`
@@ -35,7 +35,7 @@ class Stored:
         return Solids(self.parsed, self.frames, [uid for side in sides for uid in self.split[side]], reads, self.labels)
 
 
-def stored(parsed: Path = PARSED, frames: Path | None = FRAMES, labels: Path | None = None) -> Stored:
+def parsed_dataset(parsed: Path = PARSED, frames: Path | None = FRAMES, labels: Path | None = None) -> ParsedDataset:
     """Reads what `parse`, `render` and `label` left. FileNotFoundError names what is missing.
 
     Args:
@@ -51,7 +51,7 @@ def stored(parsed: Path = PARSED, frames: Path | None = FRAMES, labels: Path | N
         there, size = set(drawn.uids), drawn.size
         split = {side: [uid for uid in uids if uid in there] for side, uids in split.items()}
     known = labels_of(parsed, labels)
-    return Stored(
+    return ParsedDataset(
         parsed=parsed,
         frames=frames,
         labels=labels,
