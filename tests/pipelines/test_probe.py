@@ -63,10 +63,10 @@ def test_a_curve_for_every_method_task_and_probe(project):
 
 def test_no_label_of_a_test_solid_and_no_test_solid_is_read(project, monkeypatch):
     asked = []
-    batch = probe.stored().solids(frozenset({"faces"})).__class__.batch
+    batch = probe.parsed_dataset().solids(frozenset({"faces"})).__class__.batch
     monkeypatch.setattr("brep_mae.datasets.loader.Solids.batch", lambda self, u: (asked.extend(u), batch(self, u))[1])
     assert len(probe.one("mae_faces")) == 8
-    split = probe.stored().split
+    split = probe.parsed_dataset().split
     assert set(asked) == {*split["train"], *split["validation"]}
 
 
