@@ -1,12 +1,14 @@
 """The one forward that most methods are composed from."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
+from brep_mae.composition.picture import Picture
 from brep_mae.composition.pretext import MethodParams, Pretext
 from brep_mae.composition.teacher import Teacher
 from brep_mae.datasets.batch import Batch
@@ -16,11 +18,35 @@ from brep_mae.models.backbone import Backbone
 from brep_mae.models.decoder import Undecoded
 from brep_mae.models.encoder import Encoder, Latent
 from brep_mae.models.message_encoder import MessageEncoder
-from brep_mae.targets.target import Target, ask, mean_error
+from brep_mae.targets.selection import Selection
+from brep_mae.targets.target import Target
+from brep_mae.targets.terms import Reduction, Term, mean_error
 from brep_mae.tokens.tokens import Tokens
 
 Weights = dict[str, NonNegativeFloat]
 """TARGET.TERM -> its weight in the loss; 1 where it is not named."""
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """What the composed forward makes on its way, of S samples: those of the batch, once for each role.
+
+    seen: what the encoder may see, masks aside.
+    truth: what is predicted; `TeacherTargets` where the method has a teacher.
+    tokens, mask: (S, N).
+    role: (S,) of a sample.
+    latent: the encoder's, as the decoder reads it.
+    codes: (S, 1 + N, D) each, class token first: "code" the decoder's output; "latent" the encoder's, each token at its
+        place, where a target reads it.
+    """
+
+    seen: Batch
+    truth: Batch
+    tokens: Tokens
+    mask: Mask
+    role: Tensor
+    latent: Latent
+    codes: dict[str, Tensor]
 
 
 class MaskedPretext(Pretext):
@@ -35,9 +61,14 @@ class MaskedPretext(Pretext):
         reduction: the loss of a term is its mean over all predicted tokens of the batch ("token", MAE), or the mean
             over samples of a sample's mean ("solid", M3AE), in which a solid of many faces weighs no more than another.
 
+    forward = run + losses. A method that learns its mask gives it to `run`, with weights that have a gradient. `roles`
+    names the roles where a sample is predicted in more than one; see `branches`.
+
     A sample of which nothing is hidden (a solid of one face) adds nothing to such a mean; "skipped" counts them.
     Raises ValueError for the weight of a term that no target has.
     """
+
+    roles: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -49,7 +80,7 @@ class MaskedPretext(Pretext):
         targets: Mapping[str, Target],
         weights: Mapping[str, float],
         teacher: Teacher | None = None,
-        reduction: Literal["token", "solid"] = "token",
+        reduction: Reduction = "token",
     ) -> None:
         super().__init__()
         terms = [f"{name}.{term}" for name, target in targets.items() for term in target.terms]
@@ -70,33 +101,89 @@ class MaskedPretext(Pretext):
         """What the encoder may see, and the truth; one and the same unless a method says otherwise."""
         return batch, batch
 
-    def branches(self, latent: Latent, tokens: Tokens, mask: Mask) -> tuple[Latent, Tokens, Mask]:
-        """Called between encoder and decoder; a method that reads a latent in several ways makes several samples of
-        each here, in the order of the truth's samples."""
-        return latent, tokens, mask
+    def figure_views(self, batch: Batch) -> tuple[Batch, Batch]:
+        """As `views`, but nothing is drawn: the same batch gives the same figure."""
+        return batch, batch
 
-    def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+    def branches(self, latent: Latent) -> tuple[Latent, ...]:
+        """The latents that the decoder reads, one for each role. The truth holds all samples of the first role, then
+        all of the next."""
+        return (latent,)
+
+    def run(self, batch: Batch, rng: torch.Generator, mask: Mask | None = None) -> ForwardPass:
+        """Everything on the way to the loss.
+
+        Args:
+            mask: (B, N) of the tokens of what the encoder may see. None = as drawn. A given mask takes the drawn one's
+                place, which is drawn all the same: whatever else is drawn of `rng` does not depend on it.
+
+        Raises ValueError for a batch that holds nothing of what the method reads.
+        """
         if all(getattr(batch, kind) is None for kind in kinds(self.reads)):
             raise ValueError(f"this method needs a batch with {' or '.join(sorted(kinds(self.reads)))}")
         seen, truth = self.views(batch, rng)
+        forward_pass = self.run_views(seen, truth, rng, mask)
+        if self.teacher is None:
+            return forward_pass
+        return replace(forward_pass, truth=self.teacher(truth, forward_pass.mask))
+
+    def run_views(self, seen: Batch, truth: Batch, rng: torch.Generator, mask: Mask | None = None) -> ForwardPass:
+        """As `run`, of views that are given, and without the teacher."""
         tokens = self.tokens(seen)
-        mask = self.mask(tokens, rng)
-        latent, tokens, mask = self.branches(self.encoder(tokens, mask), tokens, mask)
-        if self.teacher is not None:
-            truth = self.teacher(truth, mask)
+        drawn = self.mask(tokens, rng)
+        mask = drawn if mask is None else mask
+        branches = self.branches(self.encoder(tokens, mask))
+        latent = Latent(*(torch.cat([getattr(branch, name) for branch in branches]) for name in ("x", "valid", "ids")))
+        role = torch.arange(len(branches), device=tokens.valid.device).repeat_interleave(len(tokens.valid))
+        tokens, mask = tokens.repeated(len(branches)), mask.repeated(len(branches))
         codes = {"code": self.decoder(latent, tokens)}
         if any(target.of == "latent" for target in self.targets.values()):
             codes["latent"] = latent.placed(tokens.valid.shape[1])
-        parts: dict[str, Tensor] = {}
-        for name, target in self.targets.items():
-            if not bool((tokens.kind == target.kind).any()):
-                continue
-            asked = ask(target, codes[target.of], tokens, mask)
-            for term, value in target(asked.codes, truth, asked.rows, rng).items():
-                parts[f"{name}.{term}"] = mean_error(value, asked, self.reduction)
+        return ForwardPass(seen, truth, tokens, mask, role, latent, codes)
+
+    def select(self, forward_pass: ForwardPass) -> dict[str, Selection]:
+        """What each target predicts, by the target's name, of those whose kind of content the batch holds."""
+        tokens, mask, role = forward_pass.tokens, forward_pass.mask, forward_pass.role
+        return {
+            name: target.select(forward_pass.codes[target.of], tokens, mask, role)
+            for name, target in self.targets.items()
+            if bool((tokens.kind == target.kind).any())
+        }
+
+    def errors(self, forward_pass: ForwardPass, rng: torch.Generator) -> Iterator[tuple[str, Selection, Term]]:
+        """("TARGET.TERM", what was selected, its errors), one for every term."""
+        for name, selection in self.select(forward_pass).items():
+            for term, errors in self.targets[name](selection, forward_pass.truth, rng).items():
+                yield f"{name}.{term}", selection, errors
+
+    def losses(self, forward_pass: ForwardPass, rng: torch.Generator) -> dict[str, Tensor]:
+        """What `forward` answers."""
+        parts = {
+            name: mean_error(term, selection, self.reduction)
+            for name, selection, term in self.errors(forward_pass, rng)
+        }
         loss = sum((self.weights.get(k, 1.0) * v for k, v in parts.items()), torch.zeros(()))
-        skipped = (~mask.hidden.any(1)).sum().float()
+        skipped = (~forward_pass.mask.hidden.any(1)).sum().float()
         return {"loss": loss, "skipped": skipped} | {k: v.detach() for k, v in parts.items()}
+
+    def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        return self.losses(self.run(batch, rng), rng)
+
+    @torch.no_grad()
+    def pictures(self, batch: Batch, rng: torch.Generator) -> dict[str, Picture]:
+        forward_pass = self.run_views(*self.figure_views(batch), rng)
+        seen, truth, tokens = forward_pass.seen, forward_pass.truth, forward_pass.tokens
+        found: dict[str, Picture] = {}
+        for name, selection in self.select(forward_pass).items():
+            target, roles = self.targets[name], self.roles or (name,)
+            if (predicted := target.predict(selection, truth)) is None:
+                continue
+            content = tokens.valid & (tokens.kind == target.kind)
+            chosen = content.new_zeros(int(content.sum()) // len(roles))
+            chosen[selection.row[selection.role == 0]] = True  # one mask hides the tokens of all roles
+            by_role = {role: predicted[selection.role == number] for number, role in enumerate(roles)}
+            found[name] = Picture(target.kind, seen, truth, by_role, chosen, target.note)
+        return found
 
     def begin_step(self, step: int, rng: torch.Generator) -> bool:
         return self.teacher is not None and self.teacher.begin_step(self, step, rng)
@@ -106,18 +193,3 @@ class MaskedPretext(Pretext):
 
     def backbone(self) -> Backbone:
         return Backbone(self.tokens, self.encoder)
-
-    @torch.no_grad()
-    def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """hidden (rows of content) True = predicted; `TARGET` the prediction of each hidden row, in row order, where it
-        has a picture."""
-        tokens = self.tokens(batch)
-        mask = self.mask(tokens, rng)
-        codes = self.decoder(self.encoder(tokens, mask), tokens)
-        hidden = mask.hidden[tokens.valid]
-        rows, codes = hidden.nonzero().squeeze(1), codes[:, 1:][mask.hidden]
-        predicted = {n: t.predict(codes, batch, rows) for n, t in self.targets.items() if t.of == "code"}
-        return {"hidden": hidden} | {n: p for n, p in predicted.items() if p is not None}
-
-    def pictures(self, batch: Batch, rng: torch.Generator) -> dict[int, dict[str, Tensor]]:
-        return {next(iter(self.targets.values())).kind: self.reconstruct(batch, rng)}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from brep_mae import plugins
 from brep_mae.checks import Section, check
 from brep_mae.composition.optim import adamw
+from brep_mae.composition.picture import Picture
 from brep_mae.composition.step import Step
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.extractor import FeatureExtractor
@@ -63,17 +64,8 @@ class Pretext(nn.Module):
         """The part that is kept after pretraining."""
         raise NotImplementedError
 
-    def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """hidden (rows of content) True = predicted; by name the predictions of each hidden row that have a picture."""
-        raise NotImplementedError
-
-    def shown(self, batch: Batch) -> tuple[Batch, dict[str, Batch]]:
-        """For a figure, what the encoder reads of a batch (masks aside); and, by name of a prediction, the truth where
-        that is something else."""
-        return batch, {}
-
-    def pictures(self, batch: Batch, rng: torch.Generator) -> dict[int, dict[str, Tensor]]:
-        """What `reconstruct` says, by kind of content (index in tokens.KINDS); empty where nothing is predicted."""
+    def pictures(self, batch: Batch, rng: torch.Generator) -> dict[str, Picture]:
+        """What is predicted of a batch, by the target's name; empty where nothing is that has a picture."""
         return {}
 
     def optimizers(self, optim: OptimParams) -> dict[str, torch.optim.Optimizer]:

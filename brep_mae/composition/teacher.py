@@ -8,13 +8,13 @@ from torch import nn
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.models.encoder import Encoder
-from brep_mae.targets.target import Taught
+from brep_mae.targets.teacher_targets import TeacherTargets
 
 
 class Teacher(nn.Module):
     """Adds what a network says of a batch to it. Always in evaluation mode, and without a gradient.
 
-    forward(batch, mask) -> Taught; `mask` is the student's, for those few teachers that see no more than the student.
+    forward(batch, mask) -> TeacherTargets; `mask` is the student's, for those few teachers that see no more than it.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Teacher(nn.Module):
         """Content that batches must hold, by the names in datasets/content.py."""
         raise NotImplementedError
 
-    def forward(self, batch: Batch, mask: Mask) -> Taught:
+    def forward(self, batch: Batch, mask: Mask) -> TeacherTargets:
         raise NotImplementedError
 
     def train(self, mode: bool = True) -> "Teacher":
@@ -61,11 +61,11 @@ class Network(Teacher):
         return frozenset(content)
 
     @torch.no_grad()
-    def forward(self, batch: Batch, mask: Mask) -> Taught:
+    def forward(self, batch: Batch, mask: Mask) -> TeacherTargets:
         tokens = self.tokens(batch)
         latent = self.encoder(tokens, None if self.full else mask, self.final_norm)
         x = latent.placed(tokens.valid.shape[1])
-        return Taught.of(batch, torch.cat([x[:, 1:][tokens.valid], x[:, 0]]))
+        return TeacherTargets.of(batch, x[:, 1:][tokens.valid], x[:, 0])
 
 
 def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:

@@ -15,7 +15,7 @@ from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Samples
 from brep_mae.schema import MIN_FACES
 from brep_mae.seeds import generator
-from brep_mae.targets.target import Term, ask
+from brep_mae.targets.terms import sample_means
 
 
 @dataclass(frozen=True)
@@ -48,26 +48,18 @@ SolidLosses = Callable[[Batch, torch.Generator], dict[str, Tensor]]
 
 
 def solid_losses(model: MaskedPretext) -> SolidLosses:
-    """Each target's part of the training loss, solid by solid, the terms weighted as in training."""
+    """Each target's part of the training loss, sample by sample, terms and tokens weighted as in training.
 
-    def mean(term: Term, sample: Tensor, solids: int) -> Tensor:
-        counts = torch.ones_like(term.error) if term.counts is None else term.counts.to(term.error)
-        total, number = (counts.new_zeros(solids).index_add(0, sample, x) for x in (term.error * counts, counts))
-        return total / number.clamp(min=1)
+    A sample is a solid where the method reads one as a whole. Where every image is a sample of its own the losses are
+    those of images, in the order of the method's truth.
+    """
 
     def losses(batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        seen, truth = model.views(batch, rng)
-        tokens = model.tokens(seen)
-        mask = model.mask(tokens, rng)
-        codes = model.decoder(model.encoder(tokens, mask), tokens)
         parts: dict[str, Tensor] = {}
-        for name, target in model.targets.items():
-            asked = ask(target, codes, tokens, mask)
-            terms = target(asked.codes, truth, asked.rows, rng)
-            weighted = [
-                model.weights.get(f"{name}.{k}", 1.0) * mean(v, asked.sample, asked.samples) for k, v in terms.items()
-            ]
-            parts[name] = torch.stack(weighted).sum(0)
+        for name, selection, term in model.errors(model.run(batch, rng), rng):
+            means, _ = sample_means(term, selection)
+            target = name.partition(".")[0]
+            parts[target] = parts.get(target, 0.0) + model.weights.get(name, 1.0) * means
         return parts
 
     return losses

@@ -32,7 +32,8 @@ class GroupMask(nn.Module):
     def forward(self, tokens: Tokens, rng: torch.Generator) -> Mask:
         group = tokens.where[..., self.column].long()
         real = torch.ones(len(group), int(group.max()) + 1, dtype=torch.bool, device=group.device)
-        return Mask(self.groups(replace(tokens, valid=real), rng).hidden.gather(1, group) & tokens.valid)
+        mask: Mask = self.groups(replace(tokens, valid=real), rng).gathered(group)
+        return replace(mask, hidden=mask.hidden & tokens.valid)
 
 
 def clip_mask(sampler: Sampler, ratio: float) -> nn.Module:

@@ -1,7 +1,9 @@
 """What a mask is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -15,3 +17,28 @@ class Mask:
 
     hidden: Tensor
     weight: Tensor | None = None
+
+    def repeated(self, times: int) -> "Mask":
+        """All samples, then all samples again: (B, N) -> (times B, N)"""
+        return Mask(self.hidden.repeat(times, 1), None if self.weight is None else self.weight.repeat(times, 1))
+
+    def gathered(self, column: Tensor) -> "Mask":
+        """Every token takes what the mask says of its group. column (B, N) of the group, (B, groups) -> (B, N)"""
+        return Mask(self.hidden.gather(1, column), None if self.weight is None else self.weight.gather(1, column))
+
+
+def joined(parts: Sequence[tuple[Tensor, Mask]], valid: Tensor) -> Mask:
+    """One mask of parts that each cover some columns. (columns (N,) bool, (B, columns.sum()) mask) each -> (B, N)
+
+    Nothing is hidden, and everything weighs 1, in columns that no part covers.
+    """
+    hidden = torch.zeros_like(valid)
+    for columns, part in parts:
+        hidden[:, columns] = part.hidden
+    if all(part.weight is None for _, part in parts):
+        return Mask(hidden)
+    weight = torch.ones(valid.shape, device=valid.device)
+    for columns, part in parts:
+        if part.weight is not None:
+            weight[:, columns] = part.weight
+    return Mask(hidden, weight)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from brep_mae.masking.mask import Mask
+from brep_mae.masking.mask import Mask, joined
 from brep_mae.masking.random import RandomMask
 from brep_mae.tokens.tokens import KINDS, Tokens
 
@@ -37,9 +37,9 @@ class PerKindMask(nn.Module):
         if missing := [kind for kind in present if kind not in self.masks]:
             raise ValueError(f"no mask ratio for {', '.join(missing)} tokens; add it to mask_ratios")
         seeds = torch.randint(2**62, (len(self.masks),), generator=rng).tolist()
-        hidden = torch.zeros_like(tokens.valid)
+        parts = []
         for (name, mask), seed in zip(self.masks.items(), seeds, strict=True):
             of_kind = tokens.kind == KINDS.index(name)
             only = replace(tokens, valid=tokens.valid[:, of_kind])
-            hidden[:, of_kind] = mask(only, torch.Generator().manual_seed(seed)).hidden
-        return Mask(hidden)
+            parts.append((of_kind, mask(only, torch.Generator().manual_seed(seed))))
+        return joined(parts, tokens.valid)

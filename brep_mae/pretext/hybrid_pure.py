@@ -2,7 +2,7 @@
 
 Jones et al. 2023, arXiv:2210.10807. Differs from the paper: AdamW with warm-up and cosine decay where it has Adam at
 5e-4; a decoder of 192 instead of 1024 units, whose last layer is not weight-normalised; 64 stored samples of a face
-instead of 500, of which `queries` are asked in a step; exact distances to the trimming loops; on a face that has none
+instead of 500, of which `queries` are drawn in a step; exact distances to the trimming loops; on a face that has none
 the distance is not trained, where the paper calls every sample a boundary; parameters beyond five half sides of the
 box are cut off there, where its first version leaves such parts out. Curves are not decoded, as in its loss.
 """
@@ -11,9 +11,8 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from brep_mae.composition.masked import MaskedPretext, Weights
+from brep_mae.composition.masked import ForwardPass, MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
-from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.masking.nothing import HideNothing
 from brep_mae.models.encoder import Encoder, Latent
@@ -24,7 +23,7 @@ from brep_mae.tokens.tokens import Tokens
 
 
 class Params(MethodParams):
-    """`code` width of a face's code; heads of the two convolutions; `queries` of a face's samples asked in a step."""
+    """`code` width of a face's code; heads of the two convolutions; `queries` of a face's samples drawn in a step."""
 
     code: PositiveInt
     edge_heads: PositiveInt
@@ -36,7 +35,7 @@ class Params(MethodParams):
 
 
 class LocalEncoder(Encoder):
-    """Hands every token on as it is, since a code must not depend on other faces; the class token is never asked."""
+    """Hands every token on as it is, since a code must not depend on other faces; no target has a class token."""
 
     def __init__(self, dim: int) -> None:
         super().__init__(SizeParams(dim=dim, depth=0, heads=1), arcs=False)
@@ -48,20 +47,12 @@ class LocalEncoder(Encoder):
 class HybridPure(MaskedPretext):
     """Nothing is hidden, so nothing is skipped: a solid of one face counts like any other."""
 
-    def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, forward_pass: ForwardPass, rng: torch.Generator) -> dict[str, Tensor]:
         """Adds `unbounded`, the number of faces without a trimming distance."""
-        out = super().forward(batch, rng)
-        assert batch.faces is not None
-        return out | {"skipped": torch.zeros(()), "unbounded": (~batch.faces.bounded).sum().float()}
-
-    @torch.no_grad()
-    def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """`hidden` is True everywhere: the encoder saw no sample of any face, and all of them are predicted."""
-        tokens = self.tokens(batch)
-        codes = self.encoder(tokens).x[:, 1:][tokens.valid]
-        rows = torch.arange(len(codes), device=codes.device)
-        predicted = {name: target.predict(codes, batch, rows) for name, target in self.targets.items()}
-        return {"hidden": torch.ones_like(rows, dtype=torch.bool)} | predicted
+        faces = forward_pass.truth.faces
+        assert faces is not None
+        unbounded = (~faces.bounded).sum().float()
+        return super().losses(forward_pass, rng) | {"skipped": torch.zeros(()), "unbounded": unbounded}
 
 
 def build(p: Params, spec: DataSpec) -> HybridPure:

@@ -21,7 +21,6 @@ from brep_mae.composition.masked import MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.composition.teacher import Network
 from brep_mae.datasets.batch import Batch
-from brep_mae.masking.mask import Mask
 from brep_mae.masking.pairs import draw_partners
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.blocks import init_weights
@@ -33,7 +32,10 @@ from brep_mae.targets.pixels import Pixels
 from brep_mae.targets.roles import ByRole
 from brep_mae.teachers.frozen import Given, TeacherParams, given
 from brep_mae.tokens.patches import PatchTokens
-from brep_mae.tokens.tokens import PATCH, Tokens
+from brep_mae.tokens.tokens import PATCH
+
+ROLES = ("subordinate", "dominant")
+"""Of an image in a blend: that of the smaller coefficient, and the other."""
 
 SHOWN = 0.7
 """Share of the image itself in the blend of a figure."""
@@ -71,15 +73,15 @@ def blend(batch: Batch, partner: Tensor, share: float) -> tuple[Batch, Batch]:
 
 
 class Disentangle(nn.Module):
-    """Two affine maps of a latent. Shapes: (N, 1 + K, dim) -> (2 N, 1 + K, out), all subordinate ones first."""
+    """Two affine maps of a latent, one for each role. Shapes: (N, 1 + K, dim) -> (N, 1 + K, out) twice"""
 
     def __init__(self, dim: int, out: int) -> None:
         super().__init__()
         self.subordinate, self.dominant = nn.Linear(dim, out), nn.Linear(dim, out)
         self.apply(init_weights)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.subordinate(x), self.dominant(x)])
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.subordinate(x), self.dominant(x)
 
 
 class BlendedMAE(MaskedPretext):
@@ -87,6 +89,7 @@ class BlendedMAE(MaskedPretext):
 
     params: Params
     disentangle: Disentangle
+    roles = ROLES
 
     @property
     def reads(self) -> frozenset[str]:
@@ -104,13 +107,8 @@ class BlendedMAE(MaskedPretext):
         partner = draw_partners(solid, label, self.params.same_prob, rng)
         return blend(batch, partner, float(torch.rand((), generator=rng)))  # Beta(1, 1), as in the paper
 
-    def branches(self, latent: Latent, tokens: Tokens, mask: Mask) -> tuple[Latent, Tokens, Mask]:
-        def twice(x: Tensor) -> Tensor:
-            return torch.cat([x, x])
-
-        both = Latent(self.disentangle(latent.x), twice(latent.valid), twice(latent.ids))
-        x, where, valid = (twice(t) for t in (tokens.x, tokens.where, tokens.valid))
-        return both, Tokens(x, where, valid, tokens.kind), Mask(twice(mask.hidden))
+    def branches(self, latent: Latent) -> tuple[Latent, ...]:
+        return tuple(replace(latent, x=x) for x in self.disentangle(latent.x))
 
     def begin_step(self, step: int, rng: torch.Generator) -> bool:
         if step == 0 and self.params.warm_start:
@@ -122,30 +120,11 @@ class BlendedMAE(MaskedPretext):
                 nn.init.eye_(branch.weight)
         return False
 
-    def shown(self, batch: Batch) -> tuple[Batch, dict[str, Batch]]:
-        """The share SHOWN of every image, blended with the same view of the solid before it; both are the truth."""
+    def figure_views(self, batch: Batch) -> tuple[Batch, Batch]:
+        """The share SHOWN of every image, blended with the same view of the solid before it."""
         assert batch.frames is not None
         solids, views = batch.frames.image.shape[:2]
-        seen, truth = blend(batch, torch.arange(solids * views).roll(views), SHOWN)
-        assert truth.frames is not None
-        roles = zip(("subordinate", "dominant"), truth.frames.image.chunk(2), strict=True)
-        return seen, {role: replace(seen, frames=replace(batch.frames, image=image)) for role, image in roles}
-
-    @torch.no_grad()
-    def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """As MaskedPretext, with a prediction for each of the two images that a blend was made of."""
-        seen, truth = self.shown(batch)
-        tokens = self.tokens(seen)
-        mask = self.mask(tokens, rng)
-        latent, tokens, _ = self.branches(self.encoder(tokens, mask), tokens, mask)
-        hidden, target = mask.hidden.flatten(), self.targets["pixels"]
-        rows = hidden.nonzero().squeeze(1)
-        halves = self.decoder(latent, tokens)[:, 1:].chunk(2)
-        found = {
-            role: target.predict(codes[mask.hidden], truth[role], rows)
-            for role, codes in zip(("subordinate", "dominant"), halves, strict=True)
-        }
-        return {"hidden": hidden, **found}
+        return blend(batch, torch.arange(solids * views).roll(views), SHOWN)
 
 
 def build(p: Params, spec: DataSpec) -> MaskedPretext:
@@ -163,8 +142,8 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
         encoder=encoder,
         decoder=Decoder(width, p.decoder, SineCosine(p.decoder.dim), arcs=False),
         targets={
-            "pixels": ByRole(Pixels(p.decoder.dim, p.patch, p.standardise), side * side),
-            "latents": ByRole(Latents(PATCH), side * side),
+            "pixels": ByRole(Pixels(p.decoder.dim, p.patch, p.standardise), ROLES),
+            "latents": ByRole(Latents(PATCH), ROLES),
         },
         weights=p.weights,
         teacher=given(p.teacher, p.size, network, "frames", side, full=False, final_norm=True),

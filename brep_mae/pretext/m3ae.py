@@ -25,7 +25,6 @@ from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.pixels import Pixels
 from brep_mae.targets.uvgrid import UVGrid
 from brep_mae.tokens.joint import JointPosition, JointTokens
-from brep_mae.tokens.tokens import FACE
 
 
 class MaskRatios(Section):
@@ -54,30 +53,11 @@ class JointMAE(MaskedPretext):
         solids, frames = batch.frames.image.shape[:2]
         return (one := with_frame(batch, torch.randint(frames, (solids,), generator=rng))), one
 
-    def shown(self, batch: Batch) -> tuple[Batch, dict[str, Batch]]:
+    def figure_views(self, batch: Batch) -> tuple[Batch, Batch]:
         """Every solid with its first frame."""
-        return (batch if batch.frames is None else with_frame(batch, torch.zeros(len(batch.uid)).long())), {}
-
-    def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """hidden (rows of faces) True = predicted; `uvgrid` the prediction of each hidden face."""
-        return self.pictures(batch, rng)[FACE]
-
-    @torch.no_grad()
-    def pictures(self, batch: Batch, rng: torch.Generator) -> dict[int, dict[str, Tensor]]:
-        """Faces and patches under one mask."""
-        seen, _ = self.shown(batch)
-        tokens = self.tokens(seen)
-        mask = self.mask(tokens, rng)
-        codes = self.decoder(self.encoder(tokens, mask), tokens)[:, 1:]
-        found: dict[int, dict[str, Tensor]] = {}
-        for name, target in self.targets.items():
-            content = tokens.valid & (tokens.kind == target.kind)
-            if content.any():
-                hidden = mask.hidden[content]
-                rows = hidden.nonzero().squeeze(1)
-                predicted = target.predict(codes[content & mask.hidden], seen, rows)
-                found[target.kind] = {"hidden": hidden, name: predicted}
-        return found
+        if batch.frames is None:
+            return batch, batch
+        return (first := with_frame(batch, torch.zeros(len(batch.uid)).long())), first
 
 
 def with_frame(batch: Batch, chosen: Tensor) -> Batch:

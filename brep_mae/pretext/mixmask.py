@@ -147,11 +147,6 @@ class MixMask(Pretext):
     def backbone(self) -> ConvBackbone:
         return self.network
 
-    def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """hidden (N * H * W,) True = the pixel is a partner's. There is no prediction."""
-        seen = self.views(batch, rng)
-        return {"hidden": (~seen.own).flatten().repeat(len(seen.query))}
-
 
 def build(p: Params, spec: DataSpec) -> MixMask:
     return MixMask(p)

@@ -16,7 +16,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from brep_mae.composition.masked import MaskedPretext, Weights
+from brep_mae.composition.masked import ForwardPass, MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.masking.clip import Sampler, clip_mask
@@ -63,9 +63,10 @@ class TurntableMAE(MaskedPretext):
 
     params: Params
 
-    def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, forward_pass: ForwardPass, rng: torch.Generator) -> dict[str, Tensor]:
         """As MaskedPretext, with the number of clips that were made of the batch."""
-        return super().forward(batch, rng) | {"clips": torch.tensor(float(len(batch.uid) * self.params.repeat_aug))}
+        clips = torch.tensor(float(len(forward_pass.seen.uid)))
+        return super().losses(forward_pass, rng) | {"clips": clips}
 
     def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
         """`repeat_aug` clips of every solid, each rolled to a random start; truth: the frames that are predicted."""
@@ -78,6 +79,10 @@ class TurntableMAE(MaskedPretext):
         seen = of_frames(batch, rolled)
         return seen, self.truth(seen)
 
+    def figure_views(self, batch: Batch) -> tuple[Batch, Batch]:
+        """The turntable as it stands; truth: the frames that are predicted."""
+        return batch, self.truth(batch)
+
     def truth(self, batch: Batch) -> Batch:
         """The frames that are predicted, one per tubelet."""
         assert batch.frames is not None
@@ -85,22 +90,6 @@ class TurntableMAE(MaskedPretext):
             return batch
         chosen = target_frames(batch.frames.image.shape[1], self.params.t_patch)
         return of_frames(batch, Frames(batch.frames.image[:, chosen], batch.frames.face[:, chosen]))
-
-    @torch.no_grad()
-    def reconstruct(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """As MaskedPretext, for the turntable as it stands; frames that no tubelet predicts count as not hidden."""
-        assert batch.frames is not None
-        tokens = self.tokens(batch)
-        mask = self.mask(tokens, rng)
-        codes = self.decoder(self.encoder(tokens, mask), tokens)[:, 1:][mask.hidden]
-        rows = mask.hidden.flatten().nonzero().squeeze(1)
-        predicted = {name: t.predict(codes, self.truth(batch), rows) for name, t in self.targets.items()}
-        solids, frames = batch.frames.image.shape[:2]
-        chosen = target_frames(frames, self.params.t_patch)
-        of_chosen = mask.hidden.view(solids, len(chosen), -1)
-        hidden = of_chosen.new_zeros(solids, frames, of_chosen.shape[2])
-        hidden[:, chosen] = of_chosen
-        return {"hidden": hidden.flatten(), **predicted}
 
 
 def build(p: Params, spec: DataSpec) -> MaskedPretext:

@@ -8,7 +8,10 @@ from torch.nn import functional as F
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.blocks import init_weights
-from brep_mae.targets.target import Target, Taught, Term
+from brep_mae.targets.selection import Selection
+from brep_mae.targets.target import Target
+from brep_mae.targets.teacher_targets import TeacherTargets
+from brep_mae.targets.terms import Term
 
 EPS = 1e-6
 
@@ -20,11 +23,17 @@ def standardise(features: Tensor) -> Tensor:
     return centred / (variance + EPS).sqrt()
 
 
-def taught(batch: Batch, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """What the teacher says of `rows`, (M, D), and where it says anything, (M,)."""
-    if not isinstance(batch, Taught) or batch.features is None or batch.known is None:
+def teacher_features(selection: Selection, truth: Batch) -> tuple[Tensor, Tensor]:
+    """What the teacher says of the selected tokens, (M, D), and where it says anything, (M,)."""
+    if not isinstance(truth, TeacherTargets):
         raise ValueError("a target of features needs a teacher")
-    return batch.features[rows].detach(), batch.known[rows]
+    of_class, of_content = selection.class_token, ~selection.class_token
+    row, sample = selection.row[of_content], selection.sample[of_class]
+    features = truth.features.new_empty(len(of_class), truth.features.shape[1])
+    features[of_content], features[of_class] = truth.features[row].detach(), truth.class_features[sample].detach()
+    known = torch.empty_like(of_class)
+    known[of_content], known[of_class] = truth.known[row], truth.class_known[sample]
+    return features, known
 
 
 class Features(Target):
@@ -46,9 +55,9 @@ class Features(Target):
         self.head.apply(init_weights)
         self.kind, self.beta, self.class_token = kind, beta, class_token
 
-    def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
-        truth, known = taught(batch, rows)
-        error = F.smooth_l1_loss(self.head(codes), standardise(truth), beta=self.beta, reduction="none")
+    def forward(self, selection: Selection, truth: Batch, rng: torch.Generator) -> dict[str, Term]:
+        features, known = teacher_features(selection, truth)
+        error = F.smooth_l1_loss(self.head(selection.codes), standardise(features), beta=self.beta, reduction="none")
         return {"features": Term(error.mean(1), known)}
 
 
@@ -64,6 +73,6 @@ class Latents(Target):
         super().__init__()
         self.kind = kind
 
-    def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
-        truth, known = taught(batch, rows)
-        return {"latents": Term((codes - truth).square().mean(1), known)}
+    def forward(self, selection: Selection, truth: Batch, rng: torch.Generator) -> dict[str, Term]:
+        features, known = teacher_features(selection, truth)
+        return {"latents": Term((selection.codes - features).square().mean(1), known)}

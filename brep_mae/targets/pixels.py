@@ -5,7 +5,9 @@ from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.blocks import init_weights
-from brep_mae.targets.target import Target, Term
+from brep_mae.targets.selection import Selection
+from brep_mae.targets.target import Target
+from brep_mae.targets.terms import Term
 from brep_mae.tokens.patches import DEVIATION, MEAN, standardised
 from brep_mae.tokens.tokens import PATCH
 
@@ -46,24 +48,25 @@ class Pixels(Target):
         self.head = nn.Linear(code_dim, patch * patch * 3)
         self.head.apply(init_weights)
         self.patch, self.standardise = patch, standardise
+        self.note = "true means" if standardise else ""
 
-    def truth(self, batch: Batch, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def true_patches(self, truth: Batch, row: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Target (M, patch^2 * 3), and the mean and deviation (M, 1) that turn it back into standardised colours."""
-        assert batch.frames is not None
-        patches = standardised(patchify(batch.frames.image.flatten(0, 1), self.patch).flatten(0, 1)[rows])
+        assert truth.frames is not None
+        patches = standardised(patchify(truth.frames.image.flatten(0, 1), self.patch).flatten(0, 1)[row])
         if not self.standardise:
             return patches, torch.zeros_like(patches[:, :1]), torch.ones_like(patches[:, :1])
         mean = patches.mean(1, keepdim=True)
         deviation = (patches.var(1, keepdim=True) + EPS).sqrt()
         return (patches - mean) / deviation, mean, deviation
 
-    def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
-        truth, _, _ = self.truth(batch, rows)
-        return {"pixels": Term((self.head(codes) - truth).square().mean(1))}
+    def forward(self, selection: Selection, truth: Batch, rng: torch.Generator) -> dict[str, Term]:
+        patches, _, _ = self.true_patches(truth, selection.row)
+        return {"pixels": Term((self.head(selection.codes) - patches).square().mean(1))}
 
     @torch.no_grad()
-    def predict(self, codes: Tensor, batch: Batch, rows: Tensor) -> Tensor:
+    def predict(self, selection: Selection, truth: Batch) -> Tensor:
         """Patches (M, patch^2 * 3) in [0, 1]. With `standardise` the true mean and deviation are put back in, so the
         picture shows structure, not brightness."""
-        _, mean, deviation = self.truth(batch, rows)
-        return ((self.head(codes) * deviation + mean) * DEVIATION + MEAN).clamp(0, 1)
+        _, mean, deviation = self.true_patches(truth, selection.row)
+        return ((self.head(selection.codes) * deviation + mean) * DEVIATION + MEAN).clamp(0, 1)

@@ -1,37 +1,32 @@
-"""A target asked of two sets of images at once, whose errors are told apart by the image's role in a blend."""
+"""A target asked of samples that play different roles, whose errors are told apart by the role."""
 
 import torch
 from torch import Tensor
 
 from brep_mae.datasets.batch import Batch
-from brep_mae.targets.target import Target, Term
+from brep_mae.targets.selection import Selection
+from brep_mae.targets.target import Target
+from brep_mae.targets.terms import Term
 
 
 class ByRole(Target):
-    """The one term of `target` as two: of the first half of the truth's frames (subordinate) and the second (dominant).
+    """The one term of `target` as one for each role: i-MAE's "subordinate" and "dominant" images of a blend.
 
     Args:
-        target: of patches.
-        length: patches per frame.
+        target: gives one term.
+        roles: names, in the order in which `Selection.role` numbers them.
     """
 
-    terms = ("subordinate", "dominant")
-
-    def __init__(self, target: Target, length: int) -> None:
+    def __init__(self, target: Target, roles: tuple[str, ...]) -> None:
         super().__init__()
-        self.target, self.length = target, length
-        self.kind, self.on, self.of, self.class_token = target.kind, target.on, target.of, target.class_token
-        self.reads = target.reads
+        self.target, self.terms = target, roles
+        self.kind, self.on, self.of = target.kind, target.on, target.of
+        self.class_token, self.note, self.reads = target.class_token, target.note, target.reads
 
-    def forward(self, codes: Tensor, batch: Batch, rows: Tensor, rng: torch.Generator) -> dict[str, Term]:
-        assert batch.frames is not None
-        frames = batch.frames.image.shape[0] * batch.frames.image.shape[1]
-        content = frames * self.length
-        frame = torch.where(rows < content, rows // self.length, rows - content)  # class tokens come after all patches
-        (term,) = self.target(codes, batch, rows, rng).values()
-        counts = torch.ones_like(frame, dtype=torch.bool) if term.counts is None else term.counts
-        first = frame < frames // 2
-        return {"subordinate": Term(term.error, counts & first), "dominant": Term(term.error, counts & ~first)}
+    def forward(self, selection: Selection, truth: Batch, rng: torch.Generator) -> dict[str, Term]:
+        (term,) = self.target(selection, truth, rng).values()
+        counts = torch.ones_like(selection.class_token) if term.counts is None else term.counts
+        return {name: Term(term.error, counts & (selection.role == role)) for role, name in enumerate(self.terms)}
 
-    def predict(self, codes: Tensor, batch: Batch, rows: Tensor) -> Tensor | None:
-        return self.target.predict(codes, batch, rows)
+    def predict(self, selection: Selection, truth: Batch) -> Tensor | None:
+        return self.target.predict(selection, truth)

@@ -19,7 +19,7 @@ from brep_mae.masking.mask import Mask
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.encoder import Encoder
 from brep_mae.settings import MessageSizeParams, SizeParams
-from brep_mae.targets.target import Taught
+from brep_mae.targets.teacher_targets import TeacherTargets
 from brep_mae.teachers.images import Pooled, TimmTeacher, timm_model
 
 Content = Literal["faces", "frames"]
@@ -84,19 +84,18 @@ class Given(Teacher):
     def reads(self) -> frozenset[str]:
         return self.teacher.reads
 
-    def forward(self, batch: Batch, mask: Mask) -> Taught:
-        taught: Taught = self.teacher.to(mask.hidden.device)(batch, mask)
-        assert taught.features is not None
-        rows, dim = taught.features.shape
+    def forward(self, batch: Batch, mask: Mask) -> TeacherTargets:
+        targets: TeacherTargets = self.teacher.to(mask.hidden.device)(batch, mask)
+        rows, dim = targets.features.shape
         if dim != self.dim:
             raise ValueError(f"the teacher's features are {dim} wide, not {self.dim}: set its dim")
         samples, length = mask.hidden.shape
-        if self.patches and rows != samples * (length + 1):
-            own, other = (math.isqrt(n) for n in (length, rows // samples - 1))
+        if self.patches and rows != samples * length:
+            own, other = (math.isqrt(n) for n in (length, rows // samples))
             raise ValueError(
                 f"the teacher has {other} x {other} patches, the student {own} x {own}: give both one grid"
             )
-        return taught
+        return targets
 
 
 def given(

@@ -13,7 +13,7 @@ from brep_mae.composition.teacher import Teacher
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.models.backbone import faces_in_view, pool_patches
-from brep_mae.targets.target import Taught
+from brep_mae.targets.teacher_targets import TeacherTargets
 
 
 class TimmTeacher(Teacher):
@@ -39,14 +39,14 @@ class TimmTeacher(Teacher):
         return frozenset({"frames"})
 
     @torch.no_grad()
-    def forward(self, batch: Batch, mask: Mask) -> Taught:
+    def forward(self, batch: Batch, mask: Mask) -> TeacherTargets:
         assert batch.frames is not None
         image = batch.frames.image.flatten(0, 1)
         image = F.interpolate(image, size=(self.pixels, self.pixels), mode="bicubic", antialias=True).clamp(0, 1)
         x = self.model.forward_features((image - self.mean.to(image)) / self.std.to(image))  # type: ignore[operator]
         before = int(self.model.num_prefix_tokens)  # type: ignore[arg-type]
         whole = x[:, 0] if before else x.mean(1)
-        return Taught.of(batch, torch.cat([x[:, before:].flatten(0, 1), whole]))
+        return TeacherTargets.of(batch, x[:, before:].flatten(0, 1), whole)
 
 
 class Pooled(Teacher):
@@ -63,16 +63,16 @@ class Pooled(Teacher):
     def reads(self) -> frozenset[str]:
         return self.images.reads | {"faces"}
 
-    def forward(self, batch: Batch, mask: Mask) -> Taught:
+    def forward(self, batch: Batch, mask: Mask) -> TeacherTargets:
         if batch.frames is None or batch.faces is None:
             raise ValueError("a teacher that looks at faces in frames needs a batch with both")
         solids, views = batch.frames.image.shape[:2]
-        x = self.images(batch, mask).features[: -solids * views]
+        x = self.images(batch, mask).features
         n_faces = torch.bincount(batch.faces.solid, minlength=solids)
         face = pool_patches(x.view(solids, views, -1, x.shape[1]), batch.frames, n_faces)
         known = faces_in_view(batch.frames, n_faces)
-        nothing = known.new_zeros(batch.faces.n_solids)
-        return Taught.of(batch, F.pad(face, (0, 0, 0, len(nothing))), torch.cat([known, nothing]))
+        class_features = face.new_zeros(batch.faces.n_solids, face.shape[1])
+        return TeacherTargets.of(batch, face, class_features, known, known.new_zeros(len(class_features)))
 
 
 def timm_model(name: str, path: str) -> nn.Module:

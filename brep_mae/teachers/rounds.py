@@ -12,7 +12,7 @@ from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.models.encoder import Encoder
 from brep_mae.settings import SizeParams
-from brep_mae.targets.target import Taught
+from brep_mae.targets.teacher_targets import TeacherTargets
 from brep_mae.teachers.frozen import Content, TeacherParams, given
 
 
@@ -44,10 +44,10 @@ class Rounds(Teacher):
     def reads(self) -> frozenset[str]:
         return self.network.reads if self.first is None else self.network.reads | self.first.reads
 
-    def forward(self, batch: Batch, mask: Mask) -> Taught:
+    def forward(self, batch: Batch, mask: Mask) -> TeacherTargets:
         teacher = self.first if self.first is not None and int(self.round) == 0 else self.network
-        taught: Taught = teacher(batch, mask)
-        return taught
+        targets: TeacherTargets = teacher(batch, mask)
+        return targets
 
     def begin_step(self, student: nn.Module, step: int, rng: torch.Generator) -> bool:
         if step not in self.bounds[1:-1]:

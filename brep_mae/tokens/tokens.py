@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 KINDS = ("face", "patch")
@@ -35,3 +36,14 @@ class Tokens:
     valid: Tensor
     kind: Tensor
     arcs: Arcs | None = None
+
+    def repeated(self, times: int) -> "Tokens":
+        """All samples, then all samples again: (B, N, D) -> (times B, N, D)"""
+        if times == 1:
+            return self
+        x, where, valid = self.x.repeat(times, 1, 1), self.where.repeat(times, 1, 1), self.valid.repeat(times, 1)
+        if self.arcs is None:
+            return Tokens(x, where, valid, self.kind)
+        index = torch.cat([self.arcs.index + number * self.valid.numel() for number in range(times)], 1)
+        arcs = Arcs(index, self.arcs.x.repeat(times, 1), self.arcs.kind.repeat(times, 1))
+        return Tokens(x, where, valid, self.kind, arcs)

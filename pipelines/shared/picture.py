@@ -4,14 +4,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from brep_mae.composition.picture import Picture
 from brep_mae.composition.pretext import Pretext
-from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.datasets.content import kinds
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.schema import POINT
 from brep_mae.seeds import generator
 from brep_mae.targets.pixels import patchify, unpatchify
-from brep_mae.tokens.tokens import FACE, PATCH
+from brep_mae.tokens.tokens import FACE
 
 SHARES = (0.1, 0.5, 0.9)
 """Which solids are drawn: those of few, of ordinarily many and of many faces, as quantiles of the number of faces."""
@@ -34,60 +34,46 @@ def chosen(heldout: Samples) -> list[str]:
 
 
 def pictures(pretext: Pretext, heldout: Samples, seed: int) -> dict[str, dict[str, np.ndarray]]:
-    """Arrays by name of a picture, "faces" and "images"; none where the method predicts nothing that can be drawn."""
+    """Arrays by the name of the target that is drawn; none where the method predicts nothing that can be drawn."""
     if isinstance(heldout, Solids) and "faces" in kinds(heldout.read):
         heldout = heldout.reading(heldout.read | DRAWN)
-    batch = heldout.batch(chosen(heldout))
-    seen, truths = pretext.shown(batch)
-    found = {}
-    for kind, out in pretext.pictures(batch, generator(seed)).items():
-        hidden = out.pop("hidden")
-        if out and kind == FACE:
-            found["faces"] = _faces(seen, hidden, *out.values())
-        if out and kind == PATCH:
-            note = " (true means)" if getattr(pretext.params, "standardise", False) else ""
-            found["images"] = _images(seen, truths, hidden, out, note)
-    return found
+    drawn = pretext.pictures(heldout.batch(chosen(heldout)), generator(seed))
+    return {name: (_faces if picture.kind == FACE else _images)(picture) for name, picture in drawn.items()}
 
 
-def _faces(batch: Batch, hidden: Tensor, rows: Tensor) -> dict[str, np.ndarray]:
-    faces = batch.faces_with(DRAWN)
+def _faces(picture: Picture) -> dict[str, np.ndarray]:
+    faces, (rows,) = picture.truth.faces_with(DRAWN), picture.predicted.values()
     predicted = faces.grid.clone()
-    predicted[hidden] = rows
+    predicted[picture.chosen] = rows
     once = faces.arc_index[0] < faces.arc_index[1]  # of the two arcs along an edge
-    arrays = {"grid": faces.grid, "predicted": predicted, "hidden": hidden, "solid": faces.solid}
+    arrays = {"grid": faces.grid, "predicted": predicted, "hidden": picture.chosen, "solid": faces.solid}
     arrays |= {"edge": faces.arc_grid[once][..., POINT], "edge_face": faces.arc_index[:, once]}
     return {name: array.numpy() for name, array in arrays.items()}
 
 
-def _images(
-    seen: Batch, truths: dict[str, Batch], hidden: Tensor, out: dict[str, Tensor], note: str
-) -> dict[str, np.ndarray]:
-    """Rows of a picture: every truth, what was seen, every prediction with the patches that were not hidden as seen;
-    `note` goes into the titles of the predictions."""
-    frames = seen.frames
-    assert frames is not None
-    solids, views, _, size, _ = frames.image.shape
-    hidden = hidden.view(solids * views, -1)
+def _images(picture: Picture) -> dict[str, np.ndarray]:
+    """Rows of a figure: every truth, what was seen, every prediction with the patches that were not hidden as seen."""
+    assert picture.seen.frames is not None and picture.truth.frames is not None
+    originals = picture.truth.frames.image.chunk(len(picture.predicted))
+    several = len(originals) > 1
+    seen = picture.seen.frames.image if several else originals[0]
+    solids, views, _, size, _ = seen.shape
+    hidden = picture.chosen.view(solids * views, -1)
     patch = size // round(hidden.shape[1] ** 0.5)
 
-    def filled(image: Tensor, rows: Tensor | float) -> Tensor:
-        patches = patchify(image.flatten(0, 1), patch).clone()
+    def filled(rows: Tensor | float) -> Tensor:
+        patches = patchify(seen.flatten(0, 1), patch).clone()
         patches[hidden] = rows
-        return unpatchify(patches, patch).view_as(image)
+        return unpatchify(patches, patch).view_as(seen)
 
-    def of(name: str) -> Frames:
-        found = truths.get(name, seen).frames
-        assert found is not None
-        return found
+    def title(role: str, line: str) -> str:
+        return f"{role}: {line}" if several else line
 
-    several = len(out) > 1
-    lines = {f"{name}: original" if several else "original": of(name).image for name in out}
-    if truths:
-        lines["blend"] = frames.image
-    lines["seen"] = filled(frames.image, GREY)
-    lines |= {
-        (f"{name}: predicted" if several else "predicted") + note: filled(frames.image, out[name]) for name in out
-    }
+    lines = {title(role, "original"): image for role, image in zip(picture.predicted, originals, strict=True)}
+    if several:
+        lines["blend"] = seen
+    lines["seen"] = filled(GREY)
+    note = f" ({picture.note})" if picture.note else ""
+    lines |= {title(role, "predicted") + note: filled(rows) for role, rows in picture.predicted.items()}
     stack = torch.stack(list(lines.values())).permute(0, 1, 2, 4, 5, 3)
     return {"titles": np.array(list(lines)), "images": (stack * 255).round().byte().numpy()}

@@ -189,15 +189,13 @@ def test_padding_is_inert(name):
     assert len(b.face) == 36
 
 
-def test_reconstruction_has_a_row_per_hidden_content_row(name):
+def test_pictures_have_a_row_per_predicted_row_of_content(name):
     pretext, batch = small(name).eval(), batch_for(name)
-    if name == "supervised":  # it predicts no content
-        return
-    out = pretext.reconstruct(batch, generator(0))
-    for key, value in out.items():
-        if key != "hidden":
-            assert len(value) == int(out["hidden"].sum())
-            assert torch.isfinite(value).all()
+    for target, picture in pretext.pictures(batch, generator(0)).items():
+        assert picture.kind == pretext.targets[target].kind
+        for rows in picture.predicted.values():
+            assert len(rows) == int(picture.chosen.sum()) > 0
+            assert torch.isfinite(rows).all()
 
 
 def test_a_solid_of_one_face_is_skipped_and_counted_never_a_nan(masked):

@@ -14,12 +14,12 @@ from tests.datasets.test_images import two_classes, write
 from tests.stored import solids, store
 
 DRAWN = {
-    "mae_faces": {"faces"},
-    "hybrid": {"faces"},
-    "mae_images": {"images"},
-    "st_mae": {"images"},
-    "i_mae": {"images"},
-    "m3ae": {"faces", "images"},
+    "mae_faces": {"uvgrid"},
+    "hybrid": {"surface"},
+    "mae_images": {"pixels"},
+    "st_mae": {"pixels"},
+    "i_mae": {"pixels"},
+    "m3ae": {"uvgrid", "pixels"},
     "mixmask": set(),
     "dbot_faces": set(),
     "maskdistill_images": set(),
@@ -38,7 +38,7 @@ def drawn(stored, name):
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_every_kind_that_a_method_predicts_is_drawn_and_nothing_else(stored, tmp_path, name):
+def test_every_target_with_a_picture_is_drawn_and_nothing_else(stored, tmp_path, name):
     assert name in known(METHODS)
     _, found = drawn(stored, name)
     assert set(found) == DRAWN[name]
@@ -59,13 +59,13 @@ def test_of_natural_images_the_first_few_are_drawn(tmp_path):
     write(tmp_path / "natural", two_classes(30))
     images = Images(store_images(tmp_path / "natural", 16, 0, 0.1, 0.1, tmp_path), "train")
     assert chosen(images) == list(images.uids[:IMAGES])
-    found = pictures(small("mae_images").eval(), images, seed=0)["images"]
+    found = pictures(small("mae_images").eval(), images, seed=0)["pixels"]
     assert found["images"].shape == (3, IMAGES, 1, 16, 16, 3)
 
 
 @pytest.mark.parametrize("name", ["mae_faces", "hybrid", "m3ae"])
 def test_seen_faces_stay_and_hidden_ones_are_predicted(stored, name):
-    faces = drawn(stored, name)[1]["faces"]
+    faces = drawn(stored, name)[1]["surface" if name == "hybrid" else "uvgrid"]
     same = (faces["grid"] == faces["predicted"]).all((1, 2, 3))
     assert (same == ~faces["hidden"]).all() and faces["hidden"].any()
     assert sorted(np.unique(faces["solid"])) == [0, 1, 2]
@@ -74,7 +74,7 @@ def test_seen_faces_stay_and_hidden_ones_are_predicted(stored, name):
 
 @pytest.mark.parametrize("name", ["mae_images", "st_mae", "m3ae"])
 def test_hidden_patches_are_grey_and_seen_ones_as_they_were_given(stored, name):
-    images = drawn(stored, name)[1]["images"]
+    images = drawn(stored, name)[1]["pixels"]
     note = "" if name == "m3ae" else " (true means)"  # m3ae predicts pixels as they are
     assert images["titles"].tolist() == ["original", "seen", f"predicted{note}"]
     original, seen, predicted = images["images"]
@@ -86,7 +86,7 @@ def test_hidden_patches_are_grey_and_seen_ones_as_they_were_given(stored, name):
 
 
 def test_a_blend_shows_both_images_and_what_became_of_each(stored):
-    images = drawn(stored, "i_mae")[1]["images"]
+    images = drawn(stored, "i_mae")[1]["pixels"]
     titles = images["titles"].tolist()
     assert [t.removesuffix(" (true means)") for t in titles] == [
         "subordinate: original", "dominant: original", "blend", "seen", "subordinate: predicted", "dominant: predicted"
@@ -103,12 +103,11 @@ def test_a_blend_shows_both_images_and_what_became_of_each(stored):
 def test_joint_pictures_are_of_one_mask_and_of_the_first_frame(stored):
     pretext = small("m3ae").eval()
     batch = solids(*stored, *pretext.reads).batch(stored[1][:3])
-    both = pretext.pictures(batch, torch.Generator().manual_seed(0))
-    alone = pretext.reconstruct(batch, torch.Generator().manual_seed(0))
-    assert torch.equal(both[FACE]["uvgrid"], alone["uvgrid"])
-    seen, _ = pretext.shown(batch)
-    assert torch.equal(seen.frames.image[:, 0], batch.frames.image[:, 0])
-    for found in both.values():
-        hidden, rows = found.values()
-        assert len(rows) == int(hidden.sum())
-    assert len(both[PATCH]["hidden"]) == 3 * 16
+    faces, patches = (pretext.pictures(batch, torch.Generator().manual_seed(0))[name] for name in ("uvgrid", "pixels"))
+    assert (faces.kind, patches.kind) == (FACE, PATCH)
+    assert torch.equal(patches.seen.frames.image, batch.frames.image[:, :1])
+    tokens = pretext.tokens(faces.seen)
+    hidden = pretext.mask(tokens, torch.Generator().manual_seed(0)).hidden
+    for picture in (faces, patches):
+        content = tokens.valid & (tokens.kind == picture.kind)
+        assert torch.equal(picture.chosen, hidden[content])

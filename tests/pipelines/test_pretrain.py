@@ -88,7 +88,7 @@ def test_kill_9_and_again_gives_the_losses_of_an_uninterrupted_run(project, whol
     for left, right in zip(a, b, strict=True):
         assert right == pytest.approx(left, abs=1e-6)
     assert changed and not state.exists(), "the unfinished work is gone once the outputs are there"
-    assert (cut / "models/mae_faces/reconstruction_faces.npz").exists()
+    assert (cut / "models/mae_faces/reconstruction_uvgrid.npz").exists()
 
     def snapshots(folder):
         return {path.name: path.read_bytes() for path in (folder / "models/mae_faces/steps").iterdir()}
@@ -136,7 +136,7 @@ def test_the_run_holds_flat_numbers_each_loss_term_and_the_checkpoint_hash(whole
     for term in ("point", "normal", "inside", "size", "surface"):
         assert f"heldout/uvgrid.{term}" in run.data.metrics
     assert run.data.tags["ckpt_sha256"] == sha256(whole / "models/mae_faces/model.safetensors")
-    assert "figures/reconstruction_faces.png" in [f.path for f in client.list_artifacts(run.info.run_id, "figures")]
+    assert "figures/reconstruction_uvgrid.png" in [f.path for f in client.list_artifacts(run.info.run_id, "figures")]
 
 
 def content(folder: Path) -> dict[str, bytes]:

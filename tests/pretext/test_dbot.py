@@ -7,6 +7,7 @@ and half the steps is bit by bit the first round of a longer one.
 """
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,10 +16,11 @@ from brep_mae.composition.optim import lr_at
 from brep_mae.seeds import generator
 from brep_mae.settings import PretrainParams
 from brep_mae.targets.features import Features, standardise
-from brep_mae.targets.target import Taught
+from brep_mae.targets.teacher_targets import TeacherTargets
 from brep_mae.tokens.tokens import FACE
 from tests.contracts.test_methods import small
 from tests.pretext.checks import asked, digest, steps
+from tests.selected import selected
 from tests.synthetic import make_batch
 
 SIZES = [6, 9, 3, 12]
@@ -114,7 +116,8 @@ def test_check_3_loss_support_is_the_hidden_tokens_and_the_class_token(name):
 
 def test_check_3_targets_have_mean_0_and_unbiased_variance_1_per_token(name):
     pretext, batch = student(name)
-    target = standardise(pretext.teacher(batch, no_mask(pretext, batch, 0)).features)
+    targets = pretext.teacher(batch, no_mask(pretext, batch, 0))
+    target = standardise(torch.cat([targets.features, targets.class_features]))
     assert target.mean(1).abs().max() < 1e-5
     assert (target.var(1) - 1).abs().max() < 1e-3
 
@@ -125,8 +128,8 @@ def test_check_3_scaling_and_shifting_the_teacher_leaves_the_loss(name, monkeypa
     teach = type(pretext.teacher).forward
 
     def other(self, batch, mask):
-        taught = teach(self, batch, mask)
-        return Taught.of(batch, change(taught.features), taught.known)
+        targets = teach(self, batch, mask)
+        return replace(targets, features=change(targets.features), class_features=change(targets.class_features))
 
     monkeypatch.setattr(type(pretext.teacher), "forward", other)
     change = lambda x: 3 * x + 7  # noqa: E731
@@ -142,8 +145,8 @@ def test_check_4_smooth_l1_with_beta_2(error, value):
     with torch.no_grad():
         target.head.weight.zero_()
         target.head.bias.copy_(standardise(truth)[0] + error)
-    taught = Taught.of(make_batch([3]), truth)
-    term = target(torch.zeros(1, 8), taught, torch.tensor([0]), generator(0))["features"]
+    targets = TeacherTargets.of(make_batch([3]), truth, torch.zeros(1, 8))
+    term = target(selected(torch.zeros(1, 8), torch.tensor([0])), targets, generator(0))["features"]
     assert float(term.error.detach()) == pytest.approx(value, abs=1e-5)
 
 

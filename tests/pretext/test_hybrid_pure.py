@@ -28,6 +28,7 @@ from brep_mae.settings import FewshotParams
 from tests.brep.solids import CUT, SHAPES, first_solid, graph_of
 from tests.contracts.test_methods import SPEC, block, small
 from tests.pretext.checks import asked, digest, steps
+from tests.selected import selected
 from tests.stored import solids, store
 from tests.synthetic import make_batch
 
@@ -105,7 +106,8 @@ def test_check_3_control_permuted_codes_raise_the_loss_tenfold(fitted):
     rows = torch.arange(len(codes))
 
     def loss(codes):
-        return sum(t.error.mean() for t in pretext.targets["surface"](codes, batch, rows, generator(0)).values())
+        terms = pretext.targets["surface"](selected(codes, rows), batch, generator(0))
+        return sum(term.error.mean() for term in terms.values())
 
     assert loss(codes.roll(1, 0)) > 10 * loss(codes)
 
@@ -130,7 +132,7 @@ def test_check_3_overfits_one_part_in_the_sign_of_all_stored_samples():
         codes, rows = pretext.tokens.codes(batch.faces.analytic), torch.arange(7)
         drawn = surface.head(codes, field[..., FIELD_UV])
         own, others = (
-            sum(t.error.mean() for t in surface(c, batch, rows, generator(0)).values())
+            sum(t.error.mean() for t in surface(selected(c, rows), batch, generator(0)).values())
             for c in (codes, codes.roll(1, 0))
         )
     assert (drawn[..., :3] - field[..., FIELD_POINT]).square().mean() < 1e-3
@@ -141,15 +143,15 @@ def test_check_3_overfits_one_part_in_the_sign_of_all_stored_samples():
 def test_the_picture_of_a_learned_part_is_the_part(fitted):
     """Drawn from the parameters alone: noise in the true grids does not change it."""
     batch, pretext, _ = fitted
-    out = pretext.reconstruct(batch, generator(0))
-    truth, drawn = batch.faces.grid, out["surface"]
-    assert out["hidden"].all() and len(out["hidden"]) == len(truth) == len(drawn)
+    picture = pretext.pictures(batch, generator(0))["surface"]
+    truth, drawn = batch.faces.grid, picture.predicted["surface"]
+    assert picture.chosen.all() and len(picture.chosen) == len(truth) == len(drawn)
     assert (drawn[..., POINT] - truth[..., POINT]).square().mean() < 1e-3
     middle = (slice(None), slice(2, 4), slice(2, 4), INSIDE)
     assert truth[middle].mean((1, 2)).tolist().count(0) == 2, "two faces have a hole in their middle"
     assert torch.equal(drawn[middle], truth[middle])
     noisy = replace(batch, faces=replace(batch.faces, grid=torch.randn(truth.shape)))
-    assert torch.equal(pretext.reconstruct(noisy, generator(0))["surface"], out["surface"])
+    assert torch.equal(pretext.pictures(noisy, generator(0))["surface"].predicted["surface"], drawn)
 
 
 @pytest.mark.parametrize("name, unbounded", [("torus", 1), ("sphere", 0), ("cone with apex", 0), ("box", 0)])

@@ -18,6 +18,7 @@ from brep_mae.tokens.faces import FaceTokens
 from brep_mae.tokens.patches import PatchTokens, sine_cosine
 from tests.contracts.test_methods import SPEC, latent_of, scramble_hidden, small
 from tests.pretext.checks import asked, blobs, of_images
+from tests.selected import selected
 from tests.synthetic import GRID, make_batch
 
 TINY = SizeParams(dim=32, depth=2, heads=2)
@@ -83,7 +84,7 @@ def target_gradient(pretext, batch, name: str):
         target.standardise = False
     chosen = mask.hidden if target.on == "hidden" else tokens.valid & ~mask.hidden
     rows = chosen[tokens.valid].nonzero().squeeze(1)
-    terms = target(codes[chosen], batch, rows, generator(0))
+    terms = target(selected(codes[chosen], rows), batch, generator(0))
     sum(term.error.sum() for term in terms.values()).backward()
     gradient = patchify(content.grad.flatten(0, 1), 4).flatten(0, 1) if name == "pixels" else content.grad
     touched = torch.zeros_like(tokens.valid)
@@ -172,10 +173,10 @@ def test_check_5_overfits_8_solids_to_a_quarter_of_the_mean_predictor(name):
 
 
 def test_check_5_standardised_targets_have_mean_0_and_unbiased_variance_1():
-    truth, mean, deviation = Pixels(8, 4, True).truth(make_batch([5, 5], frames=True), torch.arange(32))
+    truth, mean, deviation = Pixels(8, 4, True).true_patches(make_batch([5, 5], frames=True), torch.arange(32))
     assert truth.mean(1).abs().max() < 1e-5
     assert (truth.var(1) - 1).abs().max() < 1e-3
-    raw, _, _ = Pixels(8, 4, False).truth(make_batch([5, 5], frames=True), torch.arange(32))
+    raw, _, _ = Pixels(8, 4, False).true_patches(make_batch([5, 5], frames=True), torch.arange(32))
     assert torch.allclose(truth * deviation + mean, raw, atol=1e-6)
     assert raw.mean(1).abs().max() > 0.1 and (raw.var(1) - 1).abs().max() > 0.1, "control: plain colours"
 

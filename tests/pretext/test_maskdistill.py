@@ -22,7 +22,6 @@ from brep_mae.composition.masked import MaskedPretext
 from brep_mae.datasets.content import kinds
 from brep_mae.models.encoder import Fill
 from brep_mae.seeds import generator
-from brep_mae.targets.target import Taught
 from brep_mae.teachers.images import timm_model
 from tests.contracts.test_methods import SPEC, block, latent_of, scramble_hidden, small
 from tests.pretext.checks import asked, digest, steps
@@ -107,8 +106,8 @@ def test_check_3_scaling_and_shifting_the_teacher_leaves_the_loss(name, monkeypa
     teach = type(pretext.teacher).forward
 
     def other(self, batch, mask):
-        taught = teach(self, batch, mask)
-        return Taught.of(batch, scale * taught.features + 2, taught.known)
+        targets = teach(self, batch, mask)
+        return replace(targets, features=scale * targets.features + 2)
 
     monkeypatch.setattr(type(pretext.teacher), "forward", other)
     scale = 3.0

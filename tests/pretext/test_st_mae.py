@@ -21,6 +21,7 @@ from brep_mae.seeds import generator
 from brep_mae.settings import SizeParams
 from brep_mae.targets.pixels import patchify
 from brep_mae.tokens.tubelets import SeparablePosition
+from tests.selected import selected
 from tests.synthetic import make_batch, make_frames
 
 TINY = {"dim": 32, "depth": 2, "heads": 2}
@@ -128,8 +129,8 @@ def test_check_3_the_truth_is_read_at_hidden_tokens_of_chosen_frames_only(t_patc
     tokens = pretext.tokens(batch)
     mask = pretext.mask(tokens, generator(0))
     rows = mask.hidden.flatten().nonzero().squeeze(1)
-    guess = torch.zeros(len(rows), 32)
-    pretext.targets["pixels"](guess, pretext.truth(batch), rows, generator(0))["pixels"].error.sum().backward()
+    guess = selected(torch.zeros(len(rows), 32), rows)
+    pretext.targets["pixels"](guess, pretext.truth(batch), generator(0))["pixels"].error.sum().backward()
     touched = (patchify(image.grad.flatten(0, 1), 4).abs().sum(-1) > 0).view(2, 4, PATCHES)
     chosen = target_frames(4, t_patch)
     assert torch.equal(touched[:, chosen], mask.hidden.view(2, len(chosen), PATCHES))
@@ -194,13 +195,13 @@ def test_repeats_of_a_solid_are_its_own_frames_from_other_starts_and_with_other_
 
 
 @pytest.mark.parametrize("t_patch", [1, 2])
-def test_reconstruction_stands_in_the_frames_that_are_predicted(t_patch):
+def test_a_picture_is_of_the_frames_that_are_predicted(t_patch):
     pretext, batch = method(t_patch=t_patch), clips(4)
-    out = pretext.reconstruct(batch, generator(0))
-    hidden = out["hidden"].view(2, 4, PATCHES)
-    assert len(out["pixels"]) == int(hidden.sum()) > 0
-    shown = hidden.any(2).any(0).nonzero().flatten().tolist()
-    assert shown == target_frames(4, t_patch).tolist()
+    picture = pretext.pictures(batch, generator(0))["pixels"]
+    predicted_frames = target_frames(4, t_patch)
+    assert torch.equal(picture.truth.frames.image, batch.frames.image[:, predicted_frames])
+    hidden = picture.chosen.view(2, len(predicted_frames), PATCHES)
+    assert len(picture.predicted["pixels"]) == int(hidden.sum()) and hidden.any(2).all()
 
 
 @pytest.mark.parametrize("t_patch", [1, 2])

@@ -10,6 +10,7 @@ from brep_mae.seeds import generator
 from brep_mae.targets.surface import Surface
 from brep_mae.targets.uvgrid import UVGrid
 from brep_mae.tokens.pose import pose_of
+from tests.selected import selected
 from tests.synthetic import GRID, make_batch
 
 
@@ -19,7 +20,7 @@ def target() -> Surface:
 
 
 def loss(surface: Surface, codes, batch, rows, seed=0):
-    terms = surface(codes, batch, rows, generator(seed))
+    terms = surface(selected(codes, rows), batch, generator(seed))
     return sum(t.error.mean() for t in terms.values())
 
 
@@ -40,7 +41,7 @@ def fitted():
 def test_hybrid_check_3_overfits_one_part_in_position_and_sign(fitted):
     batch, rows, surface, codes = fitted
     with torch.no_grad():
-        terms = surface(codes, batch, rows, generator(1))
+        terms = surface(selected(codes, rows), batch, generator(1))
         assert terms["explicit"].error.mean() < 1e-3
         field = batch.faces.field
         signed = surface.head(codes, field[..., :2])[..., 3]
@@ -58,7 +59,7 @@ def test_hybrid_check_4_a_face_without_trimming_distance_does_not_count_and_stay
     batch, rows, surface = make_batch([6]), torch.arange(6), target()
     bounded = torch.tensor([True, False, True, True, True, True])
     batch = replace(batch, faces=replace(batch.faces, bounded=bounded))
-    terms = surface(torch.randn(6, 32), batch, rows, generator(0))
+    terms = surface(selected(torch.randn(6, 32), rows), batch, generator(0))
     assert terms["implicit"].counts.tolist() == bounded.tolist()
     assert terms["explicit"].counts is None
     assert all(torch.isfinite(t.error).all() for t in terms.values())
@@ -67,7 +68,7 @@ def test_hybrid_check_4_a_face_without_trimming_distance_does_not_count_and_stay
 def test_field_and_grid_speak_of_one_surface(fitted):
     """The explicit branch asked at the grid's uv gives the grid: both truths lie on the same parametrisation."""
     batch, rows, surface, codes = fitted
-    drawn = surface.predict(codes, batch, rows)
+    drawn = surface.predict(selected(codes, rows), batch)
     assert (drawn[..., :3] - batch.faces.grid[..., :3]).abs().mean() < 0.05 * pose_of(batch.faces.grid).size.mean()
 
 
@@ -78,12 +79,12 @@ def test_uvgrid_predictions_reach_the_truth_when_overfitted():
     codes = torch.nn.Parameter(torch.randn(6, 32))
     optimizer = torch.optim.Adam([codes, *uvgrid.parameters()], 1e-2)
     for _ in range(300):
-        value = sum(t.error.mean() for t in uvgrid(codes, batch, rows, generator(0)).values())
+        value = sum(t.error.mean() for t in uvgrid(selected(codes, rows), batch, generator(0)).values())
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
     with torch.no_grad():
-        drawn = uvgrid.predict(codes, batch, rows)
+        drawn = uvgrid.predict(selected(codes, rows), batch)
     truth = batch.faces.grid
     seen = truth[..., 6] > 0
     assert (drawn[..., :3] - truth[..., :3])[seen].abs().max() < 0.02
@@ -96,5 +97,5 @@ def test_all_samples_outside_gives_finite_terms():
     grid = batch.faces.grid.clone()
     grid[0, ..., 6] = 0
     batch = replace(batch, faces=replace(batch.faces, grid=grid))
-    terms = UVGrid(32, GRID)(torch.randn(6, 32), batch, torch.arange(6), generator(0))
+    terms = UVGrid(32, GRID)(selected(torch.randn(6, 32), torch.arange(6)), batch, generator(0))
     assert all(torch.isfinite(t.error).all() for t in terms.values())
