@@ -49,10 +49,9 @@ class HybridPure(MaskedPretext):
 
     def losses(self, forward_pass: ForwardPass, rng: torch.Generator) -> dict[str, Tensor]:
         """Adds `unbounded`, the number of faces without a trimming distance."""
-        faces = forward_pass.truth.faces
+        losses, faces = super().losses(forward_pass, rng), forward_pass.truth.faces
         assert faces is not None
-        unbounded = (~faces.bounded).sum().float()
-        return super().losses(forward_pass, rng) | {"skipped": torch.zeros(()), "unbounded": unbounded}
+        return losses | {"skipped": torch.zeros(()), "unbounded": (~faces.bounded).sum().float()}
 
 
 def build(p: Params, spec: DataSpec) -> HybridPure:
