@@ -15,9 +15,8 @@ from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.content import kinds
 from brep_mae.masking.mask import Mask
 from brep_mae.models.backbone import Backbone
-from brep_mae.models.decoder import Undecoded
-from brep_mae.models.encoder import Encoder, Latent
-from brep_mae.models.message_encoder import MessageEncoder
+from brep_mae.models.decoder import NoDecoder
+from brep_mae.models.encoder import Latent, TokenEncoder
 from brep_mae.targets.selection import Selection
 from brep_mae.targets.target import Target
 from brep_mae.targets.terms import Reduction, Term, mean_error
@@ -75,7 +74,7 @@ class MaskedPretext(Pretext):
         params: MethodParams,
         tokens: nn.Module,
         mask: nn.Module,
-        encoder: Encoder | MessageEncoder,
+        encoder: TokenEncoder,
         decoder: nn.Module | None,
         targets: Mapping[str, Target],
         weights: Mapping[str, float],
@@ -88,7 +87,7 @@ class MaskedPretext(Pretext):
             raise ValueError(f"weights: unknown term {', '.join(unknown)}; known are {', '.join(terms)}")
         self.params, self.weights, self.reduction = params, dict(weights), reduction
         self.tokens, self.mask, self.encoder = tokens, mask, encoder
-        self.decoder = Undecoded() if decoder is None else decoder
+        self.decoder = NoDecoder() if decoder is None else decoder
         self.targets: Mapping[str, Any] = nn.ModuleDict(dict(targets))  # type: ignore[arg-type,assignment]
         self.teacher = teacher
 

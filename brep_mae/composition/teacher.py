@@ -1,14 +1,31 @@
 """Teachers: networks that are not trained by the loss and say what a student has to predict."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
-from brep_mae.models.encoder import Encoder
+from brep_mae.models.encoder import TokenEncoder
 from brep_mae.targets.teacher_targets import TeacherTargets
+
+
+class Student(Protocol):
+    """The parts of a method that its teacher reads, or makes anew."""
+
+    @property
+    def tokens(self) -> nn.Module: ...
+
+    @property
+    def encoder(self) -> TokenEncoder: ...
+
+    @property
+    def decoder(self) -> nn.Module: ...
+
+    @property
+    def targets(self) -> Mapping[str, nn.Module]: ...
 
 
 class Teacher(nn.Module):
@@ -32,7 +49,7 @@ class Teacher(nn.Module):
     def train(self, mode: bool = True) -> "Teacher":
         return super().train(False)
 
-    def begin_step(self, student: nn.Module, step: int, rng: torch.Generator) -> bool:
+    def begin_step(self, student: Student, step: int, rng: torch.Generator) -> bool:
         """Called before every training step. True = the student's weights were made anew."""
         return False
 
@@ -40,8 +57,12 @@ class Teacher(nn.Module):
         """(step, steps) within the learning rate's current schedule."""
         return step, steps
 
+    def start(self, student: Student) -> None:
+        """Gives the student the teacher's weights. ValueError where their networks differ in kind."""
+        raise ValueError("this teacher is no network like the student's: it has no weights to start from")
 
-class Network(Teacher):
+
+class EncoderTeacher(Teacher):
     """An encoder of ours as a teacher.
 
     Args:
@@ -50,7 +71,7 @@ class Network(Teacher):
         final_norm: False = it answers with the residual stream before the last norm.
     """
 
-    def __init__(self, tokens: nn.Module, encoder: Encoder, full: bool, final_norm: bool) -> None:
+    def __init__(self, tokens: nn.Module, encoder: TokenEncoder, full: bool, final_norm: bool) -> None:
         super().__init__()
         self.tokens, self.encoder, self.full, self.final_norm = tokens, encoder, full, final_norm
         self.requires_grad_(False).eval()
@@ -66,6 +87,15 @@ class Network(Teacher):
         latent = self.encoder(tokens, None if self.full else mask, self.final_norm)
         x = latent.placed(tokens.valid.shape[1])
         return TeacherTargets.of(batch, x[:, 1:][tokens.valid], x[:, 0])
+
+    def start(self, student: Student) -> None:
+        student.tokens.load_state_dict(self.tokens.state_dict())
+        student.encoder.load_state_dict(self.encoder.state_dict())
+
+    def follow(self, student: Student) -> None:
+        """Takes the student's weights, bit by bit."""
+        self.tokens.load_state_dict(student.tokens.state_dict())
+        self.encoder.load_state_dict(student.encoder.state_dict())
 
 
 def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch, Frames
-from brep_mae.models.encoder import Encoder
+from brep_mae.models.encoder import TokenEncoder
 from brep_mae.models.extractor import FeatureExtractor, Features
-from brep_mae.models.message_encoder import MessageEncoder
 from brep_mae.tokens.tokens import FACE
 
 
@@ -50,7 +49,7 @@ class Backbone(FeatureExtractor):
     alone, such as natural images, has no faces to answer for.
     """
 
-    def __init__(self, tokens: nn.Module, encoder: Encoder | MessageEncoder) -> None:
+    def __init__(self, tokens: nn.Module, encoder: TokenEncoder) -> None:
         super().__init__()
         self.tokens, self.encoder = tokens, encoder
         content: Any = tokens.reads

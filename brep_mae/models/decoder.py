@@ -50,7 +50,7 @@ class Decoder(nn.Module):
         for part in (self.embed, self.where, self.stack):
             part.apply(init_weights)
 
-    def holes(self, tokens: Tokens) -> Tensor:
+    def mask_tokens(self, tokens: Tokens) -> Tensor:
         """What stands where a token was hidden, (1, 1 or N, size.dim)."""
         return self.mask_token
 
@@ -62,7 +62,7 @@ class Decoder(nn.Module):
         x = self.embed(latent.x)
         batch, length = tokens.valid.shape
         seen, ids = latent.valid[:, 1:, None], latent.ids[..., None].expand(-1, -1, x.shape[-1])
-        full = self.holes(tokens).to(x.dtype).expand(batch, length, -1)
+        full = self.mask_tokens(tokens).to(x.dtype).expand(batch, length, -1)
         # The K kept slots of a shorter sample end in padding, whose ids point at tokens that are not seen.
         full = full.scatter(1, ids, torch.where(seen, x[:, 1:], full.gather(1, ids)))
         full = torch.cat([self.start(x[:, :1]), full + self.where(tokens.where)], 1)
@@ -74,7 +74,7 @@ class Decoder(nn.Module):
         return self.stack(full, valid, index, kind)
 
 
-class Undecoded(nn.Module):
+class NoDecoder(nn.Module):
     """No decoder: the code of a token is the encoder's own output at its place, for an encoder that holds mask tokens.
 
     Shapes: Latent (B, 1 + K, D), Tokens (B, N, .) -> codes (B, 1 + N, D)

@@ -19,7 +19,7 @@ class KindDecoder(Decoder):
         self.mask_token = nn.Parameter(torch.zeros(1, len(KINDS), size.dim))
         nn.init.normal_(self.mask_token, std=0.02)
 
-    def holes(self, tokens: Tokens) -> Tensor:
+    def mask_tokens(self, tokens: Tokens) -> Tensor:
         return self.mask_token[:, tokens.kind]
 
 

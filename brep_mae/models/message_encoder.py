@@ -8,7 +8,7 @@ from torch_geometric.utils import scatter
 
 from brep_mae.masking.mask import Mask
 from brep_mae.models.blocks import NORM
-from brep_mae.models.encoder import Fill, Latent
+from brep_mae.models.encoder import Fill, Latent, TokenEncoder
 from brep_mae.tokens.tokens import Tokens
 
 USUAL_DEGREE = 5.0
@@ -36,7 +36,7 @@ class Layer(nn.Module):
         return self.norm(x + self.out(torch.cat([x, total / USUAL_DEGREE, mean, most], 1)))
 
 
-class MessageEncoder(nn.Module):
+class MessageEncoder(TokenEncoder):
     """Hidden tokens stay as mask tokens; the code of a token keeps what every layer made of it (Xu et al. 2018,
     arXiv:1806.03536). The first row of a sample's latent, where other encoders have a class token, is the mean.
 
@@ -49,6 +49,8 @@ class MessageEncoder(nn.Module):
         Tokens (B, N, dim) with arcs, Mask (B, N) -> Latent (B, 1 + N, (depth + 1) * dim)
     """
 
+    residual = False
+
     def __init__(self, dim: int, depth: int, dropout: float, fill: Fill) -> None:
         super().__init__()
         self.fill = fill
@@ -56,11 +58,11 @@ class MessageEncoder(nn.Module):
         self.dim = (depth + 1) * dim
 
     def top(self) -> list[nn.Module]:
-        """The last layer."""
         return [self.layers[-1]]
 
-    def forward(self, tokens: Tokens, mask: Mask | None = None) -> Latent:
-        """`mask` None = everything is seen."""
+    def forward(self, tokens: Tokens, mask: Mask | None = None, final_norm: bool = True) -> Latent:
+        if not final_norm:
+            raise ValueError("a message encoder has no residual stream before a last norm")
         if mask is not None:
             tokens = self.fill(tokens, mask)
         if tokens.arcs is None:

@@ -13,7 +13,7 @@ from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder
-from brep_mae.models.encoder import Encoder
+from brep_mae.models.transformer import TransformerEncoder
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.features import Features
 from brep_mae.teachers.frozen import POOLED_SIDE, TeacherParams
@@ -33,8 +33,8 @@ class Params(MethodParams):
 
 
 def build(p: Params, spec: DataSpec) -> MaskedPretext:
-    def network(size: SizeParams) -> tuple[nn.Module, Encoder]:
-        return FaceTokens(spec.grid, size.dim), Encoder(size, arcs=True)
+    def network(size: SizeParams) -> tuple[nn.Module, TransformerEncoder]:
+        return FaceTokens(spec.grid, size.dim), TransformerEncoder(size, arcs=True)
 
     def student() -> MaskedPretext:
         tokens, encoder = network(p.size)

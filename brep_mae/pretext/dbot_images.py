@@ -11,7 +11,7 @@ from brep_mae.composition.masked import MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder, SineCosine
-from brep_mae.models.encoder import Encoder
+from brep_mae.models.transformer import TransformerEncoder
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.features import Features
 from brep_mae.teachers.frozen import TeacherParams
@@ -32,8 +32,8 @@ class Params(MethodParams):
 
 
 def build(p: Params, spec: DataSpec) -> MaskedPretext:
-    def network(size: SizeParams) -> tuple[nn.Module, Encoder]:
-        return PatchTokens(spec.frame, p.patch, size.dim), Encoder(size, arcs=False)
+    def network(size: SizeParams) -> tuple[nn.Module, TransformerEncoder]:
+        return PatchTokens(spec.frame, p.patch, size.dim), TransformerEncoder(size, arcs=False)
 
     def student() -> MaskedPretext:
         tokens, encoder = network(p.size)

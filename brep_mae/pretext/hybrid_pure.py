@@ -15,7 +15,8 @@ from brep_mae.composition.masked import ForwardPass, MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.masking.mask import Mask
 from brep_mae.masking.nothing import HideNothing
-from brep_mae.models.encoder import Encoder, Latent
+from brep_mae.models.encoder import Latent
+from brep_mae.models.transformer import TransformerEncoder
 from brep_mae.settings import SizeParams
 from brep_mae.targets.surface import PlacedSurface
 from brep_mae.tokens.analytic import AnalyticTokens
@@ -34,7 +35,7 @@ class Params(MethodParams):
     weights: Weights
 
 
-class LocalEncoder(Encoder):
+class LocalEncoder(TransformerEncoder):
     """Hands every token on as it is, since a code must not depend on other faces; no target has a class token."""
 
     def __init__(self, dim: int) -> None:

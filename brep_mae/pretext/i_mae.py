@@ -19,18 +19,18 @@ from torch import Tensor, nn
 from brep_mae.checks import SettingsError
 from brep_mae.composition.masked import MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
-from brep_mae.composition.teacher import Network
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.pairs import draw_partners
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.blocks import init_weights
 from brep_mae.models.decoder import Decoder, SineCosine
-from brep_mae.models.encoder import Encoder, Latent
+from brep_mae.models.encoder import Latent
+from brep_mae.models.transformer import TransformerEncoder
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.features import Latents
 from brep_mae.targets.pixels import Pixels
 from brep_mae.targets.roles import ByRole
-from brep_mae.teachers.frozen import Given, TeacherParams, given
+from brep_mae.teachers.frozen import TeacherParams, frozen_teacher
 from brep_mae.tokens.patches import PatchTokens
 from brep_mae.tokens.tokens import PATCH
 
@@ -112,10 +112,8 @@ class BlendedMAE(MaskedPretext):
 
     def begin_step(self, step: int, rng: torch.Generator) -> bool:
         if step == 0 and self.params.warm_start:
-            network = self.teacher.teacher if isinstance(self.teacher, Given) else None
-            assert isinstance(network, Network)
-            self.tokens.load_state_dict(network.tokens.state_dict())
-            self.encoder.load_state_dict(network.encoder.state_dict())
+            assert self.teacher is not None
+            self.teacher.start(self)
             for branch in (self.disentangle.subordinate, self.disentangle.dominant):
                 nn.init.eye_(branch.weight)
         return False
@@ -128,8 +126,8 @@ class BlendedMAE(MaskedPretext):
 
 
 def build(p: Params, spec: DataSpec) -> MaskedPretext:
-    def network(size: SizeParams) -> tuple[nn.Module, Encoder]:
-        return PatchTokens(spec.frame, p.patch, size.dim), Encoder(size, arcs=False)
+    def network(size: SizeParams) -> tuple[nn.Module, TransformerEncoder]:
+        return PatchTokens(spec.frame, p.patch, size.dim), TransformerEncoder(size, arcs=False)
 
     tokens, encoder = network(p.size)
     side, width = spec.frame // p.patch, p.teacher.width(p.size)
@@ -146,7 +144,7 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
             "latents": ByRole(Latents(PATCH), ROLES),
         },
         weights=p.weights,
-        teacher=given(p.teacher, p.size, network, "frames", side, full=False, final_norm=True),
+        teacher=frozen_teacher(p.teacher, p.size, network, "frames", side, full=False, final_norm=True),
     )
     pretext.disentangle = Disentangle(p.size.dim, width)
     return pretext

@@ -19,8 +19,8 @@ from brep_mae.composition.masked import MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.masking.per_kind import PerKindMask
-from brep_mae.models.encoder import Encoder
 from brep_mae.models.joint_decoder import KindDecoder
+from brep_mae.models.transformer import TransformerEncoder
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.pixels import Pixels
 from brep_mae.targets.uvgrid import UVGrid
@@ -72,7 +72,7 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
         params=p,
         tokens=JointTokens(spec.grid, spec.frame, p.patch, p.size.dim),
         mask=PerKindMask(p.mask_ratios.model_dump()),
-        encoder=Encoder(p.size, arcs=True),
+        encoder=TransformerEncoder(p.size, arcs=True),
         decoder=KindDecoder(p.size.dim, p.decoder, JointPosition(p.decoder.dim), arcs=True),
         targets={"uvgrid": UVGrid(p.decoder.dim, spec.grid), "pixels": Pixels(p.decoder.dim, p.patch, p.standardise)},
         weights=p.weights,

@@ -11,7 +11,7 @@ from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder
-from brep_mae.models.encoder import Encoder
+from brep_mae.models.transformer import TransformerEncoder
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.uvgrid import UVGrid
 from brep_mae.tokens.faces import FaceTokens
@@ -29,7 +29,7 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
         params=p,
         tokens=FaceTokens(spec.grid, p.size.dim),
         mask=RandomMask(p.mask_ratio),
-        encoder=Encoder(p.size, arcs=True),
+        encoder=TransformerEncoder(p.size, arcs=True),
         decoder=Decoder(p.size.dim, p.decoder, nn.Linear(WHERE_DIM, p.decoder.dim), arcs=True),
         targets={"uvgrid": UVGrid(p.decoder.dim, spec.grid)},
         weights=p.weights,

@@ -9,7 +9,7 @@ from brep_mae.composition.masked import MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder, SineCosine
-from brep_mae.models.encoder import Encoder
+from brep_mae.models.transformer import TransformerEncoder
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.pixels import Pixels
 from brep_mae.tokens.patches import PatchTokens
@@ -32,7 +32,7 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
         params=p,
         tokens=PatchTokens(spec.frame, p.patch, p.size.dim),
         mask=RandomMask(p.mask_ratio),
-        encoder=Encoder(p.size, arcs=False),
+        encoder=TransformerEncoder(p.size, arcs=False),
         decoder=Decoder(p.size.dim, p.decoder, SineCosine(p.decoder.dim), arcs=False),
         targets={"pixels": Pixels(p.decoder.dim, p.patch, p.standardise)},
         weights=p.weights,

@@ -14,11 +14,12 @@ from brep_mae.composition.masked import MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.regions import RegionMask
-from brep_mae.models.encoder import Encoder, Fill
+from brep_mae.models.encoder import Fill
 from brep_mae.models.message_encoder import MessageEncoder
+from brep_mae.models.transformer import TransformerEncoder
 from brep_mae.settings import AnySizeParams, MessageSizeParams, Share, SizeParams
 from brep_mae.targets.features import Features
-from brep_mae.teachers.frozen import POOLED_SIDE, TeacherParams, given
+from brep_mae.teachers.frozen import POOLED_SIDE, TeacherParams, frozen_teacher
 from brep_mae.tokens.faces import FaceTokens
 from brep_mae.tokens.invariants import InvariantTokens
 from brep_mae.tokens.tokens import FACE
@@ -38,8 +39,8 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
     def fill(dim: int) -> Fill:
         return Fill(dim, nn.Linear(WHERE_DIM, dim))
 
-    def transformer(size: SizeParams) -> tuple[nn.Module, Encoder]:
-        return FaceTokens(spec.grid, size.dim), Encoder(size, arcs=True, fill=fill(size.dim))
+    def transformer(size: SizeParams) -> tuple[nn.Module, TransformerEncoder]:
+        return FaceTokens(spec.grid, size.dim), TransformerEncoder(size, arcs=True, fill=fill(size.dim))
 
     def messages(size: MessageSizeParams) -> tuple[nn.Module, MessageEncoder]:
         return InvariantTokens(size.dim), MessageEncoder(size.dim, size.depth, size.dropout, fill(size.dim))
@@ -53,5 +54,5 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
         decoder=None,
         targets={"features": Features(encoder.dim, p.teacher.width(p.size), FACE, p.beta, class_token=False)},
         weights=p.weights,
-        teacher=given(p.teacher, p.size, transformer, "faces", POOLED_SIDE, full=True, final_norm=False),
+        teacher=frozen_teacher(p.teacher, p.size, transformer, "faces", POOLED_SIDE, full=True, final_norm=False),
     )

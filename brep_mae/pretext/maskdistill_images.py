@@ -12,10 +12,11 @@ from brep_mae.composition.masked import MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.masking.block import BlockMask
 from brep_mae.models.decoder import SineCosine
-from brep_mae.models.encoder import Encoder, Fill
+from brep_mae.models.encoder import Fill
+from brep_mae.models.transformer import TransformerEncoder
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.features import Features
-from brep_mae.teachers.frozen import TeacherParams, given
+from brep_mae.teachers.frozen import TeacherParams, frozen_teacher
 from brep_mae.tokens.patches import PatchTokens
 from brep_mae.tokens.tokens import PATCH
 
@@ -31,9 +32,9 @@ class Params(MethodParams):
 
 
 def build(p: Params, spec: DataSpec) -> MaskedPretext:
-    def network(size: SizeParams) -> tuple[nn.Module, Encoder]:
+    def network(size: SizeParams) -> tuple[nn.Module, TransformerEncoder]:
         fill = Fill(size.dim, SineCosine(size.dim))
-        return PatchTokens(spec.frame, p.patch, size.dim), Encoder(size, arcs=False, fill=fill)
+        return PatchTokens(spec.frame, p.patch, size.dim), TransformerEncoder(size, arcs=False, fill=fill)
 
     tokens, encoder = network(p.size)
     side = spec.frame // p.patch
@@ -45,5 +46,5 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
         decoder=None,
         targets={"features": Features(p.size.dim, p.teacher.width(p.size), PATCH, p.beta, class_token=False)},
         weights=p.weights,
-        teacher=given(p.teacher, p.size, network, "frames", side, full=True, final_norm=False),
+        teacher=frozen_teacher(p.teacher, p.size, network, "frames", side, full=True, final_norm=False),
     )

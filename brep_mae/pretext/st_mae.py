@@ -20,8 +20,8 @@ from brep_mae.composition.masked import ForwardPass, MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.masking.clip import Sampler, clip_mask
-from brep_mae.models.encoder import Encoder
 from brep_mae.models.joint_decoder import OwnClassDecoder
+from brep_mae.models.transformer import TransformerEncoder
 from brep_mae.settings import Share, SizeParams
 from brep_mae.targets.pixels import Pixels
 from brep_mae.tokens.tubelets import SeparablePosition, TubeletTokens
@@ -99,7 +99,7 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
         params=p,
         tokens=tokens,
         mask=clip_mask(p.sampler, p.mask_ratio),
-        encoder=Encoder(p.size, arcs=False),
+        encoder=TransformerEncoder(p.size, arcs=False),
         decoder=OwnClassDecoder(p.size.dim, p.decoder, position, arcs=False),
         targets={"pixels": Pixels(p.decoder.dim, p.patch, p.standardise)},
         weights=p.weights,

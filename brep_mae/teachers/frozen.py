@@ -12,12 +12,12 @@ from torch import nn
 
 from brep_mae.checkpoints.backbones import load_backbone
 from brep_mae.checks import Section
-from brep_mae.composition.teacher import Network, Teacher
+from brep_mae.composition.teacher import EncoderTeacher, Student, Teacher
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.content import kinds
 from brep_mae.masking.mask import Mask
 from brep_mae.models.backbone import Backbone
-from brep_mae.models.encoder import Encoder
+from brep_mae.models.encoder import TokenEncoder
 from brep_mae.settings import MessageSizeParams, SizeParams
 from brep_mae.targets.teacher_targets import TeacherTargets
 from brep_mae.teachers.images import Pooled, TimmTeacher, timm_model
@@ -59,13 +59,13 @@ class TeacherParams(Section):
         return self.dim or (self.size or student).dim
 
 
-class Given(Teacher):
+class FrozenTeacher(Teacher):
     """A teacher that is made when it is first asked: what a student left behind opens without its teacher's file.
 
     Its weights never change, so the state of a training does not hold them.
 
     Args:
-        make: the teacher.
+        make: loads the network, or makes it.
         dim: width that its features must have.
         patches: True = the student reads patches, and the teacher must have as many.
     """
@@ -75,17 +75,17 @@ class Given(Teacher):
         self.make, self.dim, self.patches = make, dim, patches
 
     @cached_property
-    def teacher(self) -> Teacher:
+    def network(self) -> Teacher:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(RANDOM_SEED)
             return self.make()
 
     @property
     def reads(self) -> frozenset[str]:
-        return self.teacher.reads
+        return self.network.reads
 
     def forward(self, batch: Batch, mask: Mask) -> TeacherTargets:
-        targets: TeacherTargets = self.teacher.to(mask.hidden.device)(batch, mask)
+        targets: TeacherTargets = self.network.to(mask.hidden.device)(batch, mask)
         rows, dim = targets.features.shape
         if dim != self.dim:
             raise ValueError(f"the teacher's features are {dim} wide, not {self.dim}: set its dim")
@@ -97,16 +97,19 @@ class Given(Teacher):
             )
         return targets
 
+    def start(self, student: Student) -> None:
+        self.network.start(student)
 
-def given(
+
+def frozen_teacher(
     p: TeacherParams,
     student: SizeParams | MessageSizeParams,
-    network: Callable[[SizeParams], tuple[nn.Module, Encoder]],
+    network: Callable[[SizeParams], tuple[nn.Module, TokenEncoder]],
     reads: Content,
     side: int,
     full: bool,
     final_norm: bool,
-) -> Given:
+) -> FrozenTeacher:
     """The teacher that `p` asks for.
 
     Args:
@@ -114,7 +117,7 @@ def given(
         network: makes tokens and encoder of a random teacher, of a given size.
         reads: what the student reads.
         side: patches per side that an image teacher shall see.
-        full, final_norm: see Network.
+        full, final_norm: see EncoderTeacher.
     """
     if reads == "frames" and p.reads == "faces":
         raise ValueError("a teacher that reads faces knows nothing of patches")
@@ -134,10 +137,10 @@ def given(
                 backbone = load_backbone(Path(p.path))
                 if (read := kinds(backbone.reads)) != {p.reads}:
                     raise ValueError(f"{p.path}: a backbone of {', '.join(sorted(read))}, not of {p.reads}")
-                if not isinstance(backbone, Backbone) or not isinstance(backbone.encoder, Encoder):
+                if not isinstance(backbone, Backbone) or not (final_norm or backbone.encoder.residual):
                     raise ValueError(f"{p.path}: not a transformer, whose features a student could predict")
                 tokens, encoder = backbone.tokens, backbone.encoder
-            teacher = Network(tokens, encoder, full, final_norm)
+            teacher = EncoderTeacher(tokens, encoder, full, final_norm)
         return Pooled(teacher) if pooled else teacher
 
-    return Given(make, p.width(student), patches=reads == "frames")
+    return FrozenTeacher(make, p.width(student), patches=reads == "frames")

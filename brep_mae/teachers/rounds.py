@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from brep_mae.composition.masked import MaskedPretext
-from brep_mae.composition.teacher import Network, Teacher
+from brep_mae.composition.teacher import EncoderTeacher, Student, Teacher
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
-from brep_mae.models.encoder import Encoder
+from brep_mae.models.encoder import TokenEncoder
 from brep_mae.settings import SizeParams
 from brep_mae.targets.teacher_targets import TeacherTargets
-from brep_mae.teachers.frozen import Content, TeacherParams, given
+from brep_mae.teachers.frozen import Content, TeacherParams, frozen_teacher
 
 
 class Rounds(Teacher):
@@ -24,7 +24,7 @@ class Rounds(Teacher):
     warm-up again. In between the teacher does not move.
 
     Args:
-        student: makes a new student, with parts `tokens`, `encoder`, `decoder` and `targets`.
+        student: makes a new student.
         network: the teacher's own copy of such tokens and encoder; its weights teach the first round.
         steps: of all rounds together, divided evenly.
         rounds: number of rounds.
@@ -32,7 +32,12 @@ class Rounds(Teacher):
     """
 
     def __init__(
-        self, student: Callable[[], nn.Module], network: Network, steps: int, rounds: int, first: Teacher | None = None
+        self,
+        student: Callable[[], Student],
+        network: EncoderTeacher,
+        steps: int,
+        rounds: int,
+        first: Teacher | None = None,
     ) -> None:
         super().__init__()
         self.student, self.network, self.first = student, network, first
@@ -49,17 +54,19 @@ class Rounds(Teacher):
         targets: TeacherTargets = teacher(batch, mask)
         return targets
 
-    def begin_step(self, student: nn.Module, step: int, rng: torch.Generator) -> bool:
+    def begin_step(self, student: Student, step: int, rng: torch.Generator) -> bool:
         if step not in self.bounds[1:-1]:
             return False
-        for part in ("tokens", "encoder"):
-            self.network.get_submodule(part).load_state_dict(student.get_submodule(part).state_dict())
+        self.network.follow(student)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=rng)))
             fresh = self.student()
         # Made anew rather than reset: a layer's own reset leaves out what its owner initialised.
-        for part in ("tokens", "encoder", "decoder", "targets"):
-            student.get_submodule(part).load_state_dict(fresh.get_submodule(part).state_dict())
+        student.tokens.load_state_dict(fresh.tokens.state_dict())
+        student.encoder.load_state_dict(fresh.encoder.state_dict())
+        student.decoder.load_state_dict(fresh.decoder.state_dict())
+        for name, target in student.targets.items():
+            target.load_state_dict(fresh.targets[name].state_dict())
         self.round += 1
         return True
 
@@ -73,20 +80,19 @@ def in_rounds(
     rounds: int,
     teacher: TeacherParams,
     size: SizeParams,
-    network: Callable[[SizeParams], tuple[nn.Module, Encoder]],
+    network: Callable[[SizeParams], tuple[nn.Module, TokenEncoder]],
     reads: Content,
     side: int,
 ) -> MaskedPretext:
     """A student, taught in `rounds`. The first teacher is the student itself as it starts, or what `teacher` says.
 
-    Args: see Rounds and given.
+    Args: see Rounds and frozen_teacher.
     """
     if rounds > 1 and teacher.width(size) != size.dim:
         raise ValueError("a first teacher of another width than the student's teaches one round only: set rounds to 1")
     pretext = student()
-    assert isinstance(pretext.encoder, Encoder)
-    own = Network(copy.deepcopy(pretext.tokens), copy.deepcopy(pretext.encoder), full=True, final_norm=False)
+    own = EncoderTeacher(copy.deepcopy(pretext.tokens), copy.deepcopy(pretext.encoder), full=True, final_norm=False)
     plain = teacher.source == "random" and teacher.size is None
-    first = None if plain else given(teacher, size, network, reads, side, full=True, final_norm=False)
+    first = None if plain else frozen_teacher(teacher, size, network, reads, side, full=True, final_norm=False)
     pretext.teacher = Rounds(student, own, pretext.params.steps, rounds, first)
     return pretext

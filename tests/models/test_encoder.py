@@ -5,8 +5,9 @@ from torch import nn
 
 from brep_mae.datasets.batch import WHERE_DIM
 from brep_mae.masking.random import RandomMask
-from brep_mae.models.decoder import Undecoded
-from brep_mae.models.encoder import Encoder, Fill
+from brep_mae.models.decoder import NoDecoder
+from brep_mae.models.encoder import Fill
+from brep_mae.models.transformer import TransformerEncoder
 from brep_mae.seeds import generator
 from brep_mae.settings import SizeParams
 from brep_mae.tokens.faces import FaceTokens
@@ -22,9 +23,9 @@ def parts():
 
 def test_placed_latents_stand_where_their_tokens_stood_and_hidden_places_are_zero():
     tokens, mask = parts()
-    latent = Encoder(TINY, arcs=True)(tokens, mask)
+    latent = TransformerEncoder(TINY, arcs=True)(tokens, mask)
     placed = latent.placed(tokens.valid.shape[1])
-    assert torch.equal(placed, Undecoded()(latent, tokens))
+    assert torch.equal(placed, NoDecoder()(latent, tokens))
     seen = tokens.valid & ~mask.hidden
     assert (placed[:, 1:][~seen] == 0).all() and torch.equal(placed[:, 0], latent.x[:, 0])
     assert torch.equal(placed[:, 1:][seen], latent.x[:, 1:][latent.valid[:, 1:]])
@@ -58,7 +59,10 @@ def test_mask_tokens_differ_by_their_places_in_the_graph():
 
 def test_without_a_mask_a_filled_encoder_is_one_that_drops():
     tokens, _ = parts()
-    drop, fill = Encoder(TINY, arcs=True), Encoder(TINY, arcs=True, fill=Fill(32, nn.Linear(WHERE_DIM, 32)))
+    drop, fill = (
+        TransformerEncoder(TINY, arcs=True),
+        TransformerEncoder(TINY, arcs=True, fill=Fill(32, nn.Linear(WHERE_DIM, 32))),
+    )
     fill.load_state_dict(drop.state_dict(), strict=False)
     assert torch.equal(drop(tokens).x, fill(tokens).x)
     before = drop(tokens, final_norm=False).x

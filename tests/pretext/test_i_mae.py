@@ -74,7 +74,7 @@ def test_check_2_what_the_teacher_says_of_an_image_depends_on_no_other_and_on_no
 def test_check_2_teacher_is_frozen_and_sees_what_the_student_sees():
     pretext, batch = small("i_mae"), frames()
     ids = []
-    teacher = pretext.teacher.teacher
+    teacher = pretext.teacher.network
     for encoder in (pretext.encoder, teacher.encoder):
         encoder.register_forward_hook(lambda m, i, out: ids.append(out.ids))
     before = digest(teacher)
@@ -106,7 +106,7 @@ def test_check_3_the_loss_is_the_sum_of_four_terms():
         rows = mask.hidden.flatten().nonzero().squeeze(1)
         want, _, _ = pixels.true_patches(role, rows)
         latents.append((pixels.head(code) - want).square().mean())
-        network = pretext.teacher.teacher
+        network = pretext.teacher.network
         latents.append((z - network.encoder(network.tokens(role), mask).x).square().mean())
     names = ("pixels.subordinate", "latents.subordinate", "pixels.dominant", "latents.dominant")
     for name, value in zip(names, latents, strict=True):
@@ -125,7 +125,7 @@ def test_check_3_pixel_terms_ignore_seen_patches_and_latent_terms_reach_no_teach
     pretext(batch, generator(0))["loss"].backward()
     touched = patchify(image.grad.flatten(0, 1), 4).abs().sum(-1) > 0
     assert torch.equal(touched, masks[0].repeat(2, 1))
-    assert all(p.grad is None for p in pretext.teacher.teacher.parameters())
+    assert all(p.grad is None for p in pretext.teacher.network.parameters())
 
 
 def test_check_4_both_branches_are_linear():
@@ -266,14 +266,14 @@ def test_with_labels_a_batch_must_hold_the_solids_they_belong_to():
 
 def test_warm_start_takes_the_teacher_s_weights_once_and_refuses_another_size():
     pretext = small("i_mae", warm_start=True)
-    assert digest(pretext.encoder) != digest(pretext.teacher.teacher.encoder)
+    assert digest(pretext.encoder) != digest(pretext.teacher.network.encoder)
     assert not pretext.begin_step(0, generator(0))
-    assert digest(pretext.encoder) == digest(pretext.teacher.teacher.encoder)
-    assert digest(pretext.tokens) == digest(pretext.teacher.teacher.tokens)
+    assert digest(pretext.encoder) == digest(pretext.teacher.network.encoder)
+    assert digest(pretext.tokens) == digest(pretext.teacher.network.tokens)
     with torch.no_grad():
         pretext.encoder.class_token.add_(1)
     pretext.begin_step(1, generator(1))
-    assert digest(pretext.encoder) != digest(pretext.teacher.teacher.encoder)
+    assert digest(pretext.encoder) != digest(pretext.teacher.network.encoder)
     other = {"source": "random", "reads": "frames", "size": {"dim": 48, "depth": 1, "heads": 2}}
     with pytest.raises(SettingsError, match="warm_start"):
         small("i_mae", warm_start=True, teacher=other)

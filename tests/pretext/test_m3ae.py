@@ -166,8 +166,8 @@ def test_check_4_a_batch_of_one_kind_runs_and_leaves_the_other_kinds_parts_alone
     assert torch.isfinite(out["loss"]) and out["loss"] > 0
     assert {key.split(".")[0] for key in out if "." in key} == {{FACE: "uvgrid", PATCH: "pixels"}[kept]}
     out["loss"].backward()
-    holes, types, places = pretext.decoder.mask_token, pretext.tokens.type_token, pretext.decoder.where.type_token
-    for gradient in (holes.grad[0], types.grad, places.grad):
+    mask_tokens, types, places = pretext.decoder.mask_token, pretext.tokens.type_token, pretext.decoder.where.type_token
+    for gradient in (mask_tokens.grad[0], types.grad, places.grad):
         assert (gradient[kept] != 0).any()
         assert (gradient[1 - kept] == 0).all()
 
@@ -194,10 +194,10 @@ def test_without_types_and_own_mask_tokens_kinds_in_one_place_would_coincide():
     """Hidden tokens at the same position vector differ by type and mask token alone."""
     pretext = method()
     tokens = pretext.tokens(paired())
-    holes = pretext.decoder.holes(tokens)[0]
-    assert not torch.allclose(holes[tokens.kind == FACE][0], holes[tokens.kind == PATCH][0], atol=1e-3)
+    mask_tokens = pretext.decoder.mask_tokens(tokens)[0]
+    assert not torch.allclose(mask_tokens[tokens.kind == FACE][0], mask_tokens[tokens.kind == PATCH][0], atol=1e-3)
     plain = Decoder(32, SizeParams(**TINY), pretext.decoder.where, arcs=True)
-    assert plain.holes(tokens).shape[1] == 1
+    assert plain.mask_tokens(tokens).shape[1] == 1
     where = torch.zeros(1, 2, tokens.where.shape[2])
     where[0, 1, 0] = PATCH
     types = pretext.decoder.where.type_token

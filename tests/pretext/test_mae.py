@@ -10,7 +10,7 @@ from torch import nn
 
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.decoder import Decoder, SineCosine
-from brep_mae.models.encoder import Encoder
+from brep_mae.models.transformer import TransformerEncoder
 from brep_mae.seeds import generator
 from brep_mae.settings import SizeParams
 from brep_mae.targets.pixels import Pixels, patchify, unpatchify
@@ -110,7 +110,7 @@ def test_check_3_the_encoder_runs_on_the_seen_quarter_and_the_class_token():
 @pytest.mark.parametrize("n", [2, 5, 10])
 def test_check_3_no_solid_is_left_without_a_seen_face_at_ratio_nine_tenths(n):
     tokens = FaceTokens(GRID, 32)(make_batch([n, n]))
-    latent = Encoder(TINY, arcs=True)(tokens, RandomMask(0.9)(tokens, generator(0)))
+    latent = TransformerEncoder(TINY, arcs=True)(tokens, RandomMask(0.9)(tokens, generator(0)))
     assert latent.x.shape[1] == 1 + 1
     assert int(n * (1 - 0.9)) == 0, "control: what plain truncation would leave"
 
@@ -120,7 +120,7 @@ def test_check_4_unshuffle_puts_seen_tokens_back_and_mask_tokens_elsewhere():
     size = SizeParams(dim=32, depth=0, heads=2)
     tokens = PatchTokens(16, 4, 32)(make_batch([5], frames=True))
     mask = RandomMask(0.75)(tokens, generator(0))
-    encoder, decoder = Encoder(size, arcs=False), Decoder(32, size, Zero(), arcs=False)
+    encoder, decoder = TransformerEncoder(size, arcs=False), Decoder(32, size, Zero(), arcs=False)
     for stack in (encoder.stack, decoder.stack):
         stack.norm = nn.Identity()
     decoder.embed = nn.Identity()
@@ -137,7 +137,7 @@ class Zero(nn.Module):
 def test_check_4_without_positions_all_hidden_predictions_coincide_and_with_them_they_differ():
     tokens = PatchTokens(16, 4, 32)(make_batch([5], frames=True))
     mask = RandomMask(0.75)(tokens, generator(0))
-    latent = Encoder(TINY, arcs=False)(tokens, mask)
+    latent = TransformerEncoder(TINY, arcs=False)(tokens, mask)
 
     def spread(where: nn.Module) -> float:
         codes = Decoder(32, TINY, where, arcs=False)(latent, tokens)[:, 1:]

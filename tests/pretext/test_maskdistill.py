@@ -120,7 +120,7 @@ def test_check_4_teacher_is_frozen_and_sees_everything(name):
     pretext, batch = student(name)
     mask = pretext.mask(pretext.tokens(batch), generator(0))
     target = pretext.teacher(batch, mask).features
-    teacher = pretext.teacher.teacher
+    teacher = pretext.teacher.network
     before = digest(teacher)
     steps(pretext.train(), batch, 3)
     assert digest(teacher) == before and not any(m.training for m in teacher.modules())
