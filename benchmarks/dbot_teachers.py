@@ -78,7 +78,7 @@ def students(block: dict[str, Any], data: ParsedDataset, seed: int) -> list[Back
     pretext = build("dbot_faces", block, data.spec)
     rounds: Any = pretext.get_submodule("teacher")
     assert isinstance(rounds, Rounds)
-    first: Any = rounds.network if rounds.first is None else rounds.first.teacher
+    first: Any = rounds.network if rounds.first is None else rounds.first.network
     kept = [copy.deepcopy(Backbone(first.tokens, first.encoder))]
 
     def after_step(step: int) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.official_mae import official, official_adamw, ours, take_weights
+from brep_mae.composition.masked import MaskedPretext
 from brep_mae.composition.optim import adamw
 from brep_mae.composition.pretext import Pretext
 from brep_mae.datasets.batch import Batch
@@ -50,12 +51,12 @@ def training_step(loss: Callable[[], torch.Tensor], optimizer: torch.optim.Optim
 
 def all_tokens(pretext: Pretext, batch: Batch) -> torch.Tensor:
     """The same encoder, decoder and target, with every token in the encoder."""
-    parts: dict[str, torch.nn.Module] = dict(pretext.named_children())
-    tokens = parts["tokens"](batch)
-    hidden = parts["mask"](tokens, generator(0)).hidden
-    codes = parts["decoder"](parts["encoder"](tokens), tokens)[:, 1:]
-    rows = hidden.flatten().nonzero().squeeze(1)
-    return parts["targets"].get_submodule("pixels")(codes[hidden], batch, rows, generator(0))["pixels"].error.mean()
+    assert isinstance(pretext, MaskedPretext)
+    tokens, target = pretext.tokens(batch), pretext.targets["pixels"]
+    mask, role = pretext.mask(tokens, generator(0)), torch.zeros(len(tokens.valid), dtype=torch.long)
+    codes = pretext.decoder(pretext.encoder(tokens), tokens)
+    selection = target.select(codes, tokens, mask, role.to(codes.device))
+    return target(selection, batch, generator(0))["pixels"].error.mean()
 
 
 def encoder_alone(pretext: Pretext, batch: Batch) -> torch.Tensor:

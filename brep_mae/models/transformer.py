@@ -1,4 +1,4 @@
-"""The transformer encoder: runs on the tokens that are seen; hidden ones are dropped, or replaced by a learned token."""
+"""The transformer: runs on the tokens that are seen; hidden ones are dropped, or replaced by a learned token."""
 
 import torch
 from torch import nn
