@@ -24,7 +24,7 @@ from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.from_graph import from_graph
 from brep_mae.features.invariants import _cloud
-from brep_mae.models.hops import Hops
+from brep_mae.models.extractors.hops import Hops
 from brep_mae.schema import POINT, FaceGraph
 from tests.plates import plate
 from tests.synthetic import make_frames, make_graph

@@ -23,7 +23,7 @@ from brep_mae.evaluation.metrics import scores
 from brep_mae.evaluation.problem import FewshotTask, Head, Problem, Rows, every_row, features_of, in_batches
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
-from brep_mae.models.hops import Hops
+from brep_mae.models.extractors.hops import Hops
 from brep_mae.settings import FewshotParams
 
 Row = dict[str, str | int | float]

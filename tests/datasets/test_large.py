@@ -58,7 +58,7 @@ assert loss.isfinite() and features.face.isfinite().all() and len(features.face)
 HOPS = """
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.from_graph import from_graph
-from brep_mae.models.hops import Hops
+from brep_mae.models.extractors.hops import Hops
 
 batch = Batch(("plate",), from_graph(plate(10_000)))
 at_most(300)

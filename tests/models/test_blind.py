@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from brep_mae.features.invariants import ARC_DIM, ARC_SCALARS, FACE_DIM, FACE_SCALARS
-from brep_mae.models.blind import Blind
-from brep_mae.models.hops import Hops
+from brep_mae.models.extractors.blind import Blind
+from brep_mae.models.extractors.hops import Hops
 from tests.contracts.test_methods import small
 from tests.synthetic import make_batch
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from brep_mae.fewshot.baselines.uvnet import UVNet
-from brep_mae.models.blind import Blind
 from brep_mae.models.extractor import FeatureExtractor
-from brep_mae.models.hops import Hops
-from brep_mae.models.joined import Joined
+from brep_mae.models.extractors.blind import Blind
+from brep_mae.models.extractors.hops import Hops
+from brep_mae.models.extractors.joined import Joined
 from brep_mae.plugins import METHODS, known
 from tests.contracts.test_methods import small
 from tests.synthetic import make_batch

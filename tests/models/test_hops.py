@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from brep_mae.features.invariants import ARC_DIM, FACE_DIM
-from brep_mae.models.hops import CONCAVE, HOPS_DIM, Hops
+from brep_mae.models.extractors.hops import CONCAVE, HOPS_DIM, Hops
 from tests.synthetic import make_batch
 
 

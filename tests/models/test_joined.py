@@ -6,8 +6,8 @@ from torch import nn
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.extractor import FeatureExtractor, Features
-from brep_mae.models.hops import Hops
-from brep_mae.models.joined import Joined
+from brep_mae.models.extractors.hops import Hops
+from brep_mae.models.extractors.joined import Joined
 from tests.synthetic import make_batch
 
 

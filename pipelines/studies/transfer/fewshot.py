@@ -14,10 +14,10 @@ from brep_mae.datasets.turned import TurnedSolids
 from brep_mae.evaluation.problem import labelled_order, tasks
 from brep_mae.fewshot.baselines.uvnet import UVNet
 from brep_mae.fewshot.fewshot import EncoderSource, compare
-from brep_mae.models.blind import Blind
 from brep_mae.models.extractor import FeatureExtractor
-from brep_mae.models.hops import Hops
-from brep_mae.models.joined import Joined
+from brep_mae.models.extractors.blind import Blind
+from brep_mae.models.extractors.hops import Hops
+from brep_mae.models.extractors.joined import Joined
 from brep_mae.output.files import write_whole
 from brep_mae.output.folder import output_file
 from brep_mae.output.note import sha256

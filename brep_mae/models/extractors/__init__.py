@@ -1,0 +1,1 @@
+"""Extractors of features that are no network of their own: plain numbers, ablated and joined ones."""
