@@ -130,4 +130,4 @@ Predictor = Callable[[Rows], np.ndarray]
 """The class of every row. Rows -> (R,) int64"""
 
 Head = Callable[[Problem, Rows, int], Predictor]
-"""Learns from labelled rows, with a seed. Every module of `transfer/heads` has one by the name of `fit`."""
+"""Learns from labelled rows, with a seed. Every module of `fewshot/heads` has one by the name of `fit`."""

@@ -1,4 +1,4 @@
-"""The parts this project makes itself (`brep/generate.py`): STEP files, `labels.jsonl` and `classes.json`.
+"""The parts this project makes itself (`generate/generate.py`): STEP files, `labels.jsonl` and `classes.json`.
 
 A line of labels.jsonl is {"file": "step/000000.step", "part": "plate", "faces": ["stock", ...]}; the n-th class is
 that of the face whose name in the STEP file is n.

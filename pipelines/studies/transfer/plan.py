@@ -48,7 +48,7 @@ class ArmParams(Section):
     Args:
         encoders: "hops", "uvnet", the name of a source, or "scratch_" and that name (fresh weights); of
             several, the features stand side by side.
-        mode: a module of transfer/heads.
+        mode: a module of fewshot/heads.
         blind: scalars that the encoders are not shown.
         shots: "few", "many" or both.
         labels: "none" = pretraining read no label, "generated" = it read labels that a generator wrote.
