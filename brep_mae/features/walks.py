@@ -24,19 +24,37 @@ def walk_encoding(arc_index: np.ndarray, n_faces: int) -> np.ndarray:
     Shapes: (2, A), F -> (F, WALK_STEPS + 1) float32.
     """
     source, target = arc_index[:, arc_index[0] != arc_index[1]]
+    degree = np.bincount(source, minlength=n_faces)
+    if n_faces <= HUBS:
+        return _encoding(_of_few(source, target, degree), degree)
     arcs = csr_array((np.ones(len(source)), (source, target)), shape=(n_faces, n_faces))
     arcs.sum_duplicates()
-    degree = np.bincount(source, minlength=n_faces)
     step = (diags_array(1 / np.maximum(degree, 1)) @ arcs).tocsr()
     neighbours = np.maximum(np.diff(arcs.indptr), np.bincount(arcs.indices, minlength=n_faces))
     most = np.argsort(-neighbours, kind="stable")
     hubs, others = np.split(most, [max(HUBS, int((neighbours > MANY).sum()))])
     keep = diags_array(np.isin(np.arange(n_faces), others).astype(float))
     past = (keep @ step @ keep).tocsr()
-    back = _past_hubs(past) if len(others) else np.zeros((WALK_STEPS, n_faces))
+    back = _past_hubs(past)
     for start in range(0, len(hubs), HUBS):
         _add_by_way_of(hubs[start : start + HUBS], step, past, keep, back)
+    return _encoding(back, degree)
+
+
+def _encoding(back: np.ndarray, degree: np.ndarray) -> np.ndarray:
     return np.column_stack([*back, np.log1p(degree)]).astype(np.float32)
+
+
+def _of_few(source: np.ndarray, target: np.ndarray, degree: np.ndarray) -> np.ndarray:
+    """A small table of faces by faces is fastest multiplied out. Returns (WALK_STEPS, F)."""
+    n_faces = len(degree)
+    arcs = np.bincount(source * n_faces + target, minlength=n_faces**2).reshape(n_faces, n_faces)
+    step = walk = (1 / np.maximum(degree, 1))[:, None] * arcs
+    back = [step.diagonal()]
+    for _ in range(WALK_STEPS - 1):
+        walk = walk @ step
+        back.append(walk.diagonal())
+    return np.array(back)
 
 
 def _past_hubs(past: csr_array) -> np.ndarray:
