@@ -4,8 +4,8 @@ import numpy as np
 
 from brep_mae.brep.faces.topology import Topology
 from brep_mae.brep.geometry.curves import Curves, parameter_curves
-from brep_mae.brep.geometry.ragged import take, totals
 from brep_mae.brep.geometry.surfaces import PLANE, Surfaces
+from brep_mae.brep.ragged import take, totals
 
 CURVED_PIECES = 4
 """Quadrature pieces of a straight side of a closed form."""

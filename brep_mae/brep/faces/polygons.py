@@ -7,7 +7,7 @@ last bit.
 
 import numpy as np
 
-from brep_mae.brep.geometry.ragged import owners
+from brep_mae.brep.ragged import owners
 
 ON = 1e-5
 """Distance from a straight side, in the (u, v) box rescaled to 1 x 1, that counts as being on it, and so inside:

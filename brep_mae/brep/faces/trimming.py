@@ -1,6 +1,5 @@
 """Each face's own part of its surface: the (u, v) box, and which points of it lie inside the trimming loops."""
 
-import copy
 from functools import cached_property
 
 import numpy as np
@@ -12,8 +11,8 @@ from OCP.TopAbs import TopAbs_OUT
 from brep_mae.brep.faces.chords import Chords, thinned
 from brep_mae.brep.faces.loops import Loops
 from brep_mae.brep.faces.topology import Topology
-from brep_mae.brep.geometry.ragged import owners, span
 from brep_mae.brep.geometry.surfaces import PLANE, Surfaces
+from brep_mae.brep.ragged import owners, run, span
 from brep_mae.brep.reject import Reject
 
 KERNEL_TOLERANCE = 1e-9
@@ -77,13 +76,11 @@ class Trimming:
             "shift": np.zeros((len(coedge), 2)),
         }
 
-    def some(self, start: int, stop: int, surfaces: Surfaces) -> "Trimming":
+    def run(self, start: int, stop: int, surfaces: Surfaces) -> "Trimming":
         """That of the faces from `start` to before `stop`, whose surfaces these are."""
-        other = copy.copy(self)
+        other = run(self, start, stop)
         other.__dict__.pop("_groups", None)
         other._faces, other._surfaces, other._classifiers = self._faces[start:stop], surfaces, {}
-        for name in ("low", "extent", "flipped", "sound", "on_left", "slit", "_origin", "_sides"):
-            setattr(other, name, getattr(self, name)[start:stop])
         a, b = np.searchsorted(self._columns["face"], (start, stop))
         other._columns = {name: column[a:b] for name, column in self._columns.items()}
         other._columns["face"] = other._columns["face"] - start

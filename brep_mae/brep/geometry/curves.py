@@ -1,6 +1,5 @@
 """Curves in the plane or in space as functions of many parameters at once."""
 
-import copy
 from functools import cached_property
 from typing import Any
 
@@ -10,9 +9,10 @@ from OCP.gp import gp_Pnt, gp_Pnt2d, gp_Trsf, gp_Vec, gp_Vec2d
 from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Edge, TopoDS_Face, TopoDS_Shape
 
-from brep_mae.brep.geometry.freeform_curves import FreeCurves, untrimmed
+from brep_mae.brep.geometry.freeform_curves import FreeCurves
 from brep_mae.brep.geometry.quadrature import NODES, UNEVEN, WEIGHTS, adaptive_nodes, simpson_error
-from brep_mae.brep.geometry.ragged import owners, span
+from brep_mae.brep.geometry.untrimmed import untrimmed
+from brep_mae.brep.ragged import owners, run, span
 from brep_mae.schema import CURVE_TYPES
 
 LINE, CIRCLE, ELLIPSE, BEZIER, BSPLINE = (
@@ -244,12 +244,9 @@ class Curves:
         total = np.bincount(owner, np.linalg.norm(steps, axis=1), len(self))
         return np.where(rest, total, straight)
 
-    def some(self, start: int, stop: int) -> "Curves":
+    def run(self, start: int, stop: int) -> "Curves":
         """Those from `start` to before `stop`."""
-        other = copy.copy(self)
-        columns = "kind exists first last segments turns straight lead along spoke _row"
-        for name in columns.split():
-            setattr(other, name, getattr(self, name)[start:stop])
+        other = run(self, start, stop)
         owner, *values = self._dense
         a, b = np.searchsorted(owner, (start, stop))
         other.__dict__.pop("nodes", None)

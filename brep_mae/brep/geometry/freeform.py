@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from brep_mae.brep.geometry.free_surfaces import FreeSurfaces
-from brep_mae.brep.geometry.jets import cross, principal_curvatures
-from brep_mae.brep.geometry.swept import untrimmed
+from brep_mae.brep.geometry.jets import principal_curvatures
+from brep_mae.brep.geometry.untrimmed import untrimmed
+from brep_mae.brep.vectors import cross
 
 MOST_SPANS = 16
 

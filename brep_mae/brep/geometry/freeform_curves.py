@@ -4,13 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from OCP.Geom import Geom_Curve, Geom_TrimmedCurve
-from OCP.Geom2d import Geom2d_Curve, Geom2d_TrimmedCurve
+from OCP.Geom import Geom_Curve
+from OCP.Geom2d import Geom2d_Curve
 from OCP.gp import gp_Pnt, gp_Pnt2d, gp_Vec, gp_Vec2d
 
-from brep_mae.brep.geometry.jets import Jet, cross, filled, normalised, times
+from brep_mae.brep.geometry.jets import Jet, filled, normalised, times
 from brep_mae.brep.geometry.poles import SPLINE_CURVES, read_curves
 from brep_mae.brep.geometry.splines import SplineCurves
+from brep_mae.brep.geometry.untrimmed import untrimmed
+from brep_mae.brep.vectors import cross
 
 CurveJet = Callable[[np.ndarray, int], Jet]
 """Parameters (N,) and an order -> jet with j = 0, entries that broadcast to (N, D)."""
@@ -66,12 +68,6 @@ class FreeCurves:
             for key, value in values.items():
                 jet[key][mine] = value
         return jet
-
-
-def untrimmed(curve: Any) -> Any:
-    while isinstance(curve, Geom_TrimmedCurve | Geom2d_TrimmedCurve):
-        curve = curve.BasisCurve()
-    return curve
 
 
 def _placed(curve: CurveJet, matrix: np.ndarray, offset: np.ndarray) -> CurveJet:

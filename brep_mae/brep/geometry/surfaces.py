@@ -4,7 +4,6 @@ Plane, cylinder, cone, sphere and torus are closed forms over numpy arrays, all 
 surfaces among themselves (see `freeform`).
 """
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS_Face
 
 from brep_mae.brep.geometry.freeform import FreeForm, FreeForms
-from brep_mae.brep.geometry.swept import untrimmed
+from brep_mae.brep.geometry.untrimmed import untrimmed
+from brep_mae.brep.ragged import run
 from brep_mae.brep.reject import Reject
 from brep_mae.schema import SURFACE_TYPES
 
@@ -199,11 +199,8 @@ class Surfaces:
         tiny = np.abs(width) <= 1e-12 * np.maximum(most, 1e-300)[index]
         return np.where(tiny, np.where(total[index] >= 0, 1.0, -1.0), np.sign(width))
 
-    def some(self, start: int, stop: int) -> "Surfaces":
+    def run(self, start: int, stop: int) -> "Surfaces":
         """Those of the faces from `start` to before `stop`."""
-        other = copy.copy(self)
-        columns = "kind period mirrored origin x y z handed scale radius minor half_angle_rad _row"
-        for name in columns.split():
-            setattr(other, name, getattr(self, name)[start:stop])
+        other = run(self, start, stop)
         other.free = {number - start: form for number, form in self.free.items() if start <= number < stop}
         return other

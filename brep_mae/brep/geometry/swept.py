@@ -8,13 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from OCP.Geom import Geom_RectangularTrimmedSurface, Geom_Surface
+from OCP.Geom import Geom_Surface
 from OCP.gp import gp_Pnt, gp_Vec
 
 from brep_mae.brep.geometry.freeform_curves import CurveJet, conic, inner_curve_jet, line, patched, turning
-from brep_mae.brep.geometry.jets import Jet, cross, filled, normalised, surface_orders, times
+from brep_mae.brep.geometry.jets import Jet, filled, normalised, surface_orders, times
 from brep_mae.brep.geometry.poles import SPLINE_SURFACES, read_surfaces
 from brep_mae.brep.geometry.spline_surfaces import SplineSurfaces
+from brep_mae.brep.geometry.untrimmed import untrimmed
+from brep_mae.brep.vectors import cross
 
 SurfaceJet = Callable[[np.ndarray, np.ndarray, int], Jet]
 """u, v and an order -> jet. u and v are both (N,), or (U, 1) and (1, V) for a grid; the entries broadcast to
@@ -65,12 +67,6 @@ def inner_surface_jet(surface: Any) -> SurfaceJet:
     if kind in ("Plane", "CylindricalSurface", "ConicalSurface", "SphericalSurface", "ToroidalSurface"):
         return _elementary(surface, kind)
     return _by_point(surface)
-
-
-def untrimmed(surface: Any) -> Any:
-    while isinstance(surface, Geom_RectangularTrimmedSurface):
-        surface = surface.BasisSurface()
-    return surface
 
 
 def _spline(surface: Any) -> SurfaceJet:

@@ -9,10 +9,10 @@ import numpy as np
 
 from brep_mae.brep.faces.topology import Topology
 from brep_mae.brep.geometry.curves import CIRCLE, LINE, Curves
-from brep_mae.brep.geometry.jets import cross
 from brep_mae.brep.geometry.motions import Motions
 from brep_mae.brep.geometry.surfaces import CYLINDER, PLANE, TORUS, Surfaces
 from brep_mae.brep.solid.arcs import ahead
+from brep_mae.brep.vectors import cross
 
 
 def face_params(topology: Topology, surfaces: Surfaces, motions: Motions, scale: np.ndarray) -> np.ndarray:

@@ -7,8 +7,8 @@ import numpy as np
 from brep_mae.brep.faces.loops import Loops
 from brep_mae.brep.faces.topology import Topology
 from brep_mae.brep.geometry.curves import Curves
-from brep_mae.brep.geometry.ragged import take
 from brep_mae.brep.geometry.surfaces import Surfaces
+from brep_mae.brep.ragged import take
 from brep_mae.brep.solid.uvgrid import backwards, edge_grids
 from brep_mae.schema import CONVEXITY
 

@@ -6,8 +6,8 @@ from brep_mae.brep.faces.topology import Topology
 from brep_mae.brep.faces.trimming import Trimming
 from brep_mae.brep.geometry.curves import Curves
 from brep_mae.brep.geometry.motions import Motions
-from brep_mae.brep.geometry.ragged import owners, span
 from brep_mae.brep.geometry.surfaces import SPHERE, TORUS, Surfaces
+from brep_mae.brep.ragged import owners, span
 
 WAYS = np.concatenate([np.eye(3), -np.eye(3)])
 """In which a box has its faces."""

@@ -5,8 +5,8 @@ import numpy as np
 from brep_mae.brep.faces.loops import Loops
 from brep_mae.brep.faces.topology import Topology
 from brep_mae.brep.faces.trimming import Trimming
-from brep_mae.brep.geometry.ragged import take
 from brep_mae.brep.geometry.surfaces import PLANE, Surfaces
+from brep_mae.brep.ragged import take
 from brep_mae.brep.solid.free_moments import FreeMoments, basis, densities, polynomials
 
 NODES = 14

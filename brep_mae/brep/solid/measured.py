@@ -4,7 +4,7 @@ An assembly holds the same part many times; it is measured once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -27,6 +27,10 @@ from brep_mae.brep.solid.uvgrid import axes, face_grids, outward, unit_grid
 from brep_mae.schema import FIELD_DISTANCE, FIELD_POINT, FIELD_UV
 
 
+def _per_face() -> Any:
+    return field(metadata={"per_face": True})
+
+
 @dataclass(frozen=True)
 class MeasuredSolid:
     """Arrays as in schema.FaceGraph, in the part's own coordinates and in double precision.
@@ -42,16 +46,16 @@ class MeasuredSolid:
     edges: Curves
     trimming: Trimming
     number: np.ndarray
-    parent: np.ndarray
-    grids: np.ndarray
-    axes: np.ndarray
-    area: np.ndarray
-    centroid: np.ndarray
-    volume: np.ndarray
-    curvature: np.ndarray
-    samples: np.ndarray
-    bounded: np.ndarray
     arcs: dict[str, Any]
+    parent: np.ndarray = _per_face()
+    grids: np.ndarray = _per_face()
+    axes: np.ndarray = _per_face()
+    area: np.ndarray = _per_face()
+    centroid: np.ndarray = _per_face()
+    volume: np.ndarray = _per_face()
+    curvature: np.ndarray = _per_face()
+    samples: np.ndarray = _per_face()
+    bounded: np.ndarray = _per_face()
 
     @cached_property
     def unmoved(self) -> dict[str, Any]:
@@ -77,17 +81,17 @@ class MeasuredSolid:
         first_arc, last_arc = np.searchsorted(self.arcs["arc_index"][0], (a, b))
         arcs = {"arc_index": self.arcs["arc_index"][:, first_arc:last_arc] - np.int32(a)}
         arcs |= {name: values[first_arc:last_arc] for name, values in self.arcs.items() if name not in arcs}
-        surfaces, last_edge = self.surfaces.some(a, b), first_edge + len(topology.edges)
-        whole = ("parent", "grids", "axes", "area", "centroid", "volume", "curvature", "samples", "bounded")
+        surfaces, last_edge = self.surfaces.run(a, b), first_edge + len(topology.edges)
+        per_face = [each.name for each in fields(self) if each.metadata.get("per_face")]
         return replace(
             self,
             topology=topology,
             surfaces=surfaces,
-            edges=self.edges.some(first_edge, last_edge),
-            trimming=self.trimming.some(a, b, surfaces),
+            edges=self.edges.run(first_edge, last_edge),
+            trimming=self.trimming.run(a, b, surfaces),
             number=self.number[first_edge:last_edge],
             arcs=arcs,
-            **{name: getattr(self, name)[a:b] for name in whole},
+            **{name: getattr(self, name)[a:b] for name in per_face},
         )
 
 

@@ -9,7 +9,7 @@ from OCP.TopTools import TopTools_IndexedMapOfShape
 
 from brep_mae.brep.faces.topology import Topology
 from brep_mae.brep.geometry.surfaces import CONE, PLANE, REVOLUTION, TORUS
-from brep_mae.brep.geometry.swept import untrimmed
+from brep_mae.brep.geometry.untrimmed import untrimmed
 from brep_mae.brep.solid.measured import MeasuredSolid
 
 CLEAR = 1e-3

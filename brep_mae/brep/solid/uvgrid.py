@@ -11,8 +11,8 @@ import numpy as np
 from brep_mae.brep.faces.topology import Topology
 from brep_mae.brep.faces.trimming import Trimming
 from brep_mae.brep.geometry.curves import Curves
-from brep_mae.brep.geometry.jets import cross
 from brep_mae.brep.geometry.surfaces import Surfaces
+from brep_mae.brep.vectors import cross
 from brep_mae.schema import INSIDE, NORMAL, POINT
 
 LEAST_NORMAL = 0.05

@@ -32,7 +32,8 @@ from scipy.interpolate import BSpline
 from brep_mae.brep.geometry.free_surfaces import FreeSurfaces
 from brep_mae.brep.geometry.freeform_curves import FreeCurves, curve_jet
 from brep_mae.brep.geometry.jets import principal_curvatures
-from brep_mae.brep.geometry.swept import surface_jet, untrimmed
+from brep_mae.brep.geometry.swept import surface_jet
+from brep_mae.brep.geometry.untrimmed import untrimmed
 from brep_mae.brep.read.step import read_solids
 from tests.brep.geometry.kernel_shapes import (
     AX2,
