@@ -123,17 +123,6 @@ class OptimParams(Section):
     drop_path: float = Field(ge=0, lt=1, default=0.0)
 
 
-class OwnOptimParams(Section):
-    """What of `OptimParams` a method has otherwise than `pretrain` says, such as a paper's recipe."""
-
-    betas: list[Annotated[float, Field(ge=0, lt=1)]] | None = Field(min_length=2, max_length=2, default=None)
-    weight_decay: float | None = Field(ge=0, default=None)
-    clip_norm: float | None = Field(gt=0, default=None)
-    warmup: float | None = Field(ge=0, lt=1, default=None)
-    layer_decay: float | None = Field(gt=0, le=1, default=None)
-    drop_path: float | None = Field(ge=0, lt=1, default=None)
-
-
 class PretrainParams(OptimParams):
     """Settings that every method shares, so that methods are compared under one budget, unless its block has others.
 
@@ -154,10 +143,10 @@ class PretrainParams(OptimParams):
             raise ValueError("checkpoint_every must be a multiple of log_every, so that no row of the history is cut")
         return self
 
-    def optim(self, own: OwnOptimParams) -> OptimParams:
-        """The settings of a method."""
+    def optim(self, own: OptimParams) -> OptimParams:
+        """The settings of a method: these, but for what its block names."""
         shared = {name: getattr(self, name) for name in OptimParams.model_fields}
-        return OptimParams(**shared | own.model_dump(exclude_none=True))
+        return OptimParams(**shared | own.model_dump(exclude_unset=True))
 
 
 class ProbeParams(Section):

@@ -15,16 +15,17 @@ from brep_mae.composition.picture import Picture
 from brep_mae.composition.step import Step
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.extractor import FeatureExtractor
-from brep_mae.settings import OptimParams, OwnOptimParams
+from brep_mae.settings import OptimParams
 
 
 class MethodParams(Section):
-    """What every method's block in `params.yaml` holds; each file adds its own keys."""
+    """What every method's block in `params.yaml` holds; each file adds its own keys. Of `optim`, such as a paper's
+    recipe, the keys count that the block names; all others are as `pretrain` has them."""
 
     steps: PositiveInt
     batch: PositiveInt
     lr: float = Field(gt=0)
-    optim: OwnOptimParams = OwnOptimParams()
+    optim: OptimParams = OptimParams()
 
 
 @dataclass(frozen=True)

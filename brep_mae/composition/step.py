@@ -1,8 +1,7 @@
 """One training step, as a method's loop has it: batches, randomness, and weights that move only by finite gradients."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -23,18 +22,6 @@ def stop_unless_finite(what: str, value: Tensor, step: int, uids: Sequence[str])
         )
 
 
-class BatchSource(Protocol):
-    """Makes the batches of a step, on the device, one by one."""
-
-    def __call__(self) -> Iterator[Batch]: ...
-
-
-class Autocast(Protocol):
-    """Makes the context in which a network runs, for the precision of its matrix products."""
-
-    def __call__(self) -> AbstractContextManager[object]: ...
-
-
 class Step:
     """What a method's `train_step` works with.
 
@@ -42,9 +29,9 @@ class Step:
         number: of the step, from 0 on.
         rng: seeded by the seed and the step's number alone.
         optimizers: those of `Pretext.optimizers`, with the rates of this step.
-        batches: the step's batch in equal parts.
+        batches: makes the step's batch, on the device, in equal parts one by one.
         parts: how many parts.
-        autocast: for the network's forward pass.
+        autocast: makes the context of a forward pass, for the precision of its matrix products.
         clip_norm: norm at which the gradients of one optimiser are clipped together.
 
     Attributes:
@@ -57,9 +44,9 @@ class Step:
         rng: torch.Generator,
         model: nn.Module,
         optimizers: Mapping[str, torch.optim.Optimizer],
-        batches: BatchSource,
+        batches: Callable[[], Iterator[Batch]],
         parts: int,
-        autocast: Autocast,
+        autocast: Callable[[], AbstractContextManager[object]],
         clip_norm: float,
     ) -> None:
         self.number, self.rng, self.optimizers, self.parts = number, rng, optimizers, parts

@@ -50,8 +50,9 @@ ARC_SCALARS = (
     "log_area_ratio",  # target over source
     "square",  # 1 for a right angle
 )
-FACE_DIM = len(FACE_SCALARS) + len(SURFACE_TYPES)
-ARC_DIM = len(ARC_SCALARS) + len(CONVEXITY) + len(CURVE_TYPES)
+FACE_COLUMNS = (*FACE_SCALARS, *(f"surface {name}" for name in SURFACE_TYPES))
+ARC_COLUMNS = (*ARC_SCALARS, *(f"bend {name}" for name in CONVEXITY), *(f"curve {name}" for name in CURVE_TYPES))
+FACE_DIM, ARC_DIM = len(FACE_COLUMNS), len(ARC_COLUMNS)
 
 LEAST_NORMAL = 0.05
 """A mean normal shorter than this says nothing: the axis takes its place, and of what is signed the magnitude."""

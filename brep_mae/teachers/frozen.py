@@ -60,7 +60,7 @@ class TeacherParams(Section):
 
 
 class FrozenTeacher(Teacher):
-    """A teacher that is made when it is first asked: what a student left behind opens without its teacher's file.
+    """A teacher that is made when a training first needs it: a stored student opens without its teacher's file.
 
     Its weights never change, so the state of a training does not hold them.
 

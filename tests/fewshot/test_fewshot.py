@@ -1,6 +1,5 @@
 """The few-shot protocol: same labelled solids for all, honest scores, no test label in any choice."""
 
-import pkgutil
 from collections import Counter
 from dataclasses import replace
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from brep_mae import settings
+from brep_mae import plugins, settings
 from brep_mae.checkpoints.backbones import save_backbone
 from brep_mae.checks import SettingsError
 from brep_mae.composition.pretext import build
@@ -16,7 +15,7 @@ from brep_mae.datasets.content import FACES
 from brep_mae.datasets.loader import Solids
 from brep_mae.evaluation.metrics import confusion, scores
 from brep_mae.evaluation.problem import Problem, Rows, every_row, features_of, in_batches, labelled_order, tasks
-from brep_mae.fewshot import fewshot, heads
+from brep_mae.fewshot import fewshot
 from brep_mae.fewshot.fewshot import MAJORITY, EncoderSource, compare, head
 from brep_mae.fewshot.heads import finetuned, forest, from_scratch, self_trained
 from brep_mae.schema import UNLABELLED
@@ -30,7 +29,7 @@ PARAMS = FewshotParams(
 
 
 MODES = ("frozen", "finetuned")
-ALL_MODES = sorted(m.name for m in pkgutil.iter_modules(heads.__path__))
+ALL_MODES = plugins.known(plugins.HEADS)
 
 
 @pytest.fixture(scope="module")

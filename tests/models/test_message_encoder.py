@@ -140,3 +140,8 @@ def test_tokens_without_arcs_are_refused_and_the_last_layer_is_the_top(embed):
     with pytest.raises(ValueError, match="need tokens with arcs"):
         net(replace(embed(make_batch([4])), arcs=None))
     assert net.top() == [net.layers[-1]]
+
+
+def test_there_is_no_residual_stream_to_ask_for(embed):
+    with pytest.raises(ValueError, match="no residual stream"):
+        encoder()(embed(path(3)), final_norm=False)

@@ -216,6 +216,15 @@ def test_a_student_s_checkpoint_opens_without_its_teacher_s(tmp_path, images):
         absent(make_batch([5], frames=True), generator(0))
 
 
+def test_a_message_network_cannot_teach_what_no_student_could_predict(tmp_path):
+    values = block("attribute_masking")
+    network = small("attribute_masking", **values).backbone()
+    save_backbone(tmp_path / "messages", network, "attribute_masking", values, SPEC, "d")
+    teacher = {"source": "checkpoint", "reads": "faces", "path": str(tmp_path / "messages"), "dim": network.dim}
+    with pytest.raises(ValueError, match="messages: not a transformer"):
+        small("maskdistill_faces", teacher=teacher)(make_batch([5]), generator(0))
+
+
 def test_an_incomplete_teacher_is_named():
     values = block("maskdistill_images")
     with pytest.raises(SettingsError, match="a teacher from checkpoint needs path and dim"):

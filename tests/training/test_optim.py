@@ -14,7 +14,7 @@ from brep_mae.composition.pretext import MethodParams, Pretext
 from brep_mae.composition.step import Step
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Samples
-from brep_mae.settings import OptimParams, OwnOptimParams, PretrainParams
+from brep_mae.settings import OptimParams, PretrainParams
 from brep_mae.training.loop import train
 from tests.contracts.test_methods import small
 
@@ -116,10 +116,10 @@ def test_the_rate_of_every_step_is_on_the_warm_up_s_line_or_the_half_cosine(tmp_
 def test_what_a_method_says_of_its_optimiser_counts_before_what_all_share(tmp_path):
     """Clip at 0.02, as ST-MAE's code has it, and another second beta: half of a recipe, the rest is shared."""
     shared = PretrainParams(seed=0, log_every=5, checkpoint_every=5, weight_decay=DECAY, clip_norm=1.0, warmup=0.0)
-    own = OwnOptimParams(clip_norm=0.02, betas=[0.9, 0.999])
+    own = OptimParams(clip_norm=0.02, betas=[0.9, 0.999])
     assert shared.optim(own) == OptimParams(betas=[0.9, 0.999], weight_decay=DECAY, clip_norm=0.02, warmup=0.0)
     weights = []
-    for optim in (OwnOptimParams(), OwnOptimParams(clip_norm=0.02)):
+    for optim in (OptimParams(), OptimParams(clip_norm=0.02)):
         slope = Slope(SMALL)
         slope.params = MethodParams(steps=STEPS, batch=1, lr=PEAK, optim=optim)
         train(

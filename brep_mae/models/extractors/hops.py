@@ -10,11 +10,10 @@ from torch import Tensor
 from torch_geometric.utils import scatter
 
 from brep_mae.datasets.batch import Batch
-from brep_mae.features.invariants import ARC_DIM, ARC_SCALARS, FACE_DIM
+from brep_mae.features.invariants import ARC_COLUMNS, ARC_DIM, FACE_DIM
 from brep_mae.models.extractor import FeatureExtractor, Features
-from brep_mae.schema import CONVEXITY
 
-CONCAVE = len(ARC_SCALARS) + CONVEXITY.index("concave")
+CONCAVE = ARC_COLUMNS.index("bend concave")
 SPREADS = ("mean", "min", "max")
 HOPS_DIM = 2 * FACE_DIM + 4 * ARC_DIM + 3 * (FACE_DIM + ARC_DIM)
 
