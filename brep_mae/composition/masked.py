@@ -1,6 +1,6 @@
 """The one forward that most methods are composed from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from brep_mae.models.backbone import Backbone
 from brep_mae.models.decoder import NoDecoder
 from brep_mae.models.encoder import Latent, TokenEncoder
 from brep_mae.targets.selection import Selection
-from brep_mae.targets.target import Target
+from brep_mae.targets.target import Target, Values
 from brep_mae.targets.terms import Reduction, Term, mean_error
 from brep_mae.tokens.tokens import Tokens
 
@@ -149,24 +149,37 @@ class MaskedPretext(Pretext):
             if bool((tokens.kind == target.kind).any())
         }
 
-    def errors(self, forward_pass: ForwardPass, rng: torch.Generator) -> Iterator[tuple[str, Selection, Term]]:
-        """("TARGET.TERM", what was selected, its errors), one for every term."""
+    def errors(self, forward_pass: ForwardPass) -> Iterator[tuple[str, Selection, Term]]:
+        """("TARGET.TERM", what was selected, its errors in the term's unit), one for every term."""
         for name, selection in self.select(forward_pass).items():
-            for term, errors in self.targets[name](selection, forward_pass.truth, rng).items():
+            for term, errors in self.targets[name](selection, forward_pass.truth).items():
                 yield f"{name}.{term}", selection, errors
 
-    def losses(self, forward_pass: ForwardPass, rng: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, forward_pass: ForwardPass) -> dict[str, Tensor]:
         """What `forward` answers."""
         parts = {
-            name: mean_error(term, selection, self.reduction)
-            for name, selection, term in self.errors(forward_pass, rng)
+            name: mean_error(term, selection, self.reduction) for name, selection, term in self.errors(forward_pass)
         }
         loss = sum((self.weights.get(k, 1.0) * v for k, v in parts.items()), torch.zeros(()))
         skipped = (~forward_pass.mask.hidden.any(1)).sum().float()
         return {"loss": loss, "skipped": skipped} | {k: v.detach() for k, v in parts.items()}
 
     def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        return self.losses(self.run(batch, rng), rng)
+        return self.losses(self.run(batch, rng))
+
+    @torch.no_grad()
+    def calibrate(self, batches: Iterable[Batch], rng: torch.Generator) -> None:
+        truths: dict[str, list[Values]] = {}
+        for batch in batches:
+            forward_pass = self.run(batch, rng)
+            for name, selection in self.select(forward_pass).items():
+                truths.setdefault(name, []).append(self.targets[name].truth(selection, forward_pass.truth))
+        for name, known in truths.items():
+            self.targets[name].calibrate(known)
+
+    def explained(self, terms: Mapping[str, float]) -> dict[str, float]:
+        names = [f"{name}.{term}" for name, target in self.targets.items() for term in target.terms]
+        return {name: 1 - terms[name] for name in names if name in terms}
 
     @torch.no_grad()
     def pictures(self, batch: Batch, rng: torch.Generator) -> dict[str, Picture]:

@@ -1,6 +1,6 @@
 """The contract of a pretext method."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,15 @@ class Pretext(nn.Module):
 
     def pictures(self, batch: Batch, rng: torch.Generator) -> dict[str, Picture]:
         """What is predicted of a batch, by the target's name; empty where nothing is that has a picture."""
+        return {}
+
+    def calibrate(self, batches: Iterable[Batch], rng: torch.Generator) -> None:
+        """Called before the first step with batches of the training data: what the method takes from them is a buffer,
+        such as the units of its terms."""
+
+    def explained(self, terms: Mapping[str, float]) -> dict[str, float]:
+        """R^2 of the terms that have one: 1 = predicted without an error, 0 = no better than the best predictor that
+        sees nothing of the sample. `terms` are held-out ones."""
         return {}
 
     def optimizers(self, optim: OptimParams) -> dict[str, torch.optim.Optimizer]:

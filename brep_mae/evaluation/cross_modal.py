@@ -56,7 +56,7 @@ def solid_losses(model: MaskedPretext) -> SolidLosses:
 
     def losses(batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         parts: dict[str, Tensor] = {}
-        for name, selection, term in model.errors(model.run(batch, rng), rng):
+        for name, selection, term in model.errors(model.run(batch, rng)):
             means, _ = sample_means(term, selection)
             target = name.partition(".")[0]
             parts[target] = parts.get(target, 0.0) + model.weights.get(name, 1.0) * means

@@ -24,7 +24,6 @@ class Params(MethodParams):
     mask_ratio: float = Share
     head_width: PositiveInt
     head_depth: PositiveInt
-    queries: PositiveInt
     weights: Weights
 
 
@@ -35,6 +34,6 @@ def build(p: Params, spec: DataSpec) -> MaskedPretext:
         mask=RandomMask(p.mask_ratio),
         encoder=TransformerEncoder(p.size, arcs=True),
         decoder=Decoder(p.size.dim, p.decoder, nn.Linear(WHERE_DIM, p.decoder.dim), arcs=True),
-        targets={"surface": Surface(p.decoder.dim, p.head_width, p.head_depth, p.queries)},
+        targets={"surface": Surface(p.decoder.dim, p.head_width, p.head_depth)},
         weights=p.weights,
     )

@@ -2,7 +2,7 @@
 
 Jones et al. 2023, arXiv:2210.10807. Differs from the paper: AdamW with warm-up and cosine decay where it has Adam at
 5e-4; a decoder of 192 instead of 1024 units, whose last layer is not weight-normalised; 64 stored samples of a face
-instead of 500, of which `queries` are drawn in a step; exact distances to the trimming loops; on a face that has none
+instead of 500; (u, v) with its Fourier features; exact distances to the trimming loops; on a face that has none
 the distance is not trained, where the paper calls every sample a boundary; parameters beyond five half sides of the
 box are cut off there, where its first version leaves such parts out. Curves are not decoded, as in its loss.
 """
@@ -24,14 +24,13 @@ from brep_mae.tokens.tokens import Tokens
 
 
 class Params(MethodParams):
-    """`code` width of a face's code; heads of the two convolutions; `queries` of a face's samples drawn in a step."""
+    """`code` width of a face's code; heads of the two convolutions."""
 
     code: PositiveInt
     edge_heads: PositiveInt
     face_heads: PositiveInt
     head_width: PositiveInt
     head_depth: PositiveInt
-    queries: PositiveInt
     weights: Weights
 
 
@@ -48,9 +47,9 @@ class LocalEncoder(TransformerEncoder):
 class HybridPure(MaskedPretext):
     """Nothing is hidden, so nothing is skipped: a solid of one face counts like any other."""
 
-    def losses(self, forward_pass: ForwardPass, rng: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, forward_pass: ForwardPass) -> dict[str, Tensor]:
         """Adds `unbounded`, the number of faces without a trimming distance."""
-        losses, faces = super().losses(forward_pass, rng), forward_pass.truth.faces
+        losses, faces = super().losses(forward_pass), forward_pass.truth.faces
         assert faces is not None
         return losses | {"skipped": torch.zeros(()), "unbounded": (~faces.bounded).sum().float()}
 
@@ -62,6 +61,6 @@ def build(p: Params, spec: DataSpec) -> HybridPure:
         mask=HideNothing(),
         encoder=LocalEncoder(p.code),
         decoder=None,
-        targets={"surface": PlacedSurface(p.code, p.head_width, p.head_depth, p.queries)},
+        targets={"surface": PlacedSurface(p.code, p.head_width, p.head_depth)},
         weights=p.weights,
     )

@@ -63,10 +63,10 @@ class TurntableMAE(MaskedPretext):
 
     params: Params
 
-    def losses(self, forward_pass: ForwardPass, rng: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, forward_pass: ForwardPass) -> dict[str, Tensor]:
         """As MaskedPretext, with the number of clips that were made of the batch."""
         clips = torch.tensor(float(len(forward_pass.seen.uid)))
-        return super().losses(forward_pass, rng) | {"clips": clips}
+        return super().losses(forward_pass) | {"clips": clips}
 
     def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
         """`repeat_aug` clips of every solid, each rolled to a random start; truth: the frames that are predicted."""

@@ -8,8 +8,9 @@ from torch.nn import functional as F
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.blocks import init_weights
+from brep_mae.targets.constants import mean_of
 from brep_mae.targets.selection import Selection
-from brep_mae.targets.target import Target
+from brep_mae.targets.target import Target, Values
 from brep_mae.targets.teacher_targets import TeacherTargets
 from brep_mae.targets.terms import Term
 
@@ -55,10 +56,19 @@ class Features(Target):
         self.head.apply(init_weights)
         self.kind, self.beta, self.class_token = kind, beta, class_token
 
-    def forward(self, selection: Selection, truth: Batch, rng: torch.Generator) -> dict[str, Term]:
-        features, known = teacher_features(selection, truth)
-        error = F.smooth_l1_loss(self.head(selection.codes), standardise(features), beta=self.beta, reduction="none")
-        return {"features": Term(error.mean(1), known)}
+    def truth(self, selection: Selection, batch: Batch) -> Values:
+        features, known = teacher_features(selection, batch)
+        return {"features": standardise(features), "known": known}
+
+    def predicted(self, codes: Tensor, truth: Values) -> Values:
+        return {"features": self.head(codes)}
+
+    def code_free(self, known: Values, asked: Values) -> Values:
+        return {"features": mean_of(known["features"][known["known"]], asked["features"])}
+
+    def error(self, predicted: Values, truth: Values) -> dict[str, Term]:
+        error = F.smooth_l1_loss(predicted["features"], truth["features"], beta=self.beta, reduction="none")
+        return {"features": Term(error.mean(1), truth["known"])}
 
 
 class Latents(Target):
@@ -73,6 +83,15 @@ class Latents(Target):
         super().__init__()
         self.kind = kind
 
-    def forward(self, selection: Selection, truth: Batch, rng: torch.Generator) -> dict[str, Term]:
-        features, known = teacher_features(selection, truth)
-        return {"latents": Term((selection.codes - features).square().mean(1), known)}
+    def truth(self, selection: Selection, batch: Batch) -> Values:
+        features, known = teacher_features(selection, batch)
+        return {"latents": features, "known": known}
+
+    def predicted(self, codes: Tensor, truth: Values) -> Values:
+        return {"latents": codes}
+
+    def code_free(self, known: Values, asked: Values) -> Values:
+        return {"latents": mean_of(known["latents"][known["known"]], asked["latents"])}
+
+    def error(self, predicted: Values, truth: Values) -> dict[str, Term]:
+        return {"latents": Term((predicted["latents"] - truth["latents"]).square().mean(1), truth["known"])}

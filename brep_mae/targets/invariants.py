@@ -1,14 +1,14 @@
 """The scalars of hidden faces, in units of their typical spread, and the type of their surface."""
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.features.invariants import FACE_DIM, FACE_SCALARS
 from brep_mae.models.blocks import init_weights
+from brep_mae.targets.constants import log_shares, mean_of
 from brep_mae.targets.selection import Selection
-from brep_mae.targets.target import Target
+from brep_mae.targets.target import Target, Values
 from brep_mae.targets.terms import Term
 from brep_mae.tokens.tokens import FACE
 
@@ -29,12 +29,22 @@ class Scalars(Target):
         self.head = nn.Linear(code_dim, FACE_DIM)
         self.head.apply(init_weights)
 
-    def forward(self, selection: Selection, truth: Batch, rng: torch.Generator) -> dict[str, Term]:
-        faces, row = truth.faces_with(self.reads), selection.row
+    def truth(self, selection: Selection, batch: Batch) -> Values:
+        faces, row = batch.faces_with(self.reads), selection.row
+        return {"scalars": faces.invariant[row, : len(FACE_SCALARS)], "surface": faces.surface[row]}
+
+    def predicted(self, codes: Tensor, truth: Values) -> Values:
         n = len(FACE_SCALARS)
-        scalars, surface = self.head(selection.codes).split([n, FACE_DIM - n], 1)
-        true_scalars = faces.invariant[row, :n]
+        scalars, surface = self.head(codes).split([n, FACE_DIM - n], 1)
+        return {"scalars": scalars, "surface": surface}
+
+    def code_free(self, known: Values, asked: Values) -> Values:
+        surface = log_shares(known["surface"], asked["surface"], FACE_DIM - len(FACE_SCALARS))
+        return {"scalars": mean_of(known["scalars"], asked["scalars"]), "surface": surface}
+
+    def error(self, predicted: Values, truth: Values) -> dict[str, Term]:
+        scalars = F.smooth_l1_loss(predicted["scalars"], truth["scalars"], reduction="none")
         return {
-            "scalars": Term(F.smooth_l1_loss(scalars, true_scalars, reduction="none").mean(1)),
-            "surface": Term(F.cross_entropy(surface, faces.surface[row], reduction="none")),
+            "scalars": Term(scalars.mean(1)),
+            "surface": Term(F.cross_entropy(predicted["surface"], truth["surface"], reduction="none")),
         }

@@ -5,8 +5,9 @@ from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.blocks import init_weights
+from brep_mae.targets.constants import mean_of
 from brep_mae.targets.selection import Selection
-from brep_mae.targets.target import Target
+from brep_mae.targets.target import Target, Values
 from brep_mae.targets.terms import Term
 from brep_mae.tokens.patches import DEVIATION, MEAN, standardised
 from brep_mae.tokens.tokens import PATCH
@@ -60,9 +61,17 @@ class Pixels(Target):
         deviation = (patches.var(1, keepdim=True) + EPS).sqrt()
         return (patches - mean) / deviation, mean, deviation
 
-    def forward(self, selection: Selection, truth: Batch, rng: torch.Generator) -> dict[str, Term]:
-        patches, _, _ = self.true_patches(truth, selection.row)
-        return {"pixels": Term((self.head(selection.codes) - patches).square().mean(1))}
+    def truth(self, selection: Selection, batch: Batch) -> Values:
+        return {"pixels": self.true_patches(batch, selection.row)[0]}
+
+    def predicted(self, codes: Tensor, truth: Values) -> Values:
+        return {"pixels": self.head(codes)}
+
+    def code_free(self, known: Values, asked: Values) -> Values:
+        return {"pixels": mean_of(known["pixels"], asked["pixels"])}
+
+    def error(self, predicted: Values, truth: Values) -> dict[str, Term]:
+        return {"pixels": Term((predicted["pixels"] - truth["pixels"]).square().mean(1))}
 
     @torch.no_grad()
     def predict(self, selection: Selection, truth: Batch) -> Tensor:

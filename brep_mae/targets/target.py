@@ -1,5 +1,6 @@
 """What every target answers, and which tokens it predicts."""
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -11,9 +12,22 @@ from brep_mae.targets.selection import Selection
 from brep_mae.targets.terms import Term
 from brep_mae.tokens.tokens import Tokens
 
+Values = Mapping[str, Tensor]
+"""Named columns of M tokens, (M, ...) each: the truth that a target asks for, or what is predicted of it."""
+
+LEAST_UNIT = 1e-3
+"""Where a predictor without a code is wrong by less (the surface type of a set of planes alone), there is nothing to
+learn, and the error stays in its own unit."""
+
 
 class Target(nn.Module):
-    """Truth, head and error per token of one kind of content. Subclasses set:
+    """Truth, head and error per token of one kind of content.
+
+    `error` compares what `predicted` makes of codes with `truth`. `unit` (one number a term) is the error of the best
+    predictor that reads no code, on training data; `forward` answers in these units: 1 = nothing was learned, and 1 - e
+    is the share of the variance that is explained, R^2 (of a cross-entropy the share of the entropy).
+
+    Subclasses set:
 
     kind: index in tokens.KINDS.
     terms: names of what `forward` answers, in its order.
@@ -25,12 +39,17 @@ class Target(nn.Module):
     """
 
     kind: int
-    terms: tuple[str, ...]
+    terms: tuple[str, ...] = ()
     on: Literal["hidden", "seen"] = "hidden"
     of: Literal["code", "latent"] = "code"
     class_token: bool = False
     reads: frozenset[str] = frozenset()
     note: str = ""
+    unit: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("unit", torch.ones(len(self.terms)))
 
     def select(self, codes: Tensor, tokens: Tokens, mask: Mask, role: Tensor) -> Selection:
         """The tokens that this target predicts, class tokens last.
@@ -50,16 +69,48 @@ class Target(nn.Module):
             class_token = torch.cat([class_token, class_token.new_ones(len(codes))])
         return Selection(picked, row, sample, role[sample], class_token, weight, len(codes))
 
-    def forward(self, selection: Selection, truth: Batch, rng: torch.Generator) -> dict[str, Term]:
-        """Named errors of the selected tokens.
+    def truth(self, selection: Selection, batch: Batch) -> Values:
+        """What is asked of the selected tokens.
 
         Args:
-            selection: what `select` picked.
-            truth: holds the content that `selection.row` counts; `TeacherTargets` where the method has a teacher.
-            rng: for whatever is drawn.
+            batch: holds the content that `selection.row` counts; `TeacherTargets` where the method has a teacher.
         """
         raise NotImplementedError
+
+    def predicted(self, codes: Tensor, truth: Values) -> Values:
+        """What the head makes of codes (M, D), asked at the same places as the truth."""
+        raise NotImplementedError
+
+    def code_free(self, known: Values, asked: Values) -> Values:
+        """Of the tokens `asked`, the prediction that is best for the tokens `known` and reads no code."""
+        raise NotImplementedError
+
+    def error(self, predicted: Values, truth: Values) -> dict[str, Term]:
+        """Errors of the predictions, term by term, in the terms' own units."""
+        raise NotImplementedError
+
+    def forward(self, selection: Selection, batch: Batch) -> dict[str, Term]:
+        """Named errors of the selected tokens, in the units of `unit`."""
+        truth = self.truth(selection, batch)
+        terms = self.error(self.predicted(selection.codes, truth), truth)
+        units = zip(terms.items(), self.unit, strict=True)
+        return {name: Term(term.error / unit, term.counts) for (name, term), unit in units}
+
+    @torch.no_grad()
+    def calibrate(self, truths: Sequence[Values]) -> None:
+        """Takes the units from the truth of training data."""
+        if not (truth := joined(truths)) or not len(next(iter(truth.values()))):
+            return
+        for number, term in enumerate(self.error(self.code_free(truth, truth), truth).values()):
+            error = term.error if term.counts is None else term.error[term.counts]
+            mean = error.mean() if len(error) else error.new_zeros(())
+            self.unit[number] = mean if mean > LEAST_UNIT else 1.0
 
     def predict(self, selection: Selection, truth: Batch) -> Tensor | None:
         """The prediction in the units of the content itself, for figures; None where it has no picture."""
         return None
+
+
+def joined(truths: Sequence[Values]) -> dict[str, Tensor]:
+    """The tokens of several batches, one after the other."""
+    return {name: torch.cat([truth[name] for truth in truths]) for name in truths[0]} if truths else {}

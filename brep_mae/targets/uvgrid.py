@@ -4,18 +4,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from brep_mae.datasets.batch import Batch, Faces
+from brep_mae.datasets.batch import Batch
 from brep_mae.models.blocks import init_weights
 from brep_mae.schema import INSIDE, NORMAL, POINT, SURFACE_TYPES
+from brep_mae.targets.constants import log_odds, log_shares, mean_of
 from brep_mae.targets.selection import Selection
-from brep_mae.targets.target import Target
+from brep_mae.targets.target import Target, Values
 from brep_mae.targets.terms import Term
-from brep_mae.tokens.pose import Pose, pose_of
+from brep_mae.tokens.pose import pose_of
+from brep_mae.tokens.symmetry import equal_views, inverse, nearest_view, turned_grid
 from brep_mae.tokens.tokens import FACE
-
-
-def pose_at(faces: Faces, row: Tensor) -> Pose:
-    return pose_of(faces.grid[row])
 
 
 class UVGrid(Target):
@@ -24,7 +22,7 @@ class UVGrid(Target):
     Points are centred, turned and divided by one size per face (its rms radius), not per channel: a plane has a
     channel without variance. Five terms: `point` squared error over inside samples; `normal` 1 - cosine over inside
     samples; `inside` binary cross-entropy; `size` squared error of the log size and centre-free extent; `surface`
-    cross-entropy of the type.
+    cross-entropy of the type. Of a symmetric face the errors are those of the view that fits best.
 
     Args:
         code_dim: width of a code.
@@ -41,35 +39,62 @@ class UVGrid(Target):
         self.head = nn.Linear(code_dim, grid * grid * 7 + 1 + len(SURFACE_TYPES))
         self.head.apply(init_weights)
 
-    def _split(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        grid, size, surface = self.head(codes).split([self.grid**2 * 7, 1, len(SURFACE_TYPES)], 1)
-        return grid.view(-1, self.grid, self.grid, 7), size[:, 0], surface
+    def truth(self, selection: Selection, batch: Batch) -> Values:
+        faces, row = batch.faces_with(self.reads), selection.row
+        pose = pose_of(faces.grid[row])
+        local = pose.local_grid(faces.grid[row])
+        return {"grid": local, "turns": pose.turns, "size": pose.size.log(), "surface": faces.surface[row]}
 
-    def forward(self, selection: Selection, truth: Batch, rng: torch.Generator) -> dict[str, Term]:
-        faces, row = truth.faces_with(self.reads), selection.row
-        grid, size, surface = self._split(selection.codes)
-        pose, true_grid = pose_at(faces, row), faces.grid[row]
-        inside = true_grid[..., INSIDE]
-        share = inside / inside.sum((1, 2), keepdim=True).clamp(min=1)
-        point = (grid[..., POINT] - pose.local(true_grid[..., POINT])).square().mean(-1)
-        normal = 1 - F.cosine_similarity(grid[..., NORMAL], pose.turn(true_grid[..., NORMAL]), dim=-1)
-        trimming = F.binary_cross_entropy_with_logits(grid[..., INSIDE], inside, reduction="none")
+    def predicted(self, codes: Tensor, truth: Values) -> Values:
+        grid, size, surface = self.head(codes).split([self.grid**2 * 7, 1, len(SURFACE_TYPES)], 1)
+        return {"grid": grid.view(-1, self.grid, self.grid, 7), "size": size[:, 0], "surface": surface}
+
+    def code_free(self, known: Values, asked: Values) -> Values:
+        grid, like = known["grid"], asked["grid"]
+        inside = grid[..., INSIDE:]
+        within = mean_of(grid[..., :INSIDE], like, inside)
+        grid = torch.cat([within, log_odds(mean_of(inside, like))], -1)
+        surface = log_shares(known["surface"], like, len(SURFACE_TYPES))
+        return {"grid": grid, "size": mean_of(known["size"], like), "surface": surface}
+
+    def error(self, predicted: Values, truth: Values) -> dict[str, Term]:
+        which = equal_views(truth["turns"], self.grid)
+        views = [_grid_errors(predicted["grid"], turned_grid(truth["grid"], view)) for view in which.unbind(1)]
+        errors = torch.stack(views, 2)  # (3, M, K)
+        best = errors.detach().sum(0).argmin(1)
+        point, normal, inside = errors[:, torch.arange(len(best), device=best.device), best]
         return {
-            "point": Term((share * point).sum((1, 2))),
-            "normal": Term((share * normal).sum((1, 2))),
-            "inside": Term(trimming.mean((1, 2))),
-            "size": Term((size - pose.size.log()).square()),
-            "surface": Term(F.cross_entropy(surface, faces.surface[row], reduction="none")),
+            "point": Term(point),
+            "normal": Term(normal),
+            "inside": Term(inside),
+            "size": Term((predicted["size"] - truth["size"]).square()),
+            "surface": Term(F.cross_entropy(predicted["surface"], truth["surface"], reduction="none")),
         }
 
     @torch.no_grad()
     def predict(self, selection: Selection, truth: Batch) -> Tensor:
         """UV-grids (M, U, V, 7) in the solid's unit box. Shape, size and trimming are predicted; the true pose puts
         the face where it belongs, since the target does not ask for it."""
-        grid, size, _ = self._split(selection.codes)
-        pose = pose_at(truth.faces_with(self.reads), selection.row)
-        points = (grid[..., POINT] * size.exp()[:, None, None, None]).flatten(1, 2) @ pose.axes
+        pose = pose_of(truth.faces_with(self.reads).grid[selection.row])
+        asked = self.truth(selection, truth)
+        predicted = self.predicted(selection.codes, asked)
+        grid = predicted["grid"]
+        which = equal_views(asked["turns"], self.grid)
+        errors = [_grid_errors(grid, turned_grid(asked["grid"], view)).sum(0) for view in which.unbind(1)]
+        grid = turned_grid(grid, inverse(nearest_view(torch.stack(errors, 1), which), self.grid))
+        points = (grid[..., POINT] * predicted["size"].exp()[:, None, None, None]).flatten(1, 2) @ pose.axes
         normals = F.normalize(grid[..., NORMAL], dim=-1).flatten(1, 2) @ pose.axes
         shape = (*grid.shape[:3], 3)
         inside = (grid[..., INSIDE:] > 0).to(grid)
-        return torch.cat([(points + pose.center[:, None]).view(shape), normals.view(shape), inside], -1)
+        placed = torch.cat([(points + pose.center[:, None]).view(shape), normals.view(shape), inside], -1)
+        return pose.stored(placed)
+
+
+def _grid_errors(predicted: Tensor, grid: Tensor) -> Tensor:
+    """Of points, normals and trimming. Shapes: (M, U, V, 7) twice -> (3, M)"""
+    inside = grid[..., INSIDE]
+    share = inside / inside.sum((1, 2), keepdim=True).clamp(min=1)
+    point = (predicted[..., POINT] - grid[..., POINT]).square().mean(-1)
+    normal = 1 - F.cosine_similarity(predicted[..., NORMAL], grid[..., NORMAL], dim=-1)
+    trimming = F.binary_cross_entropy_with_logits(predicted[..., INSIDE], inside, reduction="none")
+    return torch.stack([(share * point).sum((1, 2)), (share * normal).sum((1, 2)), trimming.mean((1, 2))])

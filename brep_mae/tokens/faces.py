@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from torch_geometric.utils import to_dense_batch
 
 from brep_mae.datasets.batch import ARC_KIND_DIM, WHERE_DIM, Batch, Faces
-from brep_mae.schema import INSIDE, NORMAL, POINT, SURFACE_TYPES, TANGENT
+from brep_mae.schema import INSIDE, POINT, SURFACE_TYPES, TANGENT
 from brep_mae.tokens.pose import Pose, pose_of
 from brep_mae.tokens.tokens import FACE, Arcs, Tokens
 
@@ -16,18 +16,23 @@ ARC_POSE = 7
 
 def face_content(faces: Faces, pose: Pose) -> Tensor:
     """What a face is, whatever its place: its UV-grid in its own frame, surface type and sizes. (F, U*V*7 + ...)"""
-    grid = torch.cat([pose.local(faces.grid[..., POINT]), pose.turn(faces.grid[..., NORMAL])], -1)
-    inside = faces.grid[..., INSIDE:]
+    grid = pose.local_grid(faces.grid)
+    inside = grid[..., INSIDE:]
     surface = F.one_hot(faces.surface, len(SURFACE_TYPES)).to(grid)
     scalars = torch.cat([faces.scalars, pose.size.log()[:, None], inside.mean((1, 2))], 1)
-    return torch.cat([grid.flatten(1), inside.flatten(1), surface, scalars], 1)
+    return torch.cat([grid.flatten(1), surface, scalars], 1)
 
 
 def arc_content(faces: Faces, pose: Pose) -> Tensor:
-    """What lies between two faces, as seen from the source: the U-grid, the angle, and the pose of the other face."""
+    """What lies between two faces, as seen from the source: the U-grid, the angle, and the pose of the other face.
+
+    Directions are folded, since a symmetric source has several frames that are equally right.
+    """
     i, j = faces.arc_index
-    grid = torch.cat([pose.local(faces.arc_grid[..., POINT], i), pose.turn(faces.arc_grid[..., TANGENT], i)], -1)
-    other = torch.cat([pose.local(pose.center[j][:, None], i)[:, 0], pose.turn(pose.axes[j, 2][:, None], i)[:, 0]], 1)
+    along = torch.stack([pose.local(faces.arc_grid[..., POINT], i), pose.turn(faces.arc_grid[..., TANGENT], i)], 2)
+    center, normal = pose.local(pose.center[j][:, None], i), pose.turn(pose.axes[j, 2][:, None], i)
+    beyond = torch.cat([center, normal], 1)
+    grid, other = pose.folded(along, i).flatten(2), pose.folded(beyond, i).flatten(1)
     ratio = (pose.size[j] / pose.size[i]).log()[:, None]
     # Faces far apart in units of a tiny source would otherwise dominate the layer that reads them.
     other, grid = (x.sign() * x.abs().log1p() for x in (other, grid))

@@ -21,6 +21,8 @@ from brep_mae.settings import PretrainParams
 History = list[dict[str, float | str]]
 DROPOUT = 1
 """Tells the draws of dropout, which come from torch's global generators, from those of masks in the same step."""
+CALIBRATION = 16
+"""Batches from which a method takes the units of its terms."""
 HELDOUT_SEED = 1_000_003
 """Seeds the held-out masks, the same at every evaluation so that curves compare."""
 
@@ -95,6 +97,9 @@ def train(
             optimizer.load_state_dict(state["optimizers"][name])
         start, history = state["step"], json.loads(state["history"])
     else:
+        first = data.thinned(CALIBRATION * method.batch).in_order(method.batch)
+        pretext.eval().calibrate((batch.to(device) for batch in first), generator(params.seed, CALIBRATION))
+        pretext.train()
         keep(0, pretext)
 
     autocast = partial(precision, device, params)
@@ -126,7 +131,8 @@ def train(
             history.append(row)
             report({**row, **speed})
             held = heldout_terms(pretext, heldout, method.batch, device, params, done)
-            history.append({"step": done, "split": "heldout", **held})
+            explained = {f"r2/{name}": value for name, value in pretext.explained(held).items()}
+            history.append({"step": done, "split": "heldout", **held, **explained})
             report(history[-1])
             if done % params.checkpoint_every == 0 or done == method.steps:
                 keep(done, pretext)

@@ -44,14 +44,14 @@ def test_two_replays_of_one_generator_are_equal(name):
     first, again = (pretext.run(batch, generator(2)) for _ in range(2))
     assert torch.equal(first.mask.hidden, again.mask.hidden)
     assert all(torch.equal(first.codes[key], again.codes[key]) for key in first.codes)
-    first, again = (pretext.losses(forward_pass, generator(3)) for forward_pass in (first, again))
+    first, again = (pretext.losses(forward_pass) for forward_pass in (first, again))
     assert all(torch.equal(first[key], again[key]) for key in first)
 
 
 def test_a_run_with_the_mask_that_was_drawn_gives_the_loss_of_training(name):
     pretext, batch = small(name).eval(), batch_for(name)
     rng, mask = generator(1), drawn_mask(pretext, batch, seed=1)
-    again = pretext.losses(pretext.run(batch, rng, mask), rng)
+    again = pretext.losses(pretext.run(batch, rng, mask))
     assert all(torch.equal(value, again[key]) for key, value in pretext(batch, generator(1)).items())
 
 
@@ -96,7 +96,7 @@ def test_a_gradient_reaches_the_weights_of_predicted_tokens(name):
     pretext, batch = small(name), batch_for(name)
     mask = drawn_mask(pretext, batch, seed=1)
     weight = torch.ones(mask.hidden.shape, requires_grad=True)
-    pretext.losses(pretext.run(batch, generator(1), Mask(mask.hidden, weight)), generator(2))["loss"].backward()
+    pretext.losses(pretext.run(batch, generator(1), Mask(mask.hidden, weight)))["loss"].backward()
     reached = weight.grad != 0
     tokens = pretext.tokens(pretext.run(batch, generator(1)).seen)
     predicted = torch.zeros_like(reached)
@@ -117,7 +117,7 @@ def test_the_mask_of_one_kind_may_have_weights(kind):
     of_kind = forward_pass.tokens.kind == kind
     assert (forward_pass.mask.weight[:, of_kind] == 0.25).all() and (forward_pass.mask.weight[:, ~of_kind] == 1).all()
     del part.forward
-    weighed, plain = pretext.losses(forward_pass, generator(2)), pretext(batch, generator(1))
+    weighed, plain = pretext.losses(forward_pass), pretext(batch, generator(1))
     scaled = {FACE: "uvgrid.point", PATCH: "pixels.pixels"}
     assert torch.isclose(weighed[scaled[kind]], 0.25 * plain[scaled[kind]], rtol=1e-5)
     assert torch.isclose(weighed[scaled[1 - kind]], plain[scaled[1 - kind]], rtol=1e-5)

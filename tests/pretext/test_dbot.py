@@ -146,7 +146,7 @@ def test_check_4_smooth_l1_with_beta_2(error, value):
         target.head.weight.zero_()
         target.head.bias.copy_(standardise(truth)[0] + error)
     targets = TeacherTargets.of(make_batch([3]), truth, torch.zeros(1, 8))
-    term = target(selected(torch.zeros(1, 8), torch.tensor([0])), targets, generator(0))["features"]
+    term = target(selected(torch.zeros(1, 8), torch.tensor([0])), targets)["features"]
     assert float(term.error.detach()) == pytest.approx(value, abs=1e-5)
 
 

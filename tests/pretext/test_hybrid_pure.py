@@ -51,7 +51,7 @@ def seven_times(shape):
 
 def pure(**changed) -> Pretext:
     torch.manual_seed(0)
-    return small("hybrid_pure", **{"head_width": 96, "queries": 64} | changed)
+    return small("hybrid_pure", **{"head_width": 96} | changed)
 
 
 @pytest.mark.parametrize("name", ["plate", "slotted cylinder", "drilled torus", "cone across its seam"])
@@ -106,7 +106,7 @@ def test_check_3_control_permuted_codes_raise_the_loss_tenfold(fitted):
     rows = torch.arange(len(codes))
 
     def loss(codes):
-        terms = pretext.targets["surface"](selected(codes, rows), batch, generator(0))
+        terms = pretext.targets["surface"](selected(codes, rows), batch)
         return sum(term.error.mean() for term in terms.values())
 
     assert loss(codes.roll(1, 0)) > 10 * loss(codes)
@@ -132,8 +132,7 @@ def test_check_3_overfits_one_part_in_the_sign_of_all_stored_samples():
         codes, rows = pretext.tokens.codes(batch.faces.analytic), torch.arange(7)
         drawn = surface.head(codes, field[..., FIELD_UV])
         own, others = (
-            sum(t.error.mean() for t in surface(selected(c, rows), batch, generator(0)).values())
-            for c in (codes, codes.roll(1, 0))
+            sum(t.error.mean() for t in surface(selected(c, rows), batch).values()) for c in (codes, codes.roll(1, 0))
         )
     assert (drawn[..., :3] - field[..., FIELD_POINT]).square().mean() < 1e-3
     assert (drawn[..., 3].sign() == field[..., FIELD_DISTANCE].sign()).float().mean() > 0.98

@@ -96,8 +96,8 @@ def test_check_2_padding_changes_neither_codes_nor_losses():
     for name, target in pretext.targets.items():
         first, second = (x[:, : 6 if name == "uvgrid" else None][:, -16:] for x in (a, same))
         rows = torch.arange(6 if name == "uvgrid" else 16)
-        one = target(selected(first[0], rows), alone, generator(0))
-        two = target(selected(second[0], rows), both, generator(0))
+        one = target(selected(first[0], rows), alone)
+        two = target(selected(second[0], rows), both)
         assert all(torch.allclose(one[term].error, two[term].error, atol=1e-5) for term in one)
 
 
@@ -120,7 +120,7 @@ def test_check_3_the_truth_is_read_at_hidden_tokens_only():
     for name, target in pretext.targets.items():
         content = tokens.valid & (tokens.kind == target.kind)
         rows = (mask.hidden & content)[content].nonzero().squeeze(1)
-        terms = target(selected(torch.randn(len(rows), 32), rows), batch, generator(0))
+        terms = target(selected(torch.randn(len(rows), 32), rows), batch)
         sum(term.error.sum() for term in terms.values()).backward()
         touched = patchify(image.grad[:, 0], 4).abs().sum(2).flatten() if name == "pixels" else grid.grad.flatten(1)
         touched = touched.view(len(touched), -1).abs().sum(1) > 0
@@ -137,7 +137,7 @@ def test_check_3_the_loss_is_the_weighted_sum_of_solid_means():
     mask = pretext.mask(tokens, again)
     rows = mask.hidden[:, :30][tokens.valid[:, :30]].nonzero().squeeze(1)
     hidden_codes = codes(pretext, batch, mask)[:, :30][mask.hidden[:, :30]]
-    error = pretext.targets["uvgrid"](selected(hidden_codes, rows), batch, again)
+    error = pretext.targets["uvgrid"](selected(hidden_codes, rows), batch)
     point, solid = error["point"].error, batch.faces.solid[rows]
     per_solid = torch.stack([point[solid == i].mean() for i in range(2)])
     assert torch.isclose(out["uvgrid.point"], per_solid.mean(), atol=1e-6)

@@ -84,7 +84,7 @@ def target_gradient(pretext, batch, name: str):
         target.standardise = False
     chosen = mask.hidden if target.on == "hidden" else tokens.valid & ~mask.hidden
     rows = chosen[tokens.valid].nonzero().squeeze(1)
-    terms = target(selected(codes[chosen], rows), batch, generator(0))
+    terms = target(selected(codes[chosen], rows), batch)
     sum(term.error.sum() for term in terms.values()).backward()
     gradient = patchify(content.grad.flatten(0, 1), 4).flatten(0, 1) if name == "pixels" else content.grad
     touched = torch.zeros_like(tokens.valid)

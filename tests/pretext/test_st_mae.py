@@ -130,7 +130,7 @@ def test_check_3_the_truth_is_read_at_hidden_tokens_of_chosen_frames_only(t_patc
     mask = pretext.mask(tokens, generator(0))
     rows = mask.hidden.flatten().nonzero().squeeze(1)
     guess = selected(torch.zeros(len(rows), 32), rows)
-    pretext.targets["pixels"](guess, pretext.truth(batch), generator(0))["pixels"].error.sum().backward()
+    pretext.targets["pixels"](guess, pretext.truth(batch))["pixels"].error.sum().backward()
     touched = (patchify(image.grad.flatten(0, 1), 4).abs().sum(-1) > 0).view(2, 4, PATCHES)
     chosen = target_frames(4, t_patch)
     assert torch.equal(touched[:, chosen], mask.hidden.view(2, len(chosen), PATCHES))

@@ -74,7 +74,7 @@ def test_both_heads_learn_and_the_network_with_them():
     method, batch = supervised(), make_batch(SIZES)
     before = {k: v.clone() for k, v in method.network.state_dict().items()}
     optimizer, first = torch.optim.AdamW(method.parameters(), 3e-3), None
-    for _ in range(40):
+    for _ in range(80):
         out = method(batch, generator(0))
         first = first or out
         optimizer.zero_grad()

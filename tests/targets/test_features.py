@@ -101,10 +101,10 @@ def test_features_without_a_teacher_and_of_unknown_tokens():
     target = Features(8, 16, FACE, 2.0, class_token=False)
     batch, selection = make_batch([3]), selected(torch.zeros(2, 8), torch.tensor([0, 2]))
     with pytest.raises(ValueError, match="needs a teacher"):
-        target(selection, batch, generator(0))
+        target(selection, batch)
     known = torch.tensor([True, True, False])
     targets = TeacherTargets.of(batch, torch.randn(3, 16), torch.randn(1, 16), known)
-    assert target(selection, targets, generator(0))["features"].counts.tolist() == [True, False]
+    assert target(selection, targets)["features"].counts.tolist() == [True, False]
     later = TeacherTargets.of(targets, torch.zeros(3, 2), torch.zeros(1, 2))
     assert later.features.shape == (3, 2), "a later teacher has the last word"
 
@@ -114,4 +114,4 @@ def test_latents_are_compared_as_they_are():
     targets = TeacherTargets.of(make_batch([3]), torch.ones(3, 16), torch.full((1, 16), 2.0))
     content = selected(torch.full((2, 16), 3.0), torch.tensor([0, -1]))
     selection = replace(content, class_token=torch.tensor([False, True]))
-    assert Latents(FACE)(selection, targets, generator(0))["latents"].error.tolist() == [4.0, 1.0]
+    assert Latents(FACE)(selection, targets)["latents"].error.tolist() == [4.0, 1.0]

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from brep_mae.schema import FIELD_DISTANCE
-from brep_mae.seeds import generator
 from brep_mae.targets.surface import Surface
 from brep_mae.targets.uvgrid import UVGrid
 from brep_mae.tokens.pose import pose_of
@@ -16,11 +15,11 @@ from tests.synthetic import GRID, make_batch
 
 def target() -> Surface:
     torch.manual_seed(0)
-    return Surface(code_dim=32, hidden=64, depth=3, queries=20)
+    return Surface(code_dim=32, hidden=64, depth=3)
 
 
 def loss(surface: Surface, codes, batch, rows, seed=0):
-    terms = surface(selected(codes, rows), batch, generator(seed))
+    terms = surface(selected(codes, rows), batch)
     return sum(t.error.mean() for t in terms.values())
 
 
@@ -41,7 +40,7 @@ def fitted():
 def test_hybrid_check_3_overfits_one_part_in_position_and_sign(fitted):
     batch, rows, surface, codes = fitted
     with torch.no_grad():
-        terms = surface(selected(codes, rows), batch, generator(1))
+        terms = surface(selected(codes, rows), batch)
         assert terms["explicit"].error.mean() < 1e-3
         field = batch.faces.field
         signed = surface.head(codes, field[..., :2])[..., 3]
@@ -59,7 +58,7 @@ def test_hybrid_check_4_a_face_without_trimming_distance_does_not_count_and_stay
     batch, rows, surface = make_batch([6]), torch.arange(6), target()
     bounded = torch.tensor([True, False, True, True, True, True])
     batch = replace(batch, faces=replace(batch.faces, bounded=bounded))
-    terms = surface(selected(torch.randn(6, 32), rows), batch, generator(0))
+    terms = surface(selected(torch.randn(6, 32), rows), batch)
     assert terms["implicit"].counts.tolist() == bounded.tolist()
     assert terms["explicit"].counts is None
     assert all(torch.isfinite(t.error).all() for t in terms.values())
@@ -79,7 +78,7 @@ def test_uvgrid_predictions_reach_the_truth_when_overfitted():
     codes = torch.nn.Parameter(torch.randn(6, 32))
     optimizer = torch.optim.Adam([codes, *uvgrid.parameters()], 1e-2)
     for _ in range(300):
-        value = sum(t.error.mean() for t in uvgrid(selected(codes, rows), batch, generator(0)).values())
+        value = sum(t.error.mean() for t in uvgrid(selected(codes, rows), batch).values())
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
@@ -97,5 +96,5 @@ def test_all_samples_outside_gives_finite_terms():
     grid = batch.faces.grid.clone()
     grid[0, ..., 6] = 0
     batch = replace(batch, faces=replace(batch.faces, grid=grid))
-    terms = UVGrid(32, GRID)(selected(torch.randn(6, 32), torch.arange(6)), batch, generator(0))
+    terms = UVGrid(32, GRID)(selected(torch.randn(6, 32), torch.arange(6)), batch)
     assert all(torch.isfinite(t.error).all() for t in terms.values())
