@@ -159,15 +159,20 @@ class ProbeParams(Section):
 
 
 class FewshotParams(Section):
-    """Label budget study. `shots` counts labelled solids; `noise` is added to standardised scalars in fine-tuning;
+    """Label budget study. `shots` counts labelled solids. Fine-tuning takes `steps` steps, or what `epochs` passes over
+    the labelled solids take where that is more; a layer of the backbone has the rate `lr`, by `layer_decay` less than
+    the one above; `noise` is added to standardised scalars.
+
     `unlabelled` more solids may be read without their labels; `holdout` is the share of the labelled solids that only
     choose among states of a training, 0 = all train and nothing is chosen."""
 
     shots: list[PositiveInt] = Field(min_length=1)
     seeds: PositiveInt
     steps: PositiveInt
+    epochs: int = Field(ge=0, default=0)
     batch: PositiveInt
     lr: float = Field(gt=0)
+    layer_decay: float = Field(gt=0, le=1, default=1.0)
     head_lr: float = Field(gt=0)
     noise: float = Field(ge=0)
     unlabelled: int = Field(ge=0)

@@ -19,7 +19,13 @@ BELOW = re.compile(r"(?:^|\.)(?:tokens|encoder)\.(?!stack\.norm)")
 
 
 def adamw(model: nn.Module, lr: float, optim: OptimParams) -> torch.optim.AdamW:
-    """Decays weight matrices only: not biases, norms, or learned tokens.
+    """One optimiser for all weights, in the groups of `weight_groups`. Raises SettingsError as that does."""
+    first, second = optim.betas
+    return torch.optim.AdamW(weight_groups(model, lr, optim), lr=lr, betas=(first, second), fused=True)
+
+
+def weight_groups(model: nn.Module, lr: float, optim: OptimParams) -> list[dict[str, Any]]:
+    """What an optimiser is made of. Decays weight matrices only: not biases, norms, or learned tokens.
 
     With `layer_decay` d, layer k of an encoder of n layers has the rate lr d^(n - k), what lies below the first has
     lr d^(n + 1), and all else, heads and decoders, has lr (Bao et al. 2021, arXiv:2106.08254, appendix). Every group
@@ -34,8 +40,7 @@ def adamw(model: nn.Module, lr: float, optim: OptimParams) -> torch.optim.AdamW:
         rest = [w for name, w in of_scale if w.ndim <= 1 or name.endswith("token")]
         groups += [{"params": decayed, "weight_decay": optim.weight_decay, "peak": lr * scale}]
         groups += [{"params": rest, "weight_decay": 0.0, "peak": lr * scale}]
-    first, second = optim.betas
-    return torch.optim.AdamW(groups, lr=lr, betas=(first, second), fused=True)
+    return groups
 
 
 def _scales(names: list[str], decay: float) -> dict[str, float]:
@@ -44,7 +49,7 @@ def _scales(names: list[str], decay: float) -> dict[str, float]:
         return dict.fromkeys(names, 1.0)
     layers = {name: int(found[1]) for name in names if (found := LAYER.search(name))}
     if not layers:
-        raise SettingsError("optim.layer_decay: this method's network has no layers; leave it out")
+        raise SettingsError("layer_decay: this network has no layers; leave it out")
     count = max(layers.values()) + 1
     depth = {name: count if BELOW.search(name) is None else -1 for name in names} | layers
     return {name: decay ** max(0, count - depth[name]) for name in names}

@@ -17,7 +17,7 @@ from brep_mae.evaluation.metrics import confusion, scores
 from brep_mae.evaluation.problem import Problem, Rows, every_row, features_of, in_batches, labelled_order, tasks
 from brep_mae.fewshot import fewshot
 from brep_mae.fewshot.fewshot import MAJORITY, EncoderSource, compare, head
-from brep_mae.fewshot.heads import finetuned, forest, from_scratch, self_trained
+from brep_mae.fewshot.heads import finetuned, forest, from_scratch, frozen, self_trained
 from brep_mae.schema import UNLABELLED
 from brep_mae.settings import FewshotParams
 from tests.contracts.test_methods import SPEC
@@ -136,18 +136,56 @@ def test_solids_set_aside_choose_among_states_and_do_not_train(setup, monkeypatc
     monkeypatch.setattr(finetuned, "predict", lambda backbone, head, rows: states.append(head.weight.clone()) or rows.y)
     aside = rows_for(problem, uids[4:6])
     chosen = replace(problem, validation=aside, params=params)
-    _, head = finetuned.fine_tune(chosen, start, uids[:2], 0)
-    assert len(states) == finetuned.CHECKS and torch.equal(head.weight, states[-1]), "of equals the last"
-    answers = iter([aside.y, *[1 - aside.y] * 9])
-    monkeypatch.setattr(finetuned, "predict", lambda backbone, head, rows: next(answers))
-    _, head = finetuned.fine_tune(chosen, start, uids[:2], 0)
-    assert torch.equal(head.weight, states[0]), "the first told most rows right"
+    _, head = finetuned.fine_tune(chosen, start, rows_for(problem, uids[:2]), 0)
+    assert len(states) == 1 + finetuned.CHECKS and torch.equal(head.weight, states[-1]), "of equals the last"
+    for best in (0, 2):
+        answers = iter([aside.y if i == best else (aside.y + 1) % 3 for i in range(1 + finetuned.CHECKS)])
+        monkeypatch.setattr(finetuned, "predict", lambda backbone, head, rows, answers=answers: next(answers))
+        tuned, head = finetuned.fine_tune(chosen, start, rows_for(problem, uids[:2]), 0)
+        assert torch.equal(head.weight, states[best]), "it told most rows right"
+        moved = [not torch.equal(a, b) for a, b in zip(tuned.parameters(), problem.backbone.parameters(), strict=True)]
+        assert any(moved) == (best > 0), "the start is one of the states"
+
+
+def test_more_solids_take_more_steps_to_be_seen_as_often():
+    params = PARAMS.model_copy(update={"steps": 50, "epochs": 10, "batch": 4})
+    assert [finetuned.steps_of(params, solids) for solids in (1, 10, 20, 50, 101)] == [50, 50, 50, 125, 253]
+    assert finetuned.steps_of(params.model_copy(update={"epochs": 0}), 1000) == 50
+
+
+def test_training_spends_nothing_on_classes_that_no_label_shows(setup):
+    """The probe puts them far below the others, and there they stay."""
+    problem, uids = problem_of(setup), setup[1][:4]
+    for uid in uids:
+        problem.data.faces(uid).label.remainder_(2)
+    labelled = rows_for(problem, uids)
+    start = frozen.probe(3, labelled.x, labelled.y)
+    _, head = finetuned.fine_tune(problem, start, labelled, 0)
+    assert head.bias[2] <= start.bias[2] == frozen.NEVER
+    assert not torch.equal(head.bias[:2], start.bias[:2])
+
+
+def test_lower_layers_move_less_by_layer_decay(setup):
+    problem = problem_of(setup)
+
+    def moved(decay: float) -> tuple[float, float]:
+        decayed = replace(problem, params=PARAMS.model_copy(update={"layer_decay": decay}))
+        tuned, _ = finetuned.fine_tune(decayed, torch.nn.Linear(32, 3), rows_for(problem, setup[1][:2]), 0)
+        pairs = [(m, getattr(problem.backbone, m), getattr(tuned, m)) for m in ("tokens", "encoder")]
+        below, above = (
+            max(float((a - b).detach().abs().max()) for a, b in zip(old.parameters(), new.parameters(), strict=True))
+            for _, old, new in pairs
+        )
+        return below, above
+
+    (alike, top), (less, same) = moved(1.0), moved(0.1)
+    assert less == pytest.approx(alike / 100, rel=0.2) and same == pytest.approx(top, rel=0.2)
 
 
 def test_fine_tuning_leaves_the_given_backbone_alone(setup):
     problem = problem_of(setup)
     before = {k: v.clone() for k, v in problem.backbone.state_dict().items()}
-    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), setup[1][:2], 0)
+    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), rows_for(problem, setup[1][:2]), 0)
     assert all(torch.equal(v, problem.backbone.state_dict()[k]) for k, v in before.items())
     assert not torch.equal(tuned.encoder.stack.norm.weight, problem.backbone.encoder.stack.norm.weight)
 
@@ -184,7 +222,7 @@ def test_a_head_from_scratch_starts_from_random_weights_that_the_seed_alone_deci
 
 def test_partial_fine_tuning_moves_the_last_layer_and_nothing_before_it(setup):
     problem = problem_of(setup)
-    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), setup[1][:2], 0, top_only=True)
+    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), rows_for(problem, setup[1][:2]), 0, top_only=True)
     moved = {k for k, v in problem.backbone.state_dict().items() if not torch.equal(v, tuned.state_dict()[k])}
     assert moved and all("stack." in name for name in moved) and not any("tokens." in name for name in moved)
 
@@ -227,9 +265,10 @@ def test_scores_by_hand():
 
 
 def test_solids_without_a_label_cost_a_step_and_not_the_network(setup):
-    problem = problem_of(setup)
+    problem = replace(problem_of(setup), params=PARAMS.model_copy(update={"batch": 1, "steps": 8}))
     problem.data.faces(setup[1][0]).label.fill_(UNLABELLED)
-    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), setup[1][:1], 0)
+    labelled = rows_for(problem, setup[1][:2])
+    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), labelled, 0)
     assert all(bool(p.isfinite().all()) for p in tuned.parameters())
 
 

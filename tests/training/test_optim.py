@@ -143,7 +143,7 @@ def test_a_layer_s_rate_is_a_share_of_that_of_the_layer_above():
     assert {found[name] for name in found if name.startswith("tokens.")} == {found["encoder.class_token"]} == {0.125}
     above = [name for name in found if name.startswith(("decoder.", "targets.", "encoder.stack.norm"))]
     assert {found[name] for name in above} == {1.0}
-    with pytest.raises(SettingsError, match="layer_decay: this method's network has no layers"):
+    with pytest.raises(SettingsError, match="layer_decay: this network has no layers"):
         adamw(Slope(SMALL), 1.0, OptimParams(layer_decay=0.5))
 
 

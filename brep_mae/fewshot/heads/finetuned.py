@@ -1,13 +1,19 @@
-"""The whole backbone trained on with its head, for a fixed number of steps: nothing is selected on labels."""
+"""The whole backbone trained on with its head, for a number of steps that the labelled solids alone decide.
+
+Without solids that are set aside nothing is selected on labels. Rates and steps were chosen on validation solids of
+draws that no table reports.
+"""
 
 import copy
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from brep_mae.composition.optim import lr_at, weight_groups
 from brep_mae.datasets.face_transforms import jitter_scalars
 from brep_mae.evaluation.problem import Predictor, Problem, Rows, features_of
 from brep_mae.fewshot.heads import frozen
@@ -15,22 +21,37 @@ from brep_mae.fewshot.heads.frozen import answer, probe
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import UNLABELLED
 from brep_mae.seeds import generator
+from brep_mae.settings import FewshotParams, OptimParams
 
 CHECKS = 5
+CLIP_NORM, WARMUP, SMOOTHING = 1.0, 0.2, 0.1
 
 Start = Callable[[int, np.ndarray, np.ndarray], nn.Linear]
 """What the head starts from: number of classes, features (R, D), classes (R,) -> a layer from D to that number."""
 
 
+def steps_of(params: FewshotParams, solids: int) -> int:
+    """`params.steps`, or more where so many labelled solids take more to be seen `params.epochs` times."""
+    return max(params.steps, math.ceil(params.epochs * solids / params.batch))
+
+
+def smoothed(labels: Tensor, shown: Tensor) -> Tensor:
+    """What is asked for in place of a class: a little of every class that is shown as well. A probe puts those that no
+    label shows far below the others; a share of them too would spend the training on pulling them up.
+
+    Shapes: labels (R,) long, shown (C,) True = some label shows this class -> (R, C), rows sum to 1
+    """
+    return (1 - SMOOTHING) * F.one_hot(labels, len(shown)) + SMOOTHING * shown / shown.sum()
+
+
 def fine_tune(
-    problem: Problem, head: nn.Linear, uids: list[str], seed: int, top_only: bool = False
+    problem: Problem, head: nn.Linear, labelled: Rows, seed: int, top_only: bool = False
 ) -> tuple[FeatureExtractor, nn.Linear]:
-    """Trained copies of the backbone and a head, after `params.steps` steps on the labelled solids; where some are set
-    aside, the one of CHECKS states on the way that tells most of their rows right.
+    """Trained copies of the backbone and a head, after `steps_of` steps on the labelled solids; where some are set
+    aside, the one of the start and CHECKS states on the way that tells most of their rows right.
 
     Args:
         head: what the head starts from.
-        uids: the labelled solids.
         top_only: True = of the backbone, only what `FeatureExtractor.top` names is trained.
     """
     torch.manual_seed(seed)
@@ -40,32 +61,34 @@ def fine_tune(
         backbone.requires_grad_(False)
         for module in backbone.top():
             module.requires_grad_(True)
-    trained: Iterable[nn.Parameter] = [p for p in backbone.parameters() if p.requires_grad]
-    groups = [{"params": trained, "lr": params.lr}, {"params": head.parameters(), "lr": params.head_lr}]
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.05, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [params.lr, params.head_lr], total_steps=params.steps, pct_start=0.2
-    )
+    uids = [uid for batch in labelled.batches for uid in batch.uid]
+    shown = torch.from_numpy(np.bincount(labelled.y, minlength=task.n_classes) > 0)
+    steps = steps_of(params, len(uids))
+    groups = weight_groups(backbone, params.lr, OptimParams(layer_decay=params.layer_decay))
+    optimizer = torch.optim.AdamW([*groups, *weight_groups(head, params.head_lr, OptimParams())], fused=True)
     rng, noise = np.random.default_rng([seed, 1]), generator(seed, 1)
     whole = data.batch(uids) if len(uids) <= params.batch else None
-    best, kept = -1.0, (backbone, head)
-    for step in range(1, params.steps + 1):
+    kept, most = (backbone, head), -1
+    for step in range(steps + 1):
+        if problem.validation is not None and step % max(1, steps // CHECKS) == 0:
+            right = int((predict(backbone, head, problem.validation) == problem.validation.y).sum())
+            backbone.train()
+            if right >= most:
+                kept, most = copy.deepcopy((backbone, head)), right
+        if step == steps:
+            break
         batch = whole or data.batch([uids[i] for i in rng.choice(len(uids), params.batch, replace=False)])
         labels = task.labels(batch)
-        if bool((labels == UNLABELLED).all()):  # the mean over no row is not a number
+        known = labels != UNLABELLED
+        if not bool(known.any()):  # the mean over no row is not a number
             continue
         logits = head(task.rows(backbone(jitter_scalars(batch, params.noise, noise))))
-        loss = F.cross_entropy(logits, labels, ignore_index=UNLABELLED, label_smoothing=0.1)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(backbone.parameters(), 1.0)
+        F.cross_entropy(logits[known], smoothed(labels[known], shown)).backward()
+        nn.utils.clip_grad_norm_(backbone.parameters(), CLIP_NORM)
+        for group in optimizer.param_groups:
+            group["lr"] = lr_at(step, steps, group["peak"], WARMUP)
         optimizer.step()
-        schedule.step()
-        if problem.validation is not None and step % max(1, params.steps // CHECKS) == 0:
-            right = float((predict(backbone, head, problem.validation) == problem.validation.y).mean())
-            backbone.train()
-            if right >= best:
-                best, kept = right, (copy.deepcopy(backbone), copy.deepcopy(head))
     return kept
 
 
@@ -81,6 +104,5 @@ def fit(problem: Problem, labelled: Rows, seed: int, top_only: bool = False, sta
         return frozen.fit(problem, labelled, seed)
     torch.manual_seed(seed)
     head = start(problem.task.n_classes, labelled.x, labelled.y)
-    uids = [uid for batch in labelled.batches for uid in batch.uid]
-    tuned, head = fine_tune(problem, head, uids, seed, top_only)
+    tuned, head = fine_tune(problem, head, labelled, seed, top_only)
     return lambda rows: predict(tuned, head, rows)

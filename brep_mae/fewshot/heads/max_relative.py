@@ -57,8 +57,7 @@ def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:
         return frozen.fit(problem, labelled, seed)
     torch.manual_seed(seed)
     network = MaxRelative(problem.backbone)
-    uids = [uid for batch in labelled.batches for uid in batch.uid]
     tuned, head = fine_tune(
-        replace(problem, backbone=network), nn.Linear(network.dim, problem.task.n_classes), uids, seed
+        replace(problem, backbone=network), nn.Linear(network.dim, problem.task.n_classes), labelled, seed
     )
     return lambda rows: predict(tuned, head, rows)
