@@ -5,11 +5,12 @@ separable learnable positions in encoder and decoder; the encoder's class token 
 one frame per tubelet is predicted, as standardised pixels; `repeat_aug` clips a loaded sample, which neither the
 learning rate nor the number of steps counts (see `effective_epochs`).
 
-Differs from the paper: time is the angle of a turntable. Views lie 15 to 90 degrees apart and are no near-duplicates,
-so a tubelet is one frame; a turn has no first view, so every clip starts at a random one. Frames are neither cropped
-nor flipped: a flip would turn the solid into its mirror image, rotating the other way. The paper's recipe (ViT-L,
-decoder of 4 blocks and width 512, clip of gradients at 0.02, 1.6e-3 per 256 clips, AdamW 0.9/0.95) shares its budget
-here with the other methods.
+Differs from the paper: time is the angle of a turntable, whose views look from above and from below in turn. They lie
+15 to 90 degrees apart and are no near-duplicates, so a tubelet is one frame; a turn has no first view, so every clip
+starts at a random one, and a view's number says how far it was turned, not its height, which every seen patch shows.
+No random crops or flips: a flip would turn the solid into its mirror image, rotating the other way. The paper's recipe
+(ViT-L, decoder of 4 blocks and width 512, clip of gradients at 0.02, 1.6e-3 per 256 clips, AdamW 0.9/0.95) shares its
+budget here with the other methods.
 """
 
 import torch

@@ -14,19 +14,24 @@ from vtkmodules.vtkRenderingCore import vtkActor, vtkCamera, vtkLight, vtkPolyDa
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.render.mesh import Mesh, tessellate
 
-ELEVATION_DEG = 30.0
-"""Cameras look down from here: low enough that walls keep cos 30 = 87 % of their height, high enough that what
-lies on top keeps sin 30 = 50 %, so that steps, pockets and side faces all show in one turn. Undersides never do."""
+ELEVATION_DEG = 35.0
+"""Cameras stand so far above the horizon in the 1st, 3rd, ... view of a turn and so far below it in the others. Walls
+keep cos 35 = 82 % of their height and what lies on top, or underneath, sin 35 = 57 %, so that steps, pockets and side
+faces all show in one turn."""
 
 START_DEG = 35.0
 """Azimuth of the first camera, from +x towards +y. Not 0 or 45: a box would show one wall or two alike."""
 
-LIGHTS = (((-1.0, 1.2, 0.7), (0.70, 0.67, 0.62)), ((0.7, -0.8, 0.8), (0.16, 0.19, 0.24)))
+LIGHTS = (((-1.3, 0.2, 0.9), (0.70, 0.67, 0.62)), ((0.0, -1.0, 0.5), (0.16, 0.19, 0.24)))
 """(direction, RGB) in camera axes (x right, y up, z towards the viewer): a warm key light and a cool fill light,
-as in Gooch et al. 1998, so that two walls that lean alike from one light still differ in hue. With AMBIENT the sum
-stays below white, which is kept for the background."""
+as in Gooch et al. 1998, so that two walls that lean alike from one light still differ in hue. They stand where the
+faces of a box and its chamfers differ most in the views of a turn. With AMBIENT the sum stays below white, which is
+kept for the background."""
 
 AMBIENT = 0.18
+
+LINE = 0.4
+"""How much of its light a pixel keeps on a line between two faces."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +45,29 @@ class Frames:
 
 def camera_axes(view: int, views: int) -> np.ndarray:
     """Rows right, up and back (from the solid to the camera) of camera `view` of `views`: (3, 3), orthonormal."""
-    azimuth, elevation = math.radians(START_DEG) + 2 * math.pi * view / views, math.radians(ELEVATION_DEG)
+    azimuth = math.radians(START_DEG) + 2 * math.pi * view / views
+    elevation = math.radians(ELEVATION_DEG) * (1 if view % 2 == 0 else -1)
     ce, se, ca, sa = math.cos(elevation), math.sin(elevation), math.cos(azimuth), math.sin(azimuth)
     return np.array([[-sa, ca, 0.0], [-se * ca, -se * sa, ce], [ce * ca, ce * sa, se]])
 
 
-def half_width(size: int) -> float:
-    """Half the width of a frame in units of the solid's bounding sphere: one pixel of air on each side."""
-    return 1 + 2 / size
+def crop(point: np.ndarray, axes: np.ndarray, size: int) -> tuple[np.ndarray, float]:
+    """The square that a camera shows of points (V, 3): its middle (2,) along right and up, and half its width, which
+    leaves one pixel of air on each side. `axes` as of `camera_axes`; `size` of a frame in pixels."""
+    flat = point @ axes[:2].T
+    low, high = flat.min(0), flat.max(0)
+    return (low + high) / 2, float((high - low).max()) / 2 * (1 + 2 / size)
+
+
+def lines(face: np.ndarray) -> np.ndarray:
+    """True = the pixel shows another face than the one on its right or the one below it does. (..., H, W) -> the same
+
+    Read off the face numbers, so that lines are hidden where their edges are, a seam within a face is none, and every
+    border between two faces has one: creases, smooth transitions, and a face that ends before another."""
+    drawn = np.zeros(face.shape, bool)
+    for here, there in ((np.s_[..., :-1, :], np.s_[..., 1:, :]), (np.s_[..., :-1], np.s_[..., 1:])):
+        drawn[here] |= (face[here] != face[there]) & (face[here] >= 0) & (face[there] >= 0)
+    return drawn
 
 
 def _open_window(width: int, height: int) -> vtkRenderWindow:
@@ -68,10 +88,10 @@ def _open_window(width: int, height: int) -> vtkRenderWindow:
 class Turntable:
     """Renders many solids with one off-screen window, since opening a window costs more than rendering a solid.
 
-    Camera k of T stands at azimuth START_DEG + 360 k / T about z, ELEVATION_DEG above the horizon, without
-    perspective. The solid's bounding-box centre is in the middle and the sphere about it through the farthest point
-    just fits, so that nothing is cut off, all frames of a solid have one scale, and its size and place are not seen.
-    No anti-aliasing: an image is not white exactly where a face is named.
+    Camera k of T stands at azimuth START_DEG + 360 k / T about z, ELEVATION_DEG above the horizon where k is even and
+    below it where k is odd, without perspective. Every frame is cropped to what it shows of the solid, so that nothing
+    is cut off and the solid's size and place are not seen; frames of one solid differ in scale. Faces are parted by
+    dark lines. No anti-aliasing: an image is not white exactly where a face is named.
 
     Args:
         views: frames T per solid, equally spaced over the full circle.
@@ -84,7 +104,6 @@ class Turntable:
         self.views, self.size = views, size
         self._solid, self._camera = vtkPolyData(), vtkCamera()
         self._camera.ParallelProjectionOn()
-        self._camera.SetParallelScale(half_width(size))
         self._camera.SetClippingRange(0.5, 3.5)
         shaded, named = vtkActor(), vtkActor()
         shaded.GetProperty().SetAmbient(AMBIENT)
@@ -122,24 +141,30 @@ class Turntable:
         mesh = tessellate(shape, 0.25 / self.size)  # half a pixel at most
         if mesh.n_faces > np.iinfo(np.int16).max:
             raise Reject("too_many_faces", f"{mesh.n_faces} faces, more than an int16 can number")
-        self._load(mesh)
+        point = self._load(mesh)
         image = np.empty((self.views, self.size, self.size, 3), np.uint8)
         face = np.empty((self.views, self.size, self.size), np.int16)
         pixels = vtkUnsignedCharArray()
         for view in range(self.views):
-            _, up, back = camera_axes(view, self.views)
-            self._camera.SetPosition(*(2 * back))
-            self._camera.SetViewUp(*up)
+            axes = camera_axes(view, self.views)
+            middle, half = crop(point, axes, self.size)
+            focus = middle @ axes[:2]
+            self._camera.SetFocalPoint(*focus)
+            self._camera.SetPosition(*(focus + 2 * axes[2]))
+            self._camera.SetViewUp(*axes[1])
+            self._camera.SetParallelScale(half)
             self._window.Render()
             self._window.GetPixelData(0, 0, 2 * self.size - 1, self.size - 1, 0, pixels, 0)
             both = vtk_to_numpy(pixels).reshape(self.size, 2 * self.size, 3)[::-1]  # OpenGL's row 0 is the bottom
             image[view] = both[:, : self.size]
             code = both[:, self.size :].astype(np.int32)
             face[view] = code[..., 0] + 256 * code[..., 1] + 65536 * code[..., 2] - 1
+        drawn = lines(face)
+        image[drawn] = (LINE * image[drawn]).astype(np.uint8)
         return Frames(image, face)
 
-    def _load(self, mesh: Mesh) -> None:
-        """Puts `mesh` on the table, moved and scaled into the unit sphere."""
+    def _load(self, mesh: Mesh) -> np.ndarray:
+        """Puts `mesh` on the table, moved and scaled into the unit sphere; answers with its points (V, 3) there."""
         point = mesh.point - (mesh.point.min(0) + mesh.point.max(0)) / 2
         point /= np.linalg.norm(point, axis=1).max()
         code = mesh.face + 1
@@ -153,6 +178,7 @@ class Turntable:
         self._solid.SetPolys(cells)
         self._solid.GetPointData().SetNormals(numpy_to_vtk(mesh.normal.astype(np.float32), deep=True))
         self._solid.GetCellData().SetScalars(numpy_to_vtk(color, deep=True))
+        return point
 
 
 def render(shape: TopoDS_Shape, views: int, size: int) -> Frames:
