@@ -263,7 +263,7 @@ def _publish(
         link_or_copy(shard, out / shard.name)
     stored = open_shards(out)
     files = dict(zip(stored.uids, stored.files, strict=True))
-    write_split(out / "split.json", make_split(files, split.validation, split.test, source.name))
+    write_split(out / "split.json", make_split(files, split.validation, split.test, source.name, source.split))
     about = {
         "name": source.name,
         "licence": source.licence,

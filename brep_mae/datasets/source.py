@@ -54,6 +54,7 @@ class Source:
         label_files: files that hold the labels.
         sides: (file, number of a solid, None = every one) -> the side of the split that its labels name.
         left_out: (folder, reason, detail) of each folder that was not looked into.
+        split: file -> side on which its publisher has it; empty where there is no published split.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Source:
     label_files: tuple[Path, ...] = ()
     sides: Mapping[tuple[str, int | None], str] = field(default_factory=dict)
     left_out: Sequence[tuple[Path, str, str]] = ()
+    split: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_source(name: str, path: str, limit: int, work: Path) -> Source:

@@ -1,4 +1,5 @@
-"""Which solids train, which validate, which test. The side follows from the file's name alone, so it never moves."""
+"""Which solids train, which validate, which test. The side follows from the file's name alone, so it never moves, or
+from a split that the data set's publisher made."""
 
 import hashlib
 import json
@@ -12,7 +13,11 @@ LEAST = 3
 
 
 def make_split(
-    graph_files: Mapping[str, str], validation: float, test: float, dataset: str = ""
+    graph_files: Mapping[str, str],
+    validation: float,
+    test: float,
+    dataset: str = "",
+    published: Mapping[str, str] | None = None,
 ) -> dict[str, list[str]]:
     """Splits by a hash of the file's name: all solids of a file stay together, and new files move no old one.
 
@@ -22,11 +27,18 @@ def make_split(
         test: share of the files; from 1 on their number. That is for a data set that will not grow: those files
             whose content hashes lowest, so that it does not matter what an edition of the data set calls them.
         dataset: its name, part of that hash.
+        published: file -> its side in a published split, which goes before all of this: what it does not name trains,
+            and where it names no file for validation, a share of what trains is set aside.
 
     The shares hold on average. Of three files or more no side stays empty: the file whose hash is nearest moves over,
     the one exception to "never moves", met only by tiny sets.
     """
     place = {file: _place(file) for file in set(graph_files.values())}
+    if published:
+        chosen = {file: published.get(file, "train") for file in place}
+        if "validation" not in chosen.values():
+            chosen |= {file: "validation" for file, at in place.items() if chosen[file] == "train" and at < validation}
+        return _by_side(graph_files, chosen)
     fixed = _lowest(graph_files, int(test), dataset) if test >= 1 else set[str]()
     share = 0.0 if test >= 1 else test
     if validation + share >= 1 or len(fixed) >= len(place):
@@ -40,6 +52,10 @@ def make_split(
         for name, fallback in (("test", order[0]), ("validation", order[1]), ("train", order[-1])):
             if name not in side.values():
                 side[fallback] = name
+    return _by_side(graph_files, side)
+
+
+def _by_side(graph_files: Mapping[str, str], side: Mapping[str, str]) -> dict[str, list[str]]:
     return {name: sorted(uid for uid, file in graph_files.items() if side[file] == name) for name in SIDES}
 
 

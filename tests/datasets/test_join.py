@@ -9,7 +9,7 @@ import pytest
 
 from brep_mae.datasets.adapters.solids import open as open_solids
 from brep_mae.datasets.labelling.join import join_labels
-from brep_mae.datasets.labelling.labels import ABOUT
+from brep_mae.datasets.labelling.labels import ABOUT, open_labels
 from brep_mae.datasets.shards import open_shards, write_shard
 from brep_mae.datasets.source import LabelError, Row, Source
 from tests.synthetic import make_graph
@@ -114,3 +114,19 @@ def test_a_data_set_without_labels_has_none(tmp_path, shards):
     assert str(report) == "0 of 0 rows, 0 faces, 0 solids labelled" and report.unused == []
     labelled = open_shards(shards.folder, tmp_path / "labels")
     assert labelled.labels.face_classes == () and (labelled[0].face_label == -1).all()
+
+
+def test_a_line_about_a_file_is_used_for_all_its_solids_and_tells_the_side_of_each(tmp_path, shards):
+    root = tmp_path / "parts"
+    root.mkdir()
+    for name in FILES:
+        (root / name).touch()
+    (root / "labels.csv").write_text("file,class,split\ntwo.step,SOIC,test\nempty.step,QFP,train\n")
+    report = join_labels(open_solids(str(root), 0, tmp_path), shards, REJECTS, tmp_path / "labels")
+    assert (report.used, report.parts) == (1, 2)
+    assert [line["reason"] for line in report.unused] == [
+        "empty.step was left out, no_solid: empty.step: holds no solid"
+    ]
+    found = open_labels(tmp_path / "labels")
+    both = {shards.uids[1], shards.uids[2]}
+    assert {uid: (one.part, one.side) for uid, one in found.solids.items()} == dict.fromkeys(both, (1, "test"))

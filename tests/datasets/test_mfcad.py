@@ -131,7 +131,7 @@ def test_an_unknown_data_set_lists_the_known_ones(tmp_path):
         open_source("shards", "", 0, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["mfcad", "solids", "generated"])
+@pytest.mark.parametrize("name", ["mfcad", "solids", "generated", "fusion360", "mfcadpp"])
 def test_a_path_that_is_not_there_is_named(tmp_path, name):
     with pytest.raises(SourceError, match="absent"):
         open_source(name, str(tmp_path / "absent"), 0, tmp_path)

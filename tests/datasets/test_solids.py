@@ -1,5 +1,6 @@
 """labels.csv beside a folder of CAD files."""
 
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,8 +141,8 @@ TABLE = "file,solid,face,class\na.step,,0,Nüt\n"
 @pytest.mark.parametrize(
     "content, reason",
     [
-        (b"name,label\n", "its first line is not file,solid,face,class but 'name,label'"),
-        (b"", "its first line is not file,solid,face,class but ''"),
+        (b"name,label\n", "its first line is not file,solid,face,class or file,class but 'name,label'"),
+        (b"", "its first line is not file,solid,face,class or file,class but ''"),
         (TABLE.encode("latin-1"), r"line 2: not UTF-8 \(.*\); remedy: save it again as UTF-8"),
         (TABLE.encode("utf-16-le"), "not UTF-8 .*; remedy: save it again as UTF-8"),
         (TABLE.replace("ü", "u").encode("utf-16-le"), "not UTF-8, it holds zero bytes; remedy: save it again"),
@@ -159,3 +160,26 @@ def test_a_face_that_the_solid_lacks_is_a_label_error(tmp_path):
     source = open_solids(str(folder(tmp_path, "a.step,,4,slot")), 0, tmp_path)
     with pytest.raises(LabelError, match="no face 4, only 0 to 3"):
         source.label(graph("a.step"))
+
+
+def test_a_class_of_a_file_is_that_of_all_its_solids(tmp_path):
+    root = folder(tmp_path)
+    (root / "labels.csv").write_text("file,class,split\na.step,SOIC,test\nc.step,QFP,\na.step,,\n")
+    (root / "deeper" / "labels.csv").write_text("file,solid,face,class\nb.step,1,2,pin\n../a.step,2,,SOT\n")
+    source = open_solids(str(root), 0, tmp_path)
+    assert source.part_classes == ("SOIC", "SOT") and [row.solid for row in source.rows] == [1, 2, *[None] * 3]
+    assert [row.problem[:12] for row in source.rows] == ["", "", "", "no file 'c.s", "it names no "]
+    assert [source.label(graph("a.step", solid)).part_label for solid in range(3)] == [0, 0, 1]
+    assert source.label(graph("deeper/b.step", 1)).part_label == -1
+    assert source.sides == {("a.step", None): "test"}
+
+
+def test_an_archive_is_a_folder_too(tmp_path):
+    root = tmp_path / "parts"
+    root.mkdir()
+    folder(root, "a.step,,1,slot")
+    with tarfile.open(tmp_path / "parts.tar.xz", "w:xz") as tar:
+        tar.add(root, "parts")
+    source = open_solids(str(tmp_path / "parts.tar.xz"), 0, tmp_path / "work")
+    assert [file.name for file in source.files] == ["a.step", "b.step"] and tmp_path / "work" in source.root.parents
+    assert source.label(graph("parts/a.step")).face_label.tolist() == [-1, 0, -1, -1]

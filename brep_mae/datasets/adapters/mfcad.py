@@ -5,18 +5,13 @@ Beside NAME.step lies NAME.face_truth, a pickled list of classes; a face's name 
 list. The kernel's own face order is another one.
 """
 
-import errno
-import lzma
-import os
 import pickletools
-import shutil
-import tarfile
-import zlib
 from pathlib import Path
 from typing import cast
 
 from brep_mae.cad_files import SUFFIXES
-from brep_mae.datasets.source import LabelError, Row, Source, SourceError, cad_files, with_labels
+from brep_mae.datasets.archive import folder_of
+from brep_mae.datasets.source import LabelError, Row, Source, cad_files, with_labels
 from brep_mae.schema import FaceGraph
 
 FACE_CLASSES = (
@@ -46,9 +41,6 @@ triangular_passage, 4 for rectangular_passage, 6 for 6sides_passage, 7 for 6side
 TRUTH = ".face_truth"
 TRUTH_BYTES = 1_000_000
 """A list of the labels of ten thousand faces takes a twentieth of it."""
-DAMAGED = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
-"""What unpacking raises for damaged archives; ValueError for names that no file can have."""
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NUMBERS = ("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1")
 WRAPPING = ("PROTO", "FRAME", "MARK", "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "STOP")
 NAMING = ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE")
@@ -58,13 +50,7 @@ numbers does not need; a reader that obeyed them would make room for as many nam
 
 def open(path: str, limit: int, work: Path) -> Source:
     """`path` is the unpacked folder or the .tar.xz, which is unpacked once into `work`."""
-    given = Path(path)
-    if given.is_dir():
-        root = given
-    elif given.is_file():
-        root = _unpacked(given, work)
-    else:
-        raise SourceError(f"{path}: neither a folder nor a tar archive; point dataset.path at MFCAD")
+    root = folder_of(path, work, "mfcad")
 
     def label(graph: FaceGraph) -> FaceGraph:
         truth = (root / graph.file).with_suffix(TRUTH)
@@ -94,43 +80,6 @@ def _alone(truth: Path) -> str:
     """What is wrong with labels that have no solid; "" where they have one."""
     beside = any(truth.with_suffix(suffix).exists() for suffix in SUFFIXES)
     return "" if beside else f"no CAD file lies beside {truth.name}"
-
-
-def _unpacked(archive: Path, work: Path) -> Path:
-    """The folder appears under its final name only when complete; an interrupted one is begun again."""
-    stat = archive.stat()
-    folder = work / f"mfcad-{stat.st_size}-{int(stat.st_mtime)}"
-    if not folder.is_dir():
-        partial = folder.with_suffix(".unpacking")
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            partial.mkdir(parents=True)
-            with tarfile.open(archive) as tar:
-                for member in tar:
-                    _unpack(tar, member, partial, archive)
-        except DAMAGED as error:
-            shutil.rmtree(partial, ignore_errors=True)
-            if isinstance(error, OSError) and error.errno in FULL:
-                raise
-            reason = " ".join(str(error).split())
-            raise SourceError(f"{archive}: no tar archive, or a damaged one ({reason}); get the archive anew") from None
-        os.replace(partial, folder)
-    return folder
-
-
-def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, archive: Path) -> None:
-    """Writes a plain file below `folder`; nothing else that an archive may hold, links and devices among it, is needed.
-
-    By hand, since the filters of `tarfile` came with Python 3.11.4. Raises SourceError for a file outside the folder.
-    """
-    target = (folder / member.name).resolve()
-    if not target.is_relative_to(folder.resolve()):
-        raise SourceError(f"{archive}: its member {member.name} lies outside the folder; get the archive anew")
-    content = tar.extractfile(member) if member.isfile() else None
-    if content is not None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with content, target.open("wb") as file:
-            shutil.copyfileobj(content, file)
 
 
 def read_face_truth(path: Path) -> list[int]:

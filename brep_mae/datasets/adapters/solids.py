@@ -1,9 +1,11 @@
-"""Any folder of CAD files; their classes from the files `labels.csv` in it, where there are any.
+"""A folder of any CAD files, or a tar archive of one; their classes from the files `labels.csv` in it, if any.
 
 labels.csv has the columns file, solid, face, class, and split if wanted. `file` is relative to the folder that
 labels.csv lies in; `solid` and `face` are numbers, as `brep-mae inspect --json` gives them. An empty `solid` is the
 first one; an empty `face` names the class of the whole solid. What it does not name stays unlabelled. `split` is the
 side on which a task has the solid: train, validation or test; empty is train where other solids have one.
+With the columns file, class alone a line is about every solid of its file; what another table says of one solid goes
+before it.
 """
 
 import os
@@ -15,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from brep_mae.cad_files import Found
-from brep_mae.datasets.file_names import FileNames
+from brep_mae.datasets.archive import folder_of
+from brep_mae.datasets.labelling.file_names import FileNames
 from brep_mae.datasets.labelling.label_table import read_table
-from brep_mae.datasets.source import LabelError, Row, Source, SourceError, cad_files
+from brep_mae.datasets.source import LabelError, Row, Source, cad_files
 from brep_mae.schema import UNLABELLED, FaceGraph
 
 LABELS = "labels.csv"
@@ -40,9 +43,7 @@ class _Label:
 
 
 def open(path: str, limit: int, work: Path) -> Source:
-    root = Path(path)
-    if not root.is_dir():
-        raise SourceError(f"{path}: not a folder; point dataset.path at the folder that holds the CAD files")
+    root = folder_of(path, work, "solids")
     return source(root, cad_files(root, limit, is_table))
 
 
@@ -75,7 +76,7 @@ def source(root: Path, found: Found) -> Source:
     face_classes, part_classes = (sorted({name for part, name in classes if part is of}) for of in (False, True))
 
     def label(graph: FaceGraph) -> FaceGraph:
-        solid = named.get((graph.file, graph.solid), {})
+        solid = named.get((graph.file, None), {}) | named.get((graph.file, graph.solid), {})
         faces = {face: name for face, name in solid.items() if face is not None}
         if faces and max(faces) > max(graph.face_parent):
             raise LabelError(
@@ -109,7 +110,8 @@ def _labels(root: Path, names: FileNames, tables: list[Path]) -> list[_Label]:
         for line in read_table(table):
             file, unknown = names.find(line.file, table.parent)
             problem = line.problem or unknown
-            solid, face = (0, None) if line.problem else (int(line.solid or 0), int(line.face) if line.face else None)
+            solid = None if line.solid is None else 0 if line.problem else int(line.solid or 0)
+            face = int(line.face) if line.face and not line.problem else None
             found.append(_Label(Row(given_in, line.number, file, solid, problem), face, line.label, line.side))
     said: dict[tuple[object, ...], dict[str, Row]] = defaultdict(dict)
     for one in found:

@@ -29,7 +29,7 @@ def join_labels(source: Source, shards: Shards, rejects: Iterable[Mapping[str, A
         except LabelError as error:
             stored[graph.file][graph.solid] = str(error)
             continue
-        side = source.sides.get((graph.file, graph.solid), "")
+        side = source.sides.get((graph.file, graph.solid)) or source.sides.get((graph.file, None), "")
         found[graph.uid] = SolidLabels(labelled.face_label, labelled.part_label, side)
         stored[graph.file][graph.solid] = ""
     unused = _unused(source.rows, stored, rejects)

@@ -10,6 +10,8 @@ from brep_mae.datasets.source import SourceError
 from brep_mae.datasets.splits import SIDES
 
 COLUMNS = ("file", "solid", "face", "class")
+OF_FILES = ("file", "class")
+"""The columns of a table that names a class for each file, whatever number of solids it holds."""
 SPLIT = "split"
 """A column more, which may be left out: the side of the split that the solid is on."""
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -18,11 +20,12 @@ _SAVE = "remedy: save it again as UTF-8, which spreadsheets call 'CSV UTF-8'"
 
 @dataclass(frozen=True)
 class Line:
-    """One line, as it was written but for blanks around its fields. `problem` says what is wrong with its form."""
+    """One line, as it was written but for blanks around its fields; `solid` None = every one of the file. `problem`
+    says what is wrong with its form."""
 
     number: int
     file: str
-    solid: str
+    solid: str | None
     face: str
     label: str
     side: str = ""
@@ -52,17 +55,19 @@ def read_table(path: Path) -> list[Line]:
     except csv.Error as error:
         raise SourceError(f"{path}, line {rows.line_num}: not a table: {error}; remedy: mend the line") from None
     if columns is None or not _known(columns):
-        raise SourceError(f"{path}: its first line is not {','.join(COLUMNS)} but {header[:80]!r}; remedy: write it so")
+        known = f"{','.join(COLUMNS)} or {','.join(OF_FILES)}"
+        raise SourceError(f"{path}: its first line is not {known} but {header[:80]!r}; remedy: write it so")
     return lines
 
 
 def _known(columns: list[str]) -> bool:
-    return sorted(columns) in (sorted(COLUMNS), sorted((*COLUMNS, SPLIT)))
+    return sorted(columns) in [sorted((*known, *more)) for known in (COLUMNS, OF_FILES) for more in ((), (SPLIT,))]
 
 
 def _line(number: int, values: dict[str, str], problem: str) -> Line:
-    file, solid, face, label, side = (values.get(column, "") for column in (*COLUMNS, SPLIT))
-    return Line(number, file, solid, face, label, side, problem or _problem(solid, face, label, side))
+    file, face, label, side = (values.get(column, "") for column in ("file", "face", "class", SPLIT))
+    solid = values.get("solid")
+    return Line(number, file, solid, face, label, side, problem or _problem(solid or "", face, label, side))
 
 
 def _problem(solid: str, face: str, label: str, side: str) -> str:
