@@ -5,7 +5,7 @@ Every other module speaks in these names. Nodes are the faces of one solid, in t
 shared by faces i and j gives the arc i -> j and the arc j -> i, and two faces that share two edges keep both.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,29 @@ class FaceGraph:
     @property
     def n_faces(self) -> int:
         return len(self.face_type)
+
+
+def take(graph: "FaceGraph", faces: np.ndarray) -> "FaceGraph":
+    """The solid as if it had these faces alone, in this order, and of arcs and coedges those that lie on them.
+
+    Edges and vertices stay, and so do the solid's place and scale.
+
+    Args:
+        faces: numbers, each at most once.
+    """
+    new = np.full(graph.n_faces, -1, np.int32)
+    new[faces] = np.arange(len(faces), dtype=np.int32)
+    kept = {"F": faces, "A": (new[graph.arc_index] >= 0).all(0), "C": new[graph.coedge_index[0]] >= 0}
+    taken: dict[str, Any] = {"face_name": [graph.face_name[number] for number in faces]}
+    for name, (_, axes) in ARRAYS.items():
+        array = getattr(graph, name)
+        for place, axis in enumerate(axes):
+            if axis in kept:
+                array = array[(slice(None),) * place + (kept[axis],)]
+        taken[name] = array
+    taken["arc_index"] = new[taken["arc_index"]]
+    taken["coedge_index"] = np.stack([new[taken["coedge_index"][0]], taken["coedge_index"][1]])
+    return replace(graph, **taken)
 
 
 ARRAYS: dict[str, tuple[str, tuple[str | int, ...]]] = {

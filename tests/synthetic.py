@@ -92,4 +92,5 @@ def make_batch(n_faces: list[int], seed: int = 0, frames: bool = False, reads: f
     """A batch of solids with the given numbers of faces, of that content; with frames of 16 pixels where asked."""
     graphs = [make_graph(n, seed + i) for i, n in enumerate(n_faces)]
     faces = collate([from_graph(g, reads) for g in graphs])
-    return Batch(tuple(g.uid for g in graphs), faces, make_frames(n_faces, seed=seed) if frames else None)
+    shown = make_frames(n_faces, seed=seed) if frames else None
+    return Batch(tuple(g.uid for g in graphs), faces, shown, tuple(graphs) if "record" in reads else None)

@@ -104,6 +104,11 @@ class MaskedPretext(Pretext):
         """As `views`, but nothing is drawn: the same batch gives the same figure."""
         return batch, batch
 
+    def masked_tokens(self, tokens: Tokens, seen: Batch, mask: Mask) -> Tokens:
+        """What the encoder reads once it is known what is hidden: the tokens as they are, unless seen ones tell of
+        hidden content."""
+        return tokens
+
     def branches(self, latent: Latent) -> tuple[Latent, ...]:
         """The latents that the decoder reads, one for each role. The truth holds all samples of the first role, then
         all of the next."""
@@ -131,6 +136,7 @@ class MaskedPretext(Pretext):
         tokens = self.tokens(seen)
         drawn = self.mask(tokens, rng)
         mask = drawn if mask is None else mask
+        tokens = self.masked_tokens(tokens, seen, mask)
         branches = self.branches(self.encoder(tokens, mask))
         latent = Latent(*(torch.cat([getattr(branch, name) for branch in branches]) for name in ("x", "valid", "ids")))
         role = torch.arange(len(branches), device=tokens.valid.device).repeat_interleave(len(tokens.valid))

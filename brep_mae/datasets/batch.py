@@ -113,11 +113,12 @@ def _on(part: Part, device: torch.device) -> Part:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a training step reads. A kind of content that was not asked for is None."""
+    """What a training step reads. A kind of content that was not asked for is None; `records` are the stored solids."""
 
     uid: tuple[str, ...]
     faces: Faces | None = None
     frames: Frames | None = None
+    records: tuple[schema.FaceGraph, ...] | None = None
 
     def to(self, device: torch.device) -> "Batch":
         return replace(
@@ -128,7 +129,8 @@ class Batch:
         """The faces, with all of that content but frames. ValueError names what the batch does not hold."""
         if self.faces is None:
             raise ValueError("this network or target needs a batch with faces, and has one of frames alone")
-        held = {column.metadata["content"] for column in fields(Faces) if getattr(self.faces, column.name) is not None}
+        held = set() if self.records is None else {"record"}
+        held |= {column.metadata["content"] for column in fields(Faces) if getattr(self.faces, column.name) is not None}
         if missing := reads - held - {"frames"}:
             raise ValueError(
                 f"this network or target needs a batch with {', '.join(sorted(missing))}, and has one of "

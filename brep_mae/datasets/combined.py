@@ -11,7 +11,7 @@ from brep_mae.checks import SettingsError
 from brep_mae.datasets.batch import Batch, Faces, Frames, collate
 from brep_mae.datasets.content import kinds
 from brep_mae.datasets.loader import Samples, Solids
-from brep_mae.schema import UNLABELLED
+from brep_mae.schema import UNLABELLED, FaceGraph
 
 
 class ConcatDataset(Samples):
@@ -48,7 +48,13 @@ class ConcatDataset(Samples):
     def batch(self, uids: Sequence[str]) -> Batch:
         faces = collate([self.faces(uid) for uid in uids]) if "faces" in kinds(self.read) else None
         frames = _stacked([self.frames(uid) for uid in uids]) if "frames" in kinds(self.read) else None
-        return Batch(tuple(uids), faces, frames)
+        return Batch(tuple(uids), faces, frames, self.records(uids))
+
+    def records(self, names: Sequence[str]) -> tuple[FaceGraph, ...] | None:
+        """None where records are not read."""
+        if "record" not in self.read:
+            return None
+        return tuple(self.parts[i].graph(uid) for i, uid in (self._at[name] for name in names))
 
 
 class AlternatingDataset(Samples):

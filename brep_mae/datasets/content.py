@@ -8,12 +8,13 @@ walks        place of a face in the graph, free of geometry
 invariants   scalars of faces and arcs that stay when the solid is turned, moved, scaled or mirrored
 analytic     exact parameters of surfaces, curves and points
 field        samples of position and signed trimming distance in (u, v)
+record       the stored solid itself, for what has to be computed anew in every step
 frames       renders of the solid, with the face of every pixel; natural images are frames alone
 
 A batch of any content but frames holds `faces` as well.
 """
 
-FACES = frozenset({"faces", "uvgrid", "arcs", "ugrid", "walks", "invariants", "analytic", "field"})
+FACES = frozenset({"faces", "uvgrid", "arcs", "ugrid", "walks", "invariants", "analytic", "field", "record"})
 """All that can be known of a solid besides its renders."""
 CONTENT = FACES | {"frames"}
 

@@ -122,4 +122,8 @@ class Solids(Samples):
 
     def batch(self, uids: Sequence[str]) -> Batch:
         faces = collate([self.faces(uid) for uid in uids]) if "faces" in self._kinds else None
-        return Batch(tuple(uids), faces, self.frames(uids))
+        return Batch(tuple(uids), faces, self.frames(uids), self.records(uids))
+
+    def records(self, uids: Sequence[str]) -> tuple[FaceGraph, ...] | None:
+        """None where records are not read."""
+        return tuple(self.graph(uid) for uid in uids) if "record" in self.read else None

@@ -97,7 +97,7 @@ def train(
             optimizer.load_state_dict(state["optimizers"][name])
         start, history = state["step"], json.loads(state["history"])
     else:
-        first = data.thinned(CALIBRATION * method.batch).in_order(method.batch)
+        first = data.capped(CALIBRATION, method.batch).in_order(method.batch)
         pretext.eval().calibrate((batch.to(device) for batch in first), generator(params.seed, CALIBRATION))
         pretext.train()
         keep(0, pretext)

@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from brep_mae import settings
 from brep_mae.checks import SettingsError
 from brep_mae.composition.pretext import DataSpec, Pretext, build
-from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.batch import Batch, collate
 from brep_mae.datasets.content import FACES, kinds
+from brep_mae.datasets.from_graph import from_graph
 from brep_mae.masking.mask import Mask
 from brep_mae.models.embed import readable
 from brep_mae.plugins import METHODS, known
+from brep_mae.schema import ARRAYS, FaceGraph, validate
 from brep_mae.seeds import generator
 from brep_mae.tokens.tokens import FACE, PATCH, Tokens
 from tests.synthetic import GRID, make_batch
@@ -99,7 +103,7 @@ def test_same_generator_same_loss_and_another_generator_another_mask(name):
 
 def latent_of(pretext: Pretext, batch, mask: Mask):
     with torch.no_grad():
-        tokens = pretext.tokens(batch)
+        tokens = pretext.masked_tokens(pretext.tokens(batch), batch, mask)
         return pretext.encoder(tokens, mask).x
 
 
@@ -136,11 +140,14 @@ def scramble_faces(batch, hidden: torch.Tensor, noise: torch.Generator):
         tensor[where] = torch.randn(tensor[where].shape, generator=noise) * 3
         return tensor
 
-    arcs = rows[faces.arc_index].any(0)
+    arcs, rng = rows[faces.arc_index].any(0), np.random.default_rng(1)
+    of_solid = rows.split([record.n_faces for record in batch.records])
+    records = [changed_geometry(*pair, rng) for pair in zip(batch.records, map(Tensor.numpy, of_solid), strict=True)]
     surface = faces.surface.clone()
     surface[rows] = (surface[rows] + 1) % 5
     return replace(
         batch,
+        records=tuple(records),
         faces=replace(
             faces,
             grid=noisy(faces.grid, rows),
@@ -163,6 +170,46 @@ def test_no_peek_hidden_content_never_reaches_the_encoder(masked):
     before = latent_of(pretext, batch, mask)
     after = latent_of(pretext, scramble_hidden(batch, tokens, mask.hidden), mask)
     assert torch.equal(before, after)
+
+
+def changed_geometry(record: FaceGraph, hidden: np.ndarray, rng: np.random.Generator) -> FaceGraph:
+    """The stored solid with other hidden faces: whatever is measured of them, of their arcs and of their edges, but not
+    which faces meet. Place and scale of the solid stay."""
+    touched = hidden[record.arc_index].any(0)
+    edges = np.zeros(record.edge_vertex.shape[1], bool)
+    edges[record.arc_edge[touched]] = True
+    rows = {"F": hidden, "A": touched, "E": edges}
+    kept = {"face_parent", "face_label", "face_color", "arc_index", "arc_edge", "arc_seam", "edge_vertex"}
+    kinds = {"face_type": 5, "face_loops": 4, "arc_type": 3, "arc_convexity": 3}
+    changed = {}
+    for name, (_, axes) in ARRAYS.items():
+        if name in kept or not axes or axes[0] not in rows:
+            continue
+        array, here = getattr(record, name).copy(), rows[axes[0]]
+        if name in kinds:
+            array[here] = (array[here] + 1) % kinds[name]
+        elif array.dtype.kind == "f":
+            array[here] = 1 + np.abs(rng.normal(size=array[here].shape))
+        changed[name] = array
+    return validate(replace(record, **changed))
+
+
+def test_no_peek_from_raw_geometry(masked):
+    """Hidden faces that are other faces, in the stored solid, and all content made of it anew: nothing that is computed
+    across faces (areas, cavities, what lies over a face) may carry them to the encoder."""
+    pretext, batch = small(masked).eval(), batch_for(masked)
+    if "faces" not in kinds(pretext.reads):
+        pytest.skip("reads no faces")
+    tokens = pretext.tokens(batch)
+    mask = pretext.mask(tokens, generator(3))
+    hidden = mask.hidden[:, tokens.kind == FACE]
+    rng = np.random.default_rng(0)
+    records = [
+        changed_geometry(record, hidden[row, : record.n_faces].numpy(), rng) for row, record in enumerate(batch.records)
+    ]
+    other = replace(batch, faces=collate([from_graph(record) for record in records]), records=tuple(records))
+    assert not torch.equal(other.faces.grid, batch.faces.grid)
+    assert torch.equal(latent_of(pretext, batch, mask), latent_of(pretext, other, mask))
 
 
 def test_no_peek_control_seen_content_does_reach_the_encoder(masked):

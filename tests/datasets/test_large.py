@@ -46,7 +46,8 @@ from tests.synthetic import make_frames
 name, few = sys.argv[1], [20, 9, 14]
 sizes = [10_000, *few]
 frames = make_frames(sizes, 1, 64) if name == "m3ae" else None
-batch = Batch(tuple(map(str, sizes)), collate([from_graph(plate(n, grid=8)) for n in sizes]), frames)
+plates = tuple(plate(n, grid=8) for n in sizes)
+batch = Batch(tuple(map(str, sizes)), collate([from_graph(graph) for graph in plates]), frames, plates)
 block = settings.load().methods[name]
 method = build(name, block | ({"size": block["size"] | {"depth": 1}} if "size" in block else {}), DataSpec(8, 64))
 at_most(1000)
