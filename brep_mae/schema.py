@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 3
+VERSION = 4
 """Goes into every shard and checkpoint; raised whenever a stored array changes its meaning."""
 
 MIN_FACES = 2
@@ -71,6 +71,10 @@ class FaceGraph:
     bulges); its last axis K is 2, or 0 where they were not asked for. `face_parent` is the face of the file that a
     face was split from, its own number where nothing was split.
 
+    `face_recognised` and `edge_recognised` are True where the file holds a free-form surface or curve that is a closed
+    form within the tolerance of `brep.solid.face_forms`: type and parameters are those of the closed form, points,
+    normals, areas and lengths those of the file.
+
     E counts the edges that have a curve, C their uses by faces: `coedge_index` is (face, edge), `coedge_forward` True
     where the edge's own direction has the face on its left seen from outside. `edge_vertex` is (start, end), -1 where
     there is none. The 21, 18 and 3 parameters of faces, edges and vertices are those of Jones et al. 2023
@@ -87,6 +91,7 @@ class FaceGraph:
     scale_mm: np.ndarray = _array("float64")
     face_grid: np.ndarray = _array("float32", "F", "U", "V", 7)
     face_type: np.ndarray = _array("int8", "F")
+    face_recognised: np.ndarray = _array("bool", "F")
     face_area_mm2: np.ndarray = _array("float32", "F")
     face_loops: np.ndarray = _array("int16", "F")
     face_box_mm: np.ndarray = _array("float32", "F", 6)
@@ -97,6 +102,7 @@ class FaceGraph:
     face_color: np.ndarray = _array("int16", "F", 3)
     face_parent: np.ndarray = _array("int32", "F")
     face_label: np.ndarray = _array("int16", "F")
+    edge_recognised: np.ndarray = _array("bool", "E")
     edge_params_unit: np.ndarray = _array("float32", "E", 18)
     edge_vertex: np.ndarray = _array("int32", 2, "E")
     vertex_unit: np.ndarray = _array("float32", "P", 3)

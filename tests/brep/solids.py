@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from OCP.BRepAlgoAPI import BRepAlgoAPI_Common, BRepAlgoAPI_Cut, BRepAlgoAPI_Fuse
-from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
+from OCP.BRepBuilderAPI import BRepBuilderAPI_GTransform, BRepBuilderAPI_Transform
 from OCP.BRepPrimAPI import (
     BRepPrimAPI_MakeBox,
     BRepPrimAPI_MakeCone,
@@ -13,7 +13,7 @@ from OCP.BRepPrimAPI import (
     BRepPrimAPI_MakeSphere,
     BRepPrimAPI_MakeTorus,
 )
-from OCP.gp import gp_Ax1, gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
+from OCP.gp import gp_Ax1, gp_Ax2, gp_Dir, gp_GTrsf, gp_Mat, gp_Pnt, gp_Trsf, gp_Vec, gp_XYZ
 from OCP.IFSelect import IFSelect_RetDone
 from OCP.Interface import Interface_Static
 from OCP.STEPControl import STEPControl_AsIs, STEPControl_Writer
@@ -105,6 +105,11 @@ def drilled_torus(angle: float = 2.0) -> TopoDS_Shape:
 def notched_block() -> TopoDS_Shape:
     """A cube with a smaller cube cut out of one corner: 9 faces, 3 concave edges and 18 convex ones."""
     return BRepAlgoAPI_Cut(box(2, 2, 2), box(1, 1, 1, (1, 1, 1))).Shape()
+
+
+def stretched(shape: TopoDS_Shape) -> TopoDS_Shape:
+    """Twice as long along x, which leaves nothing round a circle: as free-form faces and edges."""
+    return BRepBuilderAPI_GTransform(shape, gp_GTrsf(gp_Mat(2, 0, 0, 0, 1, 0, 0, 0, 1), gp_XYZ())).Shape()
 
 
 def write_step(path: Path, *shapes: TopoDS_Shape, unit: str = "MM", assembly: bool = False) -> Path:

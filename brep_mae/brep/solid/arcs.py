@@ -34,11 +34,18 @@ def pair_up(topology: Topology, edges: Curves) -> tuple[np.ndarray, np.ndarray]:
 
 
 def arc_arrays(
-    topology: Topology, surfaces: Surfaces, loops: Loops, edges: Curves, number: np.ndarray, size: int
+    topology: Topology,
+    surfaces: Surfaces,
+    loops: Loops,
+    edges: Curves,
+    kind: np.ndarray,
+    number: np.ndarray,
+    size: int,
 ) -> dict[str, Any]:
     """The arrays of schema.FaceGraph that begin with `arc_`, the grid in double precision.
 
     Args:
+        kind: (E of the topology,) index in schema.CURVE_TYPES.
         number: (E of the topology,) what a stored edge is called, -1 where it is not stored.
         size: samples of a U-grid.
     """
@@ -57,7 +64,7 @@ def arc_arrays(
         "arc_index": ends.astype(np.int32),
         "arc_edge": number[edge].astype(np.int32),
         "arc_grid": both[np.where(forward, 0, 1), edge],
-        "arc_type": edges.kind[edge].astype(np.int8),
+        "arc_type": kind[edge].astype(np.int8),
         "arc_convexity": convexity.astype(np.int8),
         "arc_angle_rad": angles.astype(np.float32),
         "arc_length_mm": edges.lengths()[edge].astype(np.float32),

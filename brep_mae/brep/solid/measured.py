@@ -17,9 +17,12 @@ from brep_mae.brep.faces.topology import Topology, joined, right_way_out, walk
 from brep_mae.brep.faces.trimming import Trimming
 from brep_mae.brep.geometry.curves import Curves, edge_curves
 from brep_mae.brep.geometry.surfaces import Surfaces
+from brep_mae.brep.ragged import run
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.solid.arcs import ahead, arc_arrays
 from brep_mae.brep.solid.curvature import curvatures
+from brep_mae.brep.solid.edge_forms import EdgeForms, recognised_edges
+from brep_mae.brep.solid.face_forms import FaceForms, recognised_faces
 from brep_mae.brep.solid.field import draw_pool, keep_near
 from brep_mae.brep.solid.measure import moments
 from brep_mae.brep.solid.split import split_closed
@@ -44,6 +47,8 @@ class MeasuredSolid:
     topology: Topology
     surfaces: Surfaces
     edges: Curves
+    forms: FaceForms
+    edge_forms: EdgeForms
     trimming: Trimming
     number: np.ndarray
     arcs: dict[str, Any]
@@ -63,11 +68,13 @@ class MeasuredSolid:
         topology, used = self.topology, self.edges.exists[self.topology.coedge_edge]
         coedges = np.stack([topology.coedge_face, self.number[topology.coedge_edge]])
         return {
-            "face_type": self.surfaces.kind.astype(np.int8),
+            "face_type": self.forms.kind.astype(np.int8),
+            "face_recognised": self.forms.recognised,
             "face_area_mm2": self.area.astype(np.float32),
             "face_loops": topology.loops,
             "face_curvature": self.curvature.astype(np.float32),
             "face_parent": self.parent.astype(np.int32),
+            "edge_recognised": self.edge_forms.recognised[self.edges.exists],
             "edge_vertex": topology.edge_vertex[:, self.edges.exists].astype(np.int32),
             "coedge_index": coedges[:, used].astype(np.int32),
             "coedge_forward": ahead(topology, self.surfaces)[used],
@@ -88,6 +95,8 @@ class MeasuredSolid:
             topology=topology,
             surfaces=surfaces,
             edges=self.edges.run(first_edge, last_edge),
+            forms=run(self.forms, a, b),
+            edge_forms=run(self.edge_forms, first_edge, last_edge),
             trimming=self.trimming.run(a, b, surfaces),
             number=self.number[first_edge:last_edge],
             arcs=arcs,
@@ -126,6 +135,7 @@ def measure(shapes: Sequence[TopoDS_Shape], seeds: Sequence[str], sampling: Samp
     if chosen.size:
         samples[..., FIELD_POINT] = outward(topology, surfaces, trimming, samples[..., FIELD_UV])[0]
 
+    forms, edge_forms = recognised_faces(topology, surfaces, trimming), recognised_edges(topology, edges)
     area, centroid, volume = moments(topology, surfaces, trimming, loops)
     first_edges = np.cumsum([0, *(len(solid.edges) for solid in solids)])
     there = [edges.exists[a:b] for a, b in pairwise(first_edges.tolist())]
@@ -135,6 +145,8 @@ def measure(shapes: Sequence[TopoDS_Shape], seeds: Sequence[str], sampling: Samp
         topology=topology,
         surfaces=surfaces,
         edges=edges,
+        forms=forms,
+        edge_forms=edge_forms,
         trimming=trimming,
         number=number,
         parent=np.concatenate(parents if parents is not None else [np.arange(n) for n in sizes]),
@@ -148,7 +160,7 @@ def measure(shapes: Sequence[TopoDS_Shape], seeds: Sequence[str], sampling: Samp
         ),
         samples=samples,
         bounded=bounded,
-        arcs=arc_arrays(topology, surfaces, loops, edges, number, grid),
+        arcs=arc_arrays(topology, surfaces, loops, edges, edge_forms.kind, number, grid),
     )
     if len(solids) == 1:
         return [whole]

@@ -43,13 +43,13 @@ def place(part: MeasuredSolid, motions: Motions) -> list[Arrays]:
     if bad.any():
         raise Reject("degenerate", f"the bounding box runs from {low[bad][0]} to {high[bad][0]} mm")
     motions = motions.about(center)  # in double precision: what is stored in single keeps its shape however far it is
-    edge = edge_params(topology, surfaces, edges, motions, scale)[part.edges.exists]
+    edge = edge_params(topology, surfaces, part.edge_forms, motions, scale)[part.edges.exists]
     found = {
         "face_grid": _moved(part.grids, (POINT, NORMAL), motions),
         "face_box_mm": _apart(box - np.tile(center, 2)),
         "face_centroid_mm": _apart(motions.points(part.centroid)),
         "face_axes": _apart(motions.vectors(part.axes)),
-        "face_params_unit": _apart(face_params(topology, surfaces, motions, scale)),
+        "face_params_unit": _apart(face_params(topology, part.forms, motions, scale)),
         "edge_params_unit": _apart(edge),
         "vertex_unit": _apart(motions.points(topology.vertex_mm) / scale[:, None]),
         "arc_grid": _moved(part.arcs["arc_grid"], (POINT, TANGENT), motions),

@@ -24,7 +24,7 @@ from brep_mae.brep.read.solids import subshapes
 from brep_mae.brep.read.step import Reading, read_solids
 from brep_mae.brep.sampling import Sampling
 from brep_mae.generate.step_writer import write_step
-from brep_mae.schema import INSIDE, POINT, SURFACE_TYPES, FaceGraph
+from brep_mae.schema import INSIDE, POINT, FaceGraph
 from tests.brep.solids import box, first_solid
 
 SAMPLING = Sampling(24, 0, 0, False, False)
@@ -50,11 +50,11 @@ def pin(radius: float, low: float, high: float) -> TopoDS_Shape:
 
 
 def read(file: Path, shape: TopoDS_Shape) -> tuple[FaceGraph, int]:
-    """The graph and the number of its one face of revolution."""
+    """The graph and the number of its one face of revolution, which is recognised as the cylinder or sphere it is."""
     write_step(first_solid(shape), file)
     (graph,) = file_graphs(file, "k", "n", SAMPLING)
     assert isinstance(graph, FaceGraph), graph
-    (number,) = np.flatnonzero(graph.face_type == SURFACE_TYPES.index("revolution"))
+    (number,) = np.flatnonzero(graph.face_recognised)
     return graph, int(number)
 
 

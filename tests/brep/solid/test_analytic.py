@@ -8,7 +8,7 @@ import pytest
 from OCP.BRep import BRep_Builder
 from OCP.BRepAdaptor import BRepAdaptor_Curve, BRepAdaptor_Surface
 from OCP.BRepAlgoAPI import BRepAlgoAPI_Cut
-from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeEdge, BRepBuilderAPI_NurbsConvert, BRepBuilderAPI_Transform
+from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeEdge, BRepBuilderAPI_Transform
 from OCP.BRepPrimAPI import BRepPrimAPI_MakeCylinder
 from OCP.gp import gp_Ax1, gp_Ax2, gp_Dir, gp_Elips, gp_Pnt, gp_Trsf
 from OCP.TopAbs import TopAbs_FACE
@@ -18,8 +18,9 @@ from OCP.TopoDS import TopoDS_Shell, TopoDS_Solid
 from brep_mae.brep.geometry.curves import edge_curves
 from brep_mae.brep.geometry.motions import Motions
 from brep_mae.brep.solid.analytic import edge_params
+from brep_mae.brep.solid.edge_forms import EdgeForms
 from brep_mae.schema import CURVE_TYPES, NORMAL, POINT, SURFACE_TYPES, FaceGraph
-from tests.brep.solids import SHAPES, box, first_solid, graph_of, parts_of, placed
+from tests.brep.solids import SHAPES, box, first_solid, graph_of, parts_of, placed, stretched
 
 ORIGIN, FLAT, AXIS, WAY, RADIUS, MINOR, HALF_ANGLE, FLIP = (
     slice(5, 8), slice(8, 11), slice(11, 14), slice(14, 17), 17, 18, 19, 20
@@ -141,7 +142,7 @@ def test_the_reference_direction_is_the_kernels(name):
 
 
 def test_other_faces_and_edges_have_no_parameters_but_the_flip():
-    graph = graph_of(BRepBuilderAPI_NurbsConvert(SHAPES["cylinder"]).Shape())
+    graph = graph_of(stretched(SHAPES["torus"]))
     free = graph.face_type == SURFACE_TYPES.index("bspline")
     assert free.any() and not graph.face_params_unit[free, :20].any()
     kinds = graph.arc_type[np.argsort(graph.arc_edge, kind="stable")[::2]]
@@ -208,8 +209,9 @@ def test_half_axes_are_the_ellipses_own_wherever_the_edge_begins(begin):
     edge = BRepBuilderAPI_MakeEdge(ellipse, begin, begin + 1.0).Edge()
     parts = parts_of(box(1, 1, 1))
     parts.topology.coedge_edge[:] = 0
+    parts.topology.edges[:] = [edge]
     stays, scale = Motions(None, np.zeros((1, 3))), np.array([2.0])
-    p = edge_params(parts.topology, parts.surfaces, edge_curves([edge]), stays, scale)[0, 0]
+    p = edge_params(parts.topology, parts.surfaces, EdgeForms.of(edge_curves([edge])), stays, scale)[0, 0]
     own = BRepAdaptor_Curve(edge).Ellipse()
     assert p[:3].tolist() == [0, 0, 1]
     assert p[3:6] * 2 == pytest.approx([1, 2, 3])
