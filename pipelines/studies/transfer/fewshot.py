@@ -3,17 +3,19 @@
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, partial, reduce
 from typing import Any
 
 from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone, new_backbone
 from brep_mae.datasets.combined import ConcatDataset
 from brep_mae.datasets.content import FACES
 from brep_mae.datasets.turned import TurnedSolids
-from brep_mae.evaluation.problem import labelled_order, tasks
+from brep_mae.evaluation.problem import FewshotTask, labelled_order, tasks
 from brep_mae.fewshot.baselines.uvnet import UVNet
 from brep_mae.fewshot.fewshot import EncoderSource, compare
+from brep_mae.fewshot.selection import covering_order
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.models.extractors.blind import Blind
 from brep_mae.models.extractors.hops import Hops
@@ -43,11 +45,14 @@ def backbone(name: str) -> FeatureExtractor:
     return load_backbone(SOURCES / name)
 
 
+def side_by_side(encoders: Sequence[str]) -> FeatureExtractor:
+    """Several encoders as one."""
+    return reduce(Joined, map(backbone, encoders))
+
+
 def encoder(arm: ArmParams) -> FeatureExtractor:
     """All encoders of an arm side by side."""
-    first, *others = map(backbone, arm.encoders)
-    for other in others:
-        first = Joined(first, other)
+    first = side_by_side(arm.encoders)
     return Blind(first, arm.blind) if arm.blind else first
 
 
@@ -83,6 +88,20 @@ def material(target: str) -> Material:
     return Material(ConcatDataset(parts), labelled, sorted(pool) if here else [], test)
 
 
+def task_of(study: TargetParams) -> FewshotTask:
+    """What is classified."""
+    own = stored_set(study.set)
+    return next(t for t in tasks(len(own.face_classes), len(own.part_classes)) if t.name == study.task)
+
+
+@cache
+def chosen(target: str, count: int, seed: int) -> list[str]:
+    """The solids to label, `count` chosen ones first; the same for all arms."""
+    given, study = material(target), plan().targets[target]
+    order, chooser = labelled_order(given.labelled, seed), side_by_side(study.chosen_by)
+    return covering_order(chooser, task_of(study), given.data, order, count, seed)
+
+
 def tuned(todo: Plan, study: TargetParams, arm: ArmParams) -> FewshotParams:
     """The settings of an arm on a target."""
     return FewshotParams(**todo.fewshot.model_dump() | study.tune | arm.tune)
@@ -91,8 +110,8 @@ def tuned(todo: Plan, study: TargetParams, arm: ArmParams) -> FewshotParams:
 def one(target: str, name: str, budget: str, seed: int) -> Rows:
     """Rows of one arm, one budget and one seed."""
     todo, given = plan(), material(target)
-    study, arm, own = todo.targets[target], todo.arms[name], stored_set(todo.targets[target].set)
-    task = next(t for t in tasks(len(own.face_classes), len(own.part_classes)) if t.name == study.task)
+    study, arm = todo.targets[target], todo.arms[name]
+    task = task_of(study)
     shots, classes = study.few if budget == "few" else study.many, None
     if study.task == "classification":
         classes = [int(given.data.faces(uid).part) for uid in given.labelled]
@@ -104,7 +123,10 @@ def one(target: str, name: str, budget: str, seed: int) -> Rows:
         )
     params = tuned(todo, study, arm).model_copy(update={"shots": shots})
     source = EncoderSource(name, "+".join(arm.encoders), partial(encoder, arm))
-    order = labelled_order(given.labelled, seed, classes)
+    if study.chosen_by:
+        order = chosen(target, max(shots), seed)
+    else:
+        order = labelled_order(given.labelled, seed, classes)
     if given.unlabelled:
         order = order[: max(shots)] + labelled_order(given.unlabelled, seed)
     found = compare(source, [arm.mode], seed, [task], given.data, order, given.test, params)
@@ -121,7 +143,8 @@ def main(target: str) -> None:
     study = todo.targets[target]
     sets = [(one.digest, one.labels_digest) for one in map(stored_set, (study.set, study.labels_from))]
     arms = {name: todo.arms[name] for name in study.arms}
-    names = {encoder.removeprefix(SCRATCH) for arm in arms.values() for encoder in arm.encoders}
+    used = [*study.chosen_by, *(encoder for arm in arms.values() for encoder in arm.encoders)]
+    names = {encoder.removeprefix(SCRATCH) for encoder in used}
     hashes = {n: sha256(SOURCES / n / WEIGHTS) for n in sorted(names - {*WITHOUT_A_CHECKPOINT})}
     fewshot = todo.fewshot.model_dump()
     out, inputs = ROWS / f"{target}.jsonl", (target, study.model_dump(exclude={"arms"}), fewshot, sets, hashes)

@@ -70,6 +70,8 @@ class TargetParams(Section):
         set: whose test side is scored.
         labels_from: set whose training side is labelled; with another one than `set` no label of the target is read.
         turn: how the test solids lie: as they are, turned at random, or turned and mirrored.
+        chosen_by: encoders, named as in an arm, whose features say which solids are labelled, before any label is
+            known; [] = they are drawn at random.
         tune: what differs from `fewshot` for all arms.
         few, many: numbers of labelled solids (of each class, where solids are classified), with so many seeds.
     """
@@ -78,6 +80,7 @@ class TargetParams(Section):
     labels_from: str
     task: Literal["segmentation", "classification"] = "segmentation"
     turn: Literal["none", "rotation", "reflection"] = "none"
+    chosen_by: list[str] = []
     tune: dict[str, Any] = {}
     few: list[PositiveInt]
     few_seeds: PositiveInt

@@ -36,6 +36,7 @@ ARMS = {
 }
 TARGETS = {
     "here": {"set": "ours", "labels_from": "ours"},
+    "chosen": {"set": "ours", "labels_from": "ours", "chosen_by": ["hops", "source"]},
     "from_afar": {"set": "ours", "labels_from": "theirs"},
     "mirrored": {"set": "ours", "labels_from": "ours", "turn": "reflection"},
     "families": {"set": "ours", "labels_from": "ours", "task": "classification"},
@@ -89,6 +90,7 @@ class Study:
     def write(self) -> None:
         (self.folder / "params.yaml").write_text(yaml.safe_dump(self.values))
         fewshot.material.cache_clear()
+        fewshot.chosen.cache_clear()
 
 
 @pytest.fixture
@@ -182,7 +184,14 @@ def labelled(monkeypatch, target: str, arm: str, seed: int, budget: str = "few")
     return found
 
 
-@pytest.mark.parametrize("target", ["here", "from_afar"])
+def test_chosen_solids_are_others_than_drawn_ones_and_no_label_matters(study, monkeypatch):
+    chosen = labelled(monkeypatch, "chosen", "forest", 0)
+    assert chosen[3][0] != labelled(monkeypatch, "here", "forest", 0)[3][0]
+    study.set("ours", 0, noise=tuple(SIZES))
+    assert labelled(monkeypatch, "chosen", "forest", 0)[3][0] == chosen[3][0]
+
+
+@pytest.mark.parametrize("target", ["here", "from_afar", "chosen"])
 def test_labelled_solids_are_nested_and_the_same_for_all_arms_of_a_seed(study, monkeypatch, target):
     first = labelled(monkeypatch, target, "forest", 0)
     assert set(first) == {1, 3} and first[1][0] == first[3][0][:1]

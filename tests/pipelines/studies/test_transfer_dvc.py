@@ -29,7 +29,8 @@ def test_what_a_plan_names_is_in_it():
         assert source.method in todo.methods and set(source.sets) <= set(todo.sets)
     for target in todo.targets.values():
         assert {target.set, target.labels_from} <= set(todo.sets) and set(target.arms) <= set(todo.arms)
-        encoders = {e.removeprefix(SCRATCH) for arm in target.arms for e in todo.arms[arm].encoders}
+        named = [*target.chosen_by, *(e for arm in target.arms for e in todo.arms[arm].encoders)]
+        encoders = {e.removeprefix(SCRATCH) for e in named}
         assert encoders <= {*known, *WITHOUT_A_CHECKPOINT}
     for table in todo.tables.values():
         assert {*table.targets, *table.minus} <= set(todo.targets)
@@ -49,7 +50,6 @@ def test_no_encoder_has_read_labels_of_the_set_it_is_scored_on():
     todo = plan()
     known = todo.sources | todo.taught
     for target in todo.targets.values():
-        for name in target.arms:
-            for encoder in todo.arms[name].encoders:
-                if encoder in known and known[encoder].labels:
-                    assert target.set not in known[encoder].sets
+        for encoder in [*target.chosen_by, *(e for name in target.arms for e in todo.arms[name].encoders)]:
+            if encoder in known and known[encoder].labels:
+                assert target.set not in known[encoder].sets
