@@ -3,18 +3,24 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from brep_mae.composition.pretext import DataSpec
+from brep_mae.datasets.derived.files import Files, file_of
 from brep_mae.datasets.frames import open_frames
 from brep_mae.datasets.labelling.labels import labels_of
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.splits import read_split
 from pipelines.shared.places import FRAMES, PARSED
 
+Unit = Literal["solid", "file"]
+"""What is one sample: a solid, or all solids of a file together."""
+
 
 @dataclass(frozen=True)
 class ParsedDataset:
-    """Split and spec of a parsed data set; `digest` names its content, `labels_digest` that of its labels.
+    """Split and spec of a parsed data set; `digest` names its content, `labels_digest` that of its labels. Where the
+    `unit` is a file, the split names files.
 
     The split holds the solids that have frames as well, so that every encoder meets the same ones; what `render`
     could not draw is in its report.
@@ -29,13 +35,20 @@ class ParsedDataset:
     digest: str
     labels_digest: str
     spec: DataSpec
+    unit: Unit = "solid"
 
     def solids(self, reads: frozenset[str], *sides: str) -> Solids:
-        """The solids of some sides of the split ("train", "validation", "test"), with the content asked for."""
-        return Solids(self.parsed, self.frames, [uid for side in sides for uid in self.split[side]], reads, self.labels)
+        """The solids, or files, of some sides of the split ("train", "validation", "test"), with the content asked
+        for."""
+        uids = [uid for side in sides for uid in self.split[side]]
+        if self.unit == "file":
+            return Files(self.parsed, uids, reads, self.labels)
+        return Solids(self.parsed, self.frames, uids, reads, self.labels)
 
 
-def parsed_dataset(parsed: Path = PARSED, frames: Path | None = FRAMES, labels: Path | None = None) -> ParsedDataset:
+def parsed_dataset(
+    parsed: Path = PARSED, frames: Path | None = FRAMES, labels: Path | None = None, unit: Unit = "solid"
+) -> ParsedDataset:
     """Reads what `parse`, `render` and `label` left. FileNotFoundError names what is missing.
 
     Args:
@@ -50,6 +63,8 @@ def parsed_dataset(parsed: Path = PARSED, frames: Path | None = FRAMES, labels: 
         drawn = open_frames(frames)
         there, size = set(drawn.uids), drawn.size
         split = {side: [uid for uid in uids if uid in there] for side, uids in split.items()}
+    if unit == "file":
+        split = {side: sorted({file_of(uid) for uid in uids}) for side, uids in split.items()}
     known = labels_of(parsed, labels)
     return ParsedDataset(
         parsed=parsed,
@@ -61,4 +76,5 @@ def parsed_dataset(parsed: Path = PARSED, frames: Path | None = FRAMES, labels: 
         digest=dataset["digest"],
         labels_digest=known.digest,
         spec=DataSpec(dataset["parse"]["grid"], size, len(known.face_classes), len(known.part_classes)),
+        unit=unit,
     )

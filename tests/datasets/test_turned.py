@@ -11,10 +11,10 @@ from OCP.gp import gp_Quaternion, gp_Trsf
 from scipy.spatial.transform import Rotation
 
 from brep_mae.datasets.content import FACES
+from brep_mae.datasets.derived.turned import TurnedSolids, turned
 from brep_mae.datasets.from_graph import from_graph
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import open_shards
-from brep_mae.datasets.turned import TurnedSolids, turned
 from brep_mae.schema import FIELD_POINT, NORMAL, POINT, TANGENT, validate
 from tests.brep.solids import CUT, SHAPES, box, first_solid, graph_of
 from tests.stored import store

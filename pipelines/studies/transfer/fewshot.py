@@ -11,7 +11,7 @@ from typing import Any
 from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone, new_backbone
 from brep_mae.datasets.combined import ConcatDataset
 from brep_mae.datasets.content import FACES
-from brep_mae.datasets.turned import TurnedSolids
+from brep_mae.datasets.derived.turned import TurnedSolids
 from brep_mae.evaluation.problem import FewshotTask, labelled_order, tasks
 from brep_mae.fewshot.baselines.uvnet import UVNet
 from brep_mae.fewshot.fewshot import EncoderSource, compare

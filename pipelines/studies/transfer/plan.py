@@ -16,19 +16,27 @@ from brep_mae.settings import (
     RenderParams,
     SplitParams,
 )
-from pipelines.shared.parsed_dataset import ParsedDataset, parsed_dataset
+from pipelines.shared.parsed_dataset import ParsedDataset, Unit, parsed_dataset
 
 STUDY = Path("studies/transfer")
 PLAN, SETS, SOURCES, ROWS = STUDY / "params.yaml", STUDY / "data", STUDY / "models", STUDY / "rows"
 
 
 class SetParams(Section):
-    """A data set: where it comes from, its split, and its renders where a source reads them."""
+    """A data set: where it comes from, its split, its renders where a source reads them, and what is one sample of it,
+    `unit`: a solid, or all solids of a file together."""
 
     dataset: DatasetParams
     generate: GenerateParams | None = None
     render: RenderParams | None = None
     split: SplitParams
+    unit: Unit = "solid"
+
+    @model_validator(mode="after")
+    def _renders_of_solids(self) -> "SetParams":
+        if self.render is not None and self.unit == "file":
+            raise ValueError("renders are of solids, and the unit is a file; leave out render, or unit")
+        return self
 
 
 class SourceParams(Section):
@@ -130,6 +138,13 @@ class Plan(Section):
         return self
 
     @model_validator(mode="after")
+    def _solids_are_turned(self) -> "Plan":
+        for name, target in self.targets.items():
+            if target.turn != "none" and (one := self.sets.get(target.set)) is not None and one.unit == "file":
+                raise ValueError(f"targets.{name}: solids are turned, and a sample of {target.set} is a file")
+        return self
+
+    @model_validator(mode="after")
     def _tuned_rightly(self) -> "Plan":
         """What one of the blocks `tune` changes must still be the study's settings."""
         for kind, blocks in (("arms", self.arms), ("targets", self.targets)):
@@ -153,4 +168,4 @@ def frames_of(name: str) -> Path:
 
 def stored_set(name: str, drawn: bool = False) -> ParsedDataset:
     """What the stage `set` left of one data set; with `drawn` no more than the solids that have renders."""
-    return parsed_dataset(SETS / name, frames_of(name) if drawn else None)
+    return parsed_dataset(SETS / name, frames_of(name) if drawn else None, unit=plan().sets[name].unit)

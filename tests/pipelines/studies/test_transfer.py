@@ -61,7 +61,9 @@ class Study:
         del values["fewshot"]["heads"]  # every arm names its own
         budgets = {"few": [1, 3], "few_seeds": 2, "many": [6], "many_seeds": 1, "arms": list(ARMS)}
         targets = {name: target | budgets for name, target in TARGETS.items()}
-        empty = {"sets": {}, "methods": {}, "sources": {}, "taught": {}, "tables": {}}
+        about = {"dataset": {"name": "solids", "path": "parts"}, "split": {"validation": 0.1, "test": 0.3}}
+        sets = {name: about for name in ("ours", "theirs", "strange")}
+        empty = {"sets": sets, "methods": {}, "sources": {}, "taught": {}, "tables": {}}
         self.values = values | empty | {"arms": ARMS, "targets": targets}
         method = block("attribute_masking") | {"dim": 8, "depth": 1}
         source = build("attribute_masking", method, SPEC).backbone()
@@ -75,6 +77,8 @@ class Study:
         split, graphs = {}, []
         for side, count in SIZES.items():
             of_side = [make_graph(N_FACES[i % len(N_FACES)], seed + len(graphs) + i) for i in range(count)]
+            if self.values["sets"][name].get("unit") == "file":
+                of_side = [replace(g, uid=f"{g.uid[:-1]}{n}", solid=n) for g in of_side for n in range(2)]
             if side in noise:
                 of_side = [wrong(g, rng) for g in of_side]
             split[side] = [g.uid for g in of_side]
@@ -217,6 +221,31 @@ def test_where_solids_are_classified_shots_count_each_class(study, monkeypatch):
     for seed in range(4):
         found = labelled(monkeypatch, "families", "forest", seed)
         assert {n: Counter(parts) for n, (_, parts, _) in found.items()} == {2: {0: 1, 1: 1}, 6: {0: 3, 1: 3}}
+
+
+def test_where_the_unit_is_a_file_files_are_labelled_and_scored(study, monkeypatch):
+    study.values["sets"]["ours"] = study.values["sets"]["ours"] | {"unit": "file"}
+    del study.values["targets"]["mirrored"]
+    study.set("ours", 0)
+    found = labelled(monkeypatch, "families", "forest", 0)
+    assert {n: Counter(parts) for n, (_, parts, _) in found.items()} == {2: {0: 1, 1: 1}, 6: {0: 3, 1: 3}}
+    given = fewshot.material("families")
+    assert len(given.test) == SIZES["test"] and not any("#" in uid for uid in (*given.test, *given.labelled))
+    assert len(given.data.batch(given.test).faces.part) == SIZES["test"]
+    faces = torch.bincount(given.data.batch(given.test).faces.solid).tolist()
+    assert faces == [2 * n for n in N_FACES[: SIZES["test"]]]
+
+
+def test_what_only_solids_have_is_refused_for_files(study):
+    study.values["sets"]["ours"] = study.values["sets"]["ours"] | {"unit": "file"}
+    study.write()
+    with pytest.raises(SettingsError, match=r"targets\.mirrored: solids are turned, and a sample of ours is a file"):
+        plan.plan()
+    del study.values["targets"]["mirrored"]
+    study.values["sets"]["ours"] = study.values["sets"]["ours"] | {"render": {"views": 2, "size": 16}}
+    study.write()
+    with pytest.raises(SettingsError, match="renders are of solids"):
+        plan.plan()
 
 
 def test_only_test_solids_lie_another_way(study):
