@@ -53,14 +53,14 @@ class Backbone(FeatureExtractor):
         super().__init__()
         self.tokens, self.encoder = tokens, encoder
         content: Any = tokens.reads
-        self.reads, self.dim = frozenset(content), encoder.dim
+        self.reads, self.dim = frozenset(content), encoder.read_dim
 
     def top(self) -> list[nn.Module]:
         return self.encoder.top()
 
     def forward(self, batch: Batch) -> Features:
         tokens = self.tokens(batch)
-        latent = self.encoder(tokens)
+        latent = self.encoder.read(tokens)
         x, valid = latent.x[:, 1:], latent.valid[:, 1:]
         is_face = valid & (tokens.kind.expand_as(tokens.valid).gather(1, latent.ids) == FACE)
         if bool(is_face.any()):

@@ -5,6 +5,7 @@ from functools import partial
 import torch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch_geometric.nn import GINEConv
 
 from brep_mae.settings import SizeParams
@@ -42,7 +43,8 @@ class Stack(nn.Module):
     Shapes:
         x (B, N, D); valid (B, N) True = real; index (2, A) into the flattened (B * N); arcs (A, arc_dim) -> (B, N, D)
 
-    `final_norm` False = answers with the residual stream as the last block leaves it.
+    `final_norm` False = answers with the residual stream as the last block leaves it. `every` True = with what enters
+    the first block and what each of them makes of it, side by side, each normalised: (B, N, (depth + 1) D).
     """
 
     def __init__(self, size: SizeParams, arc_dim: int = 0) -> None:
@@ -59,22 +61,28 @@ class Stack(nn.Module):
         index: Tensor | None = None,
         arcs: Tensor | None = None,
         final_norm: bool = True,
+        every: bool = False,
     ) -> Tensor:
         if valid.numel() > max(MOST_PADDED, 2 * int(valid.sum())):
-            return self._by_length(x, valid, index, arcs, final_norm)
+            return self._by_length(x, valid, index, arcs, final_norm, every)
         mask = None if bool(valid.all()) else valid[:, None, None, :]
+        states = [x]
         for i, block in enumerate(self.blocks):
             if self.messages and index is not None and arcs is not None:
                 x = self.messages[i](x, index, arcs)
             x = block(x, attn_mask=mask)
+            states.append(x)
+        if every:
+            return torch.cat([*(F.layer_norm(state, state.shape[-1:]) for state in states[:-1]), self.norm(x)], -1)
         return self.norm(x) if final_norm else x
 
     def _by_length(
-        self, x: Tensor, valid: Tensor, index: Tensor | None, arcs: Tensor | None, final_norm: bool
+        self, x: Tensor, valid: Tensor, index: Tensor | None, arcs: Tensor | None, final_norm: bool, every: bool
     ) -> Tensor:
         """Samples of about one length together, each group without the padding of the others: beside one solid of
         10,000 faces small ones would otherwise cost as much as it does. What is padding becomes zero."""
-        length, out = x.shape[1], torch.zeros_like(x)
+        length, states = x.shape[1], len(self.blocks) + 1 if every else 1
+        out = x.new_zeros(*x.shape[:2], states * x.shape[2])
         for rows in _alike_in_length(valid.sum(1)):
             kept = int(valid[rows].sum(1).max())
             ids = valid[rows].float().argsort(dim=1, descending=True, stable=True)[:, :kept]  # real ones first
@@ -86,7 +94,7 @@ class Stack(nn.Module):
                 own_index = place[index]
                 here = (own_index >= 0).all(0)
                 own_index, own_arcs = own_index[:, here], arcs[here]
-            out[at] = self(x[at], valid[at], own_index, own_arcs, final_norm).to(out)
+            out[at] = self(x[at], valid[at], own_index, own_arcs, final_norm, every).to(out)
         return out * valid[..., None]
 
 

@@ -60,11 +60,13 @@ class TokenEncoder(nn.Module):
 
     Attributes:
         dim: width of the latent.
+        read_dim: width of what `read` answers.
         residual: True = the layers add to one residual stream with a norm at its end, so that `final_norm` False is
             possible: the latent before that norm, which is what distillation methods predict.
     """
 
     dim: int
+    read_dim: int
     residual: bool
 
     def top(self) -> list[nn.Module]:
@@ -73,4 +75,9 @@ class TokenEncoder(nn.Module):
 
     def forward(self, tokens: Tokens, mask: Mask | None = None, final_norm: bool = True) -> Latent:
         """`mask` None = everything is seen. Raises ValueError for `final_norm` False without a residual stream."""
+        raise NotImplementedError
+
+    def read(self, tokens: Tokens) -> Latent:
+        """What is kept of a pretrained encoder: everything is seen, and a token has what every layer made of it:
+        the last one serves the pretext."""
         raise NotImplementedError

@@ -55,10 +55,14 @@ class MessageEncoder(TokenEncoder):
         super().__init__()
         self.fill = fill
         self.layers = nn.ModuleList(Layer(dim, dropout) for _ in range(depth))
-        self.dim = (depth + 1) * dim
+        self.dim = self.read_dim = (depth + 1) * dim
 
     def top(self) -> list[nn.Module]:
         return [self.layers[-1]]
+
+    def read(self, tokens: Tokens) -> Latent:
+        latent: Latent = self(tokens)
+        return latent
 
     def forward(self, tokens: Tokens, mask: Mask | None = None, final_norm: bool = True) -> Latent:
         if not final_norm:

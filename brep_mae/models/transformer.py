@@ -32,14 +32,20 @@ class TransformerEncoder(TokenEncoder):
         super().__init__()
         self.class_token = nn.Parameter(torch.zeros(1, 1, size.dim))
         nn.init.normal_(self.class_token, std=0.02)
-        self.fill, self.dim = fill, size.dim
+        self.fill, self.dim, self.read_dim = fill, size.dim, (size.depth + 1) * size.dim
         self.stack = Stack(size, size.dim if arcs else 0)
         self.stack.apply(init_weights)
 
     def top(self) -> list[nn.Module]:
         return [*self.stack.blocks[-1:], *self.stack.messages[-1:], self.stack.norm]
 
+    def read(self, tokens: Tokens) -> Latent:
+        return self._run(tokens, None, final_norm=True, every=True)
+
     def forward(self, tokens: Tokens, mask: Mask | None = None, final_norm: bool = True) -> Latent:
+        return self._run(tokens, mask, final_norm, every=False)
+
+    def _run(self, tokens: Tokens, mask: Mask | None, final_norm: bool, every: bool) -> Latent:
         if self.fill is not None and mask is not None:
             tokens, mask = self.fill(tokens, mask), None
         seen = tokens.valid if mask is None else tokens.valid & ~mask.hidden
@@ -61,4 +67,4 @@ class TransformerEncoder(TokenEncoder):
             index = place[tokens.arcs.index]
             both = (index >= 0).all(0)
             index, arc_x = index[:, both], tokens.arcs.x[both]
-        return Latent(self.stack(x, valid, index, arc_x, final_norm), valid, ids)
+        return Latent(self.stack(x, valid, index, arc_x, final_norm, every), valid, ids)

@@ -40,6 +40,9 @@ class LocalEncoder(TransformerEncoder):
     def __init__(self, dim: int) -> None:
         super().__init__(SizeParams(dim=dim, depth=0, heads=1), arcs=False)
 
+    def read(self, tokens: Tokens) -> Latent:
+        return self.forward(tokens)
+
     def forward(self, tokens: Tokens, mask: Mask | None = None, final_norm: bool = False) -> Latent:
         return super().forward(tokens, mask, final_norm)
 

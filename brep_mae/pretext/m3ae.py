@@ -10,6 +10,8 @@ messages along the arcs between seen ones; a mask is drawn for every sample; one
 Frames are neither cropped nor flipped: a crop would lose faces, a flip shows the mirror image.
 """
 
+from dataclasses import replace
+
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
@@ -64,7 +66,7 @@ def with_frame(batch: Batch, chosen: Tensor) -> Batch:
     """The batch with frame number `chosen` (B,) of each solid alone."""
     assert batch.frames is not None
     pick = torch.arange(len(chosen)), chosen
-    return Batch(batch.uid, batch.faces, Frames(batch.frames.image[pick][:, None], batch.frames.face[pick][:, None]))
+    return replace(batch, frames=Frames(batch.frames.image[pick][:, None], batch.frames.face[pick][:, None]))
 
 
 def build(p: Params, spec: DataSpec) -> MaskedPretext:

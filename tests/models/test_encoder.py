@@ -67,3 +67,14 @@ def test_without_a_mask_a_filled_encoder_is_one_that_drops():
     assert torch.equal(drop(tokens).x, fill(tokens).x)
     before = drop(tokens, final_norm=False).x
     assert torch.allclose(drop.stack.norm(before), drop(tokens).x) and not torch.allclose(before, drop(tokens).x)
+
+
+def test_what_is_read_of_a_pretrained_encoder_is_every_layer_s_token_side_by_side():
+    (tokens, _), encoder = parts(), TransformerEncoder(TINY, arcs=True).eval()
+    with torch.no_grad():
+        whole, last = encoder.read(tokens).x, encoder(tokens).x
+    assert whole.shape[2] == encoder.read_dim == 3 * 32
+    assert torch.equal(whole[..., 64:], last)
+    first = torch.nn.functional.layer_norm(tokens.x, (32,))
+    assert torch.allclose(whole[:, 1:, :32][tokens.valid], first[tokens.valid], atol=1e-6)
+    assert not torch.allclose(whole[..., 32:64], last)
