@@ -42,7 +42,7 @@ from pipelines.shared.places import LABELS
 
 TEACHERS = ("random", "mae", "supervised")
 SHOTS = (10, 50)
-SCORES = {"micro": "share of right faces", "miou": "mean intersection over union"}
+SCORES = {"micro": "face accuracy", "miou": "mean intersection over union"}
 RESAMPLES = 10_000
 
 

@@ -130,7 +130,7 @@ def main() -> None:
                     "no labelled solid on a side of all files": by_files,
                     f"asked for all {len(names)} classes, refused": all_refused,
                     "draws that lack one": lacking,
-                    "right faces, %": f"{100 * np.mean(scores):.1f} ± {100 * np.std(scores):.1f}" if scores else "",
+                    "face accuracy, %": f"{100 * np.mean(scores):.1f} ± {100 * np.std(scores):.1f}" if scores else "",
                 }
             )
             print("\n".join(sorted(why)), end="")

@@ -20,10 +20,10 @@ from pipelines.shared.parsed_dataset import parsed_dataset
 from pipelines.shared.places import LABELS, MODELS, RESULTS
 from pipelines.shared.stage import run_stage
 from pipelines.shared.unfinished import unfinished
-from pipelines.studies.continual.learn import BASELINES, SUPERMASKS, Way, learn
+from pipelines.studies.continual.learn import BASELINES, SUPERMASKS, Learner, learn
 
 
-def one(mode: Way, seed: int) -> Rows:
+def row_of(mode: Learner, seed: int) -> Rows:
     """The row of one mode and seed."""
     params, data = settings.load(), parsed_dataset(labels=LABELS)
     p = params.continual
@@ -50,11 +50,11 @@ def main() -> None:
         unfinished("continual", out, *inputs) as work,
         tracking.run("continual", "continual", flat, {"ckpt_sha256": weights}) as tracker,
     ):
-        modes: tuple[Way, ...] = (*SUPERMASKS, *BASELINES, "majority") if data.face_classes else ()
+        modes: tuple[Learner, ...] = (*SUPERMASKS, *BASELINES, "majority") if data.face_classes else ()
         if not modes:
             print("continual: this data set has no face classes, so there are no tasks to learn")
         jobs: dict[str, tuple[Any, ...]] = {f"{m}-{seed}": (m, seed) for seed in range(p.seeds) for m in modes}
-        rows = [row for found in run_jobs(one, jobs, work, p.workers, "continual").values() for row in found]
+        rows = [row for of_job in run_jobs(row_of, jobs, work, p.workers, "continual").values() for row in of_job]
         metrics: dict[str, Any] = {}
         for row in rows:
             numbers = {k: row[k] for k in ("average_accuracy", "forgetting", "bit_identical")}

@@ -51,8 +51,8 @@ class TaskFeatures(nn.Module):
     def dim(self) -> int:
         return self.backbone.dim
 
-    def forward(self, asked: TaskBatch) -> Tensor:
-        return self._rows[asked.kind](self.backbone(asked.batch))
+    def forward(self, batch: TaskBatch) -> Tensor:
+        return self._rows[batch.kind](self.backbone(batch.batch))
 
 
 def class_groups(counts: np.ndarray, left_out: Sequence[int], tasks: int) -> list[list[int]]:
@@ -180,9 +180,9 @@ def _shown(labels: SolidLabels, kind: Kind) -> set[int]:
 def solids_in(side: Batches) -> int:
     """Number of solids of which a task's side knows an answer: a score on it rests on so many."""
     count = 0
-    for asked, labels in side:
+    for batch, labels in side:
         known = labels >= 0 if labels.ndim == 1 else (labels >= 0).any(1)
-        count += len(asked.batch.faces.solid[known].unique()) if asked.kind == "segmentation" else int(known.sum())
+        count += len(batch.batch.faces.solid[known].unique()) if batch.kind == "segmentation" else int(known.sum())
     return count
 
 

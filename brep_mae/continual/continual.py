@@ -200,9 +200,9 @@ def _snapshot(model: SupermaskModel, logits: Callable[[Any, int], Tensor], task:
 
 
 def _overlap(model: SupermaskModel, task: int, earlier: int) -> float:
-    mine, theirs = model.tasks[task].masks, model.tasks[earlier].masks
-    both = sum(int((mask & theirs[name]).sum()) for name, mask in mine.items())
-    return both / sum(int(mask.sum()) for mask in mine.values())
+    own, other = model.tasks[task].masks, model.tasks[earlier].masks
+    both = sum(int((mask & other[name]).sum()) for name, mask in own.items())
+    return both / sum(int(mask.sum()) for mask in own.values())
 
 
 def train_alone(

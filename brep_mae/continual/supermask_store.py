@@ -119,12 +119,12 @@ def _fitting_base(path: Path, model: SupermaskModel) -> dict[str, Tensor]:
     for key, value in saved.items():
         if now.get(key) != value:
             raise TaskFileError(f"{path}: the tasks were cut with {key} {value}, this model has {now.get(key)}")
-    mine = model.base_tensors
-    for name in sorted(tensors.keys() ^ mine.keys()):
+    ours = model.base_tensors
+    for name in sorted(tensors.keys() ^ ours.keys()):
         raise TaskFileError(f"{path}: {name} is in {'the file' if name in tensors else 'this model'} only")
     for name, value in tensors.items():
-        if value.shape != mine[name].shape or value.dtype != mine[name].dtype:
-            raise TaskFileError(f"{path}: {name} is {tuple(value.shape)}, this model's is {tuple(mine[name].shape)}")
+        if value.shape != ours[name].shape or value.dtype != ours[name].dtype:
+            raise TaskFileError(f"{path}: {name} is {tuple(value.shape)}, this model's is {tuple(ours[name].shape)}")
     return tensors
 
 

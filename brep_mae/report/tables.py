@@ -12,7 +12,7 @@ Row = Mapping[str, Any]
 
 SCORES = {
     "micro": "share of right answers",
-    "per_part": "share of right faces, averaged over solids",
+    "per_part": "accuracy over faces, averaged over solids",
     "macro": "recall averaged over classes",
     "miou": "intersection over union averaged over classes",
 }

@@ -158,14 +158,16 @@ class Trimming:
             a, b = np.searchsorted(columns["face"], (number, number + 1))
             if a == b:
                 continue
-            mine = {name: column[a:b] for name, column in columns.items()}
-            low, high = mine["ends"].min(axis=(0, 1)), mine["ends"].max(axis=(0, 1))
+            own_columns = {name: column[a:b] for name, column in columns.items()}
+            low, high = own_columns["ends"].min(axis=(0, 1)), own_columns["ends"].max(axis=(0, 1))
             steps = self._surfaces.period[number] / self.extent[number]
             for i in (-1, 0, 1) if steps[0] else (0,):
                 for j in (-1, 0, 1) if steps[1] else (0,):
                     shift = np.array([i, j]) * steps
                     if (i or j) and ((low + shift < 1 + MARGIN) & (high + shift > -MARGIN)).all():
-                        copies.append(mine | {"ends": mine["ends"] + shift, "shift": mine["shift"] + shift})
+                        copies.append(
+                            own_columns | {"ends": own_columns["ends"] + shift, "shift": own_columns["shift"] + shift}
+                        )
         columns = {name: np.concatenate([copy[name] for copy in copies]) for name in columns}
         order = np.argsort(columns["face"], kind="stable")
         columns = {name: column[order] for name, column in columns.items()}

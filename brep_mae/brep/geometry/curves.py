@@ -116,8 +116,8 @@ class Curves:
             matrices, offsets = (np.array(part) for part in zip(*self._placed.values(), strict=True))
             base[index] = np.einsum("nij,nj->ni", matrices, base[index]) + offsets
             along[index], second[index] = (np.einsum("nij,nj->ni", matrices, x[index]) for x in (along, second))
-            mine = self._row[index] >= 0
-            self._freeform.place(self._row[index[mine]], matrices[mine], offsets[mine])
+            chosen = self._row[index] >= 0
+            self._freeform.place(self._row[index[chosen]], matrices[chosen], offsets[chosen])
         self.turns = (self.kind == CIRCLE) | (self.kind == ELLIPSE)
         self.straight = self.exists & ~self.turns & (self._row < 0)
         self.lead, self.along, self.spoke = base + second, along, -second

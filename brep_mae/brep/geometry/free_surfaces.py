@@ -25,8 +25,8 @@ class FreeSurfaces:
         self._kind = np.array([_kind(surface) for surface in surfaces], np.int64)
         self._row = np.zeros(len(surfaces), np.int64)
         for kind in range(4):
-            mine = self._kind == kind
-            self._row[mine] = np.arange(mine.sum())
+            chosen = self._kind == kind
+            self._row[chosen] = np.arange(chosen.sum())
         of_kind = [[surfaces[i] for i in np.flatnonzero(self._kind == kind).tolist()] for kind in range(4)]
         self._read: list[Spline] = read_surfaces(of_kind[SPLINE])
         self._splines = SplineSurfaces(self._read)
@@ -43,18 +43,18 @@ class FreeSurfaces:
         ]
         found: list[tuple[Any, Jet]] = []
         for number, batch in batches:
-            mine = kind == number
-            if mine.all():
+            chosen = kind == number
+            if chosen.all():
                 return batch.evaluate(row, u, v, order)
-            if mine.any():
-                found.append((mine, batch.evaluate(row[mine], u[mine], v[mine], order)))
+            if chosen.any():
+                found.append((chosen, batch.evaluate(row[chosen], u[chosen], v[chosen], order)))
         for number, jet in enumerate(self._others):
-            mine = np.flatnonzero((kind == OTHER) & (row == number))
-            if u.shape[1] == v.shape[1] == 1 and len(mine):
-                scattered = jet(u[mine, 0], v[mine, 0], order)
-                found.append((mine, {key: np.expand_dims(value, (-3, -2)) for key, value in scattered.items()}))
+            chosen = np.flatnonzero((kind == OTHER) & (row == number))
+            if u.shape[1] == v.shape[1] == 1 and len(chosen):
+                scattered = jet(u[chosen, 0], v[chosen, 0], order)
+                found.append((chosen, {key: np.expand_dims(value, (-3, -2)) for key, value in scattered.items()}))
             else:
-                found += [(i, jet(u[i, :, None], v[i, None], order)) for i in mine]
+                found += [(i, jet(u[i, :, None], v[i, None], order)) for i in chosen]
         out = {key: np.empty((*u.shape, v.shape[1], 3)) for key in surface_orders(order)}
         for chosen, values in found:
             for key, value in values.items():

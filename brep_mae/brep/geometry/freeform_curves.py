@@ -61,12 +61,12 @@ class FreeCurves:
         spline = self._spline[curve]
         parts = [(spline, self._splines.evaluate(self._row[curve[spline]], t[spline], order))]
         for i, evaluate in self._others.items():
-            mine = curve == i
-            if mine.any():
-                parts.append((mine, evaluate(t[mine], order)))
-        for mine, values in parts:
+            chosen = curve == i
+            if chosen.any():
+                parts.append((chosen, evaluate(t[chosen], order)))
+        for chosen, values in parts:
             for key, value in values.items():
-                jet[key][mine] = value
+                jet[key][chosen] = value
         return jet
 
 

@@ -58,12 +58,12 @@ class _Side:
         first = np.empty(t.shape, np.int64)
         weights = np.zeros((len(row), order + 1, t.shape[1], int(degrees.max(initial=0)) + 1))
         for degree, axes in self._axes.items():
-            mine = np.flatnonzero(degrees == degree)
-            if len(mine):
-                places, found = axes.basis(np.repeat(self._row[row[mine]], t.shape[1]), t[mine].ravel(), order)
-                first[mine] = places.reshape(len(mine), -1)
-                found = found.reshape(order + 1, degree + 1, len(mine), -1)
-                weights[mine, :, :, : degree + 1] = found.transpose(2, 0, 3, 1)
+            chosen = np.flatnonzero(degrees == degree)
+            if len(chosen):
+                places, found = axes.basis(np.repeat(self._row[row[chosen]], t.shape[1]), t[chosen].ravel(), order)
+                first[chosen] = places.reshape(len(chosen), -1)
+                found = found.reshape(order + 1, degree + 1, len(chosen), -1)
+                weights[chosen, :, :, : degree + 1] = found.transpose(2, 0, 3, 1)
         return first, weights
 
 

@@ -39,10 +39,10 @@ def _loses(shell: Any, made: list[tuple[TopoDS_Shape, Any]]) -> bool:
         return False
     faces = [shell.CfsFacesValue(i + 1) for i in range(shell.NbCfsFaces())]  # held, for an entity then keeps its id
     known = {id(face) for face in faces}
-    mine = [(face, entity) for face, entity in made if id(entity) in known]
-    if not any((face.Orientation() == TopAbs_FORWARD) != entity.SameSense() for face, entity in mine):
+    own_faces = [(face, entity) for face, entity in made if id(entity) in known]
+    if not any((face.Orientation() == TopAbs_FORWARD) != entity.SameSense() for face, entity in own_faces):
         return False
-    seamed = {id(entity) for face, entity in mine if _has_seam(face)}
+    seamed = {id(entity) for face, entity in own_faces if _has_seam(face)}
     uses = [list(_uses(face)) for face in faces]
     names = [[id(edge) for edge, _ in each] for each in uses]
     lost = any(len(set(n)) < len(n) and id(face) not in seamed for n, face in zip(names, faces, strict=True))

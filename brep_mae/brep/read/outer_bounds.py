@@ -82,8 +82,8 @@ def _bounded(face: TopoDS_Face) -> TopoDS_Face:
     turns = np.floor(((low + high) / 2 - (start_u, start_v)) / np.where(period > 0, period, np.inf))
     whole, builder = BRepBuilderAPI_MakeFace(surface, Precision.Confusion_s()).Face(), BRep_Builder()
     whole.Orientation(TopAbs_FORWARD)
-    for wire, mine, shift in zip(wires, edges, -turns * period, strict=True):
-        for edge in mine:
+    for wire, own_edges, shift in zip(wires, edges, -turns * period, strict=True):
+        for edge in own_edges:
             curve = BRep_Tool.CurveOnSurface_s(edge, forward, 0.0, 0.0).Translated(gp_Vec2d(*shift.tolist()))
             builder.UpdateEdge(edge, curve, whole, BRep_Tool.Tolerance_s(edge))
         builder.Add(whole, wire)

@@ -76,8 +76,8 @@ def _curved_moments(
     values = densities(points - middle[index], normals).reshape(-1, NODES, NODES * 5)
     integral = upwards @ (along @ values).reshape(-1, NODES, NODES, 5) / 2  # the points run over [-1, 1], v over [0, 1]
 
-    _, mine = take(np.bincount(face, minlength=len(low)), members)
-    face, uv, step = face[mine], uv[mine], step[mine]
+    _, chosen = take(np.bincount(face, minlength=len(low)), members)
+    face, uv, step = face[chosen], uv[chosen], step[chosen]
     share = (uv - low[face]) / extent[face]
     along_u, along_v = polynomials(share[:, 0], NODES), polynomials(share[:, 1], NODES + 1)
     along_u *= -step[:, 0] * extent[face, 1]  # the area lies left of the way: minus G du

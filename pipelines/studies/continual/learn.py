@@ -16,13 +16,13 @@ from brep_mae.continual.supermask_roles import Base
 from brep_mae.seeds import generator
 from brep_mae.settings import TaskParams
 
-Way = Literal["exssnet", "supsup", "ssnet", "sequential", "frozen", "joint", "majority"]
+Learner = Literal["exssnet", "supsup", "ssnet", "sequential", "frozen", "joint", "majority"]
 SUPERMASKS: tuple[Mode, ...] = get_args(Mode)
-BASELINES: dict[Way, Baseline] = {"sequential": "finetune", "frozen": "frozen", "joint": "joint"}
+BASELINES: dict[Learner, Baseline] = {"sequential": "finetune", "frozen": "frozen", "joint": "joint"}
 
 
 def learn(
-    way: Way,
+    way: Learner,
     features: TaskFeatures,
     tasks: Sequence[Task],
     params: TaskParams,

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt, model_validator
 from brep_mae.checks import FileOrFolder, Section, check, read_yaml
 from brep_mae.continual.supermask_roles import Base
 from brep_mae.settings import Share, TaskParams
-from pipelines.studies.continual.learn import Way
+from pipelines.studies.continual.learn import Learner
 
 STUDY = Path("studies/continual")
 PLAN, ROWS = STUDY / "params.yaml", STUDY / "rows"
@@ -19,7 +19,7 @@ TIME = ", time "
 class ArmParams(Section):
     """One way to learn a sequence; `tune` = what differs from the sequence's budget."""
 
-    way: Way
+    way: Learner
     base: Base = "pretrained"
     density: float = Field(gt=0, lt=1, default=0.1)
     tune: dict[str, Any] = {}
