@@ -51,6 +51,26 @@ def _quality(task: str, probes: Sequence[Row], fewshot: Sequence[Row]) -> Table:
     return Table(f"{task}: all methods", ["method", *PROBES.values(), *map(shots_title, shots)], body, note)
 
 
+def explained_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A row for every term of every method: R^2 on held-out samples, and on faces of each surface type."""
+    kinds = dict.fromkeys(
+        kind for of in metrics.values() for terms in of.get("r2_by_surface", {}).values() for kind in terms
+    )
+    body = []
+    for method, values in metrics.items():
+        for key, value in values.get("heldout", {}).items():
+            if key.startswith("r2/"):
+                by_kind = values.get("r2_by_surface", {}).get(key.removeprefix("r2/"), {})
+                cells = ["–" if kind not in by_kind else f"{by_kind[kind]:.2f}" for kind in kinds]
+                body.append([method, key.removeprefix("r2/"), f"{value:.2f}", *cells])
+    note = (
+        "R² on held-out samples after the last step: 1 = without an error, 0 = no better than the best predictor that "
+        "reads nothing of the sample (a mean; of surfaces a quadratic in u and v; of classes their shares). By surface "
+        "type against the best such predictor of faces of that type."
+    )
+    return Table("How much of what is asked is predicted", ["method", "term", "R²", *kinds], body, note)
+
+
 COSTS = {
     "samples_per_s": "samples/s",
     "minutes": "minutes",

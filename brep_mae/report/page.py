@@ -88,7 +88,8 @@ def _methods(sources: Sources) -> list[Table]:
 def method_tables(sources: Sources) -> list[Table]:
     """All methods side by side."""
     costs = [methods.cost_table(sources.costs)] if sources.costs else []
-    return [*methods.quality_tables(sources.probe, sources.fewshot), *costs]
+    explained = [methods.explained_table(sources.metrics)] if sources.metrics else []
+    return [*methods.quality_tables(sources.probe, sources.fewshot), *explained, *costs]
 
 
 def page(sources: Sources, pngs: Mapping[str, bytes]) -> str:

@@ -36,6 +36,7 @@ class Sources:
         histories: method -> rows {"step", "split", terms...} of its pretraining.
         checkpoints: method -> its config.json.
         probe: rows {"method", "step", "task", "probe", "score"} of every snapshot.
+        metrics: method -> its metrics.json.
         costs: method -> its cost.json.
         pictures: "method/name" -> npz file with a reconstruction (see `drawings.reconstruction`).
     """
@@ -47,6 +48,7 @@ class Sources:
     continual: list[dict[str, Any]] = field(default_factory=list)
     histories: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     checkpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
     costs: dict[str, dict[str, Any]] = field(default_factory=dict)
     pictures: dict[str, Path] = field(default_factory=dict)
 
@@ -64,6 +66,7 @@ class Sources:
             continual=read_jsonl(results / "continual" / "runs.jsonl"),
             histories={name: rows for name, rows in histories.items() if rows},
             checkpoints={folder.name: read_json(folder / "config.json") for folder in folders},
+            metrics={f.name: found for f in folders if (found := read_json(f / "metrics.json"))},
             costs={f.name: cost for f in folders if (cost := read_json(f / "cost.json"))},
             pictures={f"{f.name}/{path.stem}": path for f in folders for path in sorted(f.glob("reconstruction*.npz"))},
         )

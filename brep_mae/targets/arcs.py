@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.batch import Batch, Faces
 from brep_mae.features.invariants import ARC_SCALARS
 from brep_mae.masking.mask import Mask
 from brep_mae.models.blocks import init_weights
@@ -48,6 +48,9 @@ class Arcs(Target):
         weight = picked.new_ones(len(row)) if mask.weight is None else mask.weight.flatten()[source]
         class_token = torch.zeros_like(row, dtype=torch.bool)
         return Selection(picked, row, sample, role[sample], class_token, weight, len(codes))
+
+    def surface_of(self, selection: Selection, faces: Faces) -> Tensor:
+        return faces.surface[faces.arc_index[0, selection.row]]
 
     def truth(self, selection: Selection, batch: Batch) -> Values:
         rows = batch.faces_with(self.reads).arc_invariant[selection.row]

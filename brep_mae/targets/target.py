@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.batch import Batch, Faces
 from brep_mae.masking.mask import Mask
 from brep_mae.targets.selection import Selection
 from brep_mae.targets.terms import Term
@@ -68,6 +68,10 @@ class Target(nn.Module):
             weight = torch.cat([weight, weight.new_ones(len(codes))])
             class_token = torch.cat([class_token, class_token.new_ones(len(codes))])
         return Selection(picked, row, sample, role[sample], class_token, weight, len(codes))
+
+    def surface_of(self, selection: Selection, faces: Faces) -> Tensor:
+        """Surface type of the faces that the selected tokens are, or lie on, index in SURFACE_TYPES. (M,)"""
+        return faces.surface[selection.row]
 
     def truth(self, selection: Selection, batch: Batch) -> Values:
         """What is asked of the selected tokens.
