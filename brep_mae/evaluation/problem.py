@@ -105,6 +105,7 @@ class Problem:
         unlabelled: gives the features (R, D) of all rows of other solids, whose labels nobody reads.
         validation: rows of labelled solids that are set aside, for a head that has something to choose; None = all
             labelled solids train.
+        generated: rows of other solids, with labels of the same classes that a generator wrote; None = there are none.
     """
 
     task: FewshotTask
@@ -113,6 +114,7 @@ class Problem:
     unlabelled: Callable[[], np.ndarray]
     params: FewshotParams
     validation: Rows | None = None
+    generated: Rows | None = None
 
 
 def in_batches(data: Samples, uids: Sequence[str]) -> list[Batch]:

@@ -14,6 +14,7 @@ from functools import cache, partial
 from itertools import tee
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from brep_mae import plugins
@@ -71,6 +72,7 @@ def compare(
     order: list[str],
     test: list[str],
     params: FewshotParams,
+    generated: Sequence[str] = (),
 ) -> Iterator[Row]:
     """All rows of one encoder and one seed: tasks x shots x modes.
 
@@ -80,15 +82,18 @@ def compare(
         order: solids in the order in which they are labelled. Those after the most shots are there to be learned from
             without their labels, `params.unlabelled` of them.
         test: solids that are scored.
+        generated: solids with labels that a generator wrote, beside those of `order`.
     """
     backbone = source.backbone(seed)
     most = max(params.shots)
     test_batches, train_batches = in_batches(data, test), [data.batch([uid]) for uid in order[:most]]
     frozen_train = list(features_of(backbone, train_batches))
+    generated_batches = in_batches(data, generated)
     others = order[most : most + params.unlabelled]
     for task, frozen_test in zip(todo, tee(features_of(backbone, test_batches), len(todo)), strict=True):
         table = Rows(task, test_batches, frozen_test)
         unlabelled = cache(partial(every_row, task, backbone, in_batches(data, others)))
+        beside = Rows(task, generated_batches, features_of(backbone, generated_batches)) if generated else None
         for shots in params.shots:
             if shots > len(train_batches):
                 continue
@@ -97,7 +102,8 @@ def compare(
             if labelled is None or not len(labelled.y):
                 continue
             aside = Rows(task, train_batches[kept:shots], frozen_train[kept:shots]) if kept < shots else None
-            problem = Problem(task, backbone, data, unlabelled, params, aside)
+            problem = Problem(task, backbone, data, unlabelled, params, aside, beside)
+            classes = labelled.y if beside is None else np.concatenate([labelled.y, beside.y])
             for mode in modes:
                 began = time.perf_counter()
                 predicted = head(mode)(problem, labelled, seed)(table)
@@ -108,7 +114,7 @@ def compare(
                     "mode": mode,
                     "shots": shots,
                     "seed": seed,
-                    **scores(table.y, predicted, table.part, labelled.y, task.n_classes),
+                    **scores(table.y, predicted, table.part, classes, task.n_classes),
                     "seconds": time.perf_counter() - began,
                 }
 

@@ -132,7 +132,7 @@ def test_solids_set_aside_choose_among_states_and_do_not_train(setup, monkeypatc
     assert asked == [(2, 2)], "one solid leaves nothing to train on"
 
     problem = problem_of(setup)
-    states, start = [], torch.nn.Linear(32, 3)
+    states, start = [], torch.nn.Linear(problem.backbone.dim, 3)
     monkeypatch.setattr(finetuned, "predict", lambda backbone, head, rows: states.append(head.weight.clone()) or rows.y)
     aside = rows_for(problem, uids[4:6])
     chosen = replace(problem, validation=aside, params=params)
@@ -170,7 +170,9 @@ def test_lower_layers_move_less_by_layer_decay(setup):
 
     def moved(decay: float) -> tuple[float, float]:
         decayed = replace(problem, params=PARAMS.model_copy(update={"layer_decay": decay}))
-        tuned, _ = finetuned.fine_tune(decayed, torch.nn.Linear(32, 3), rows_for(problem, setup[1][:2]), 0)
+        tuned, _ = finetuned.fine_tune(
+            decayed, torch.nn.Linear(problem.backbone.dim, 3), rows_for(problem, setup[1][:2]), 0
+        )
         pairs = [(m, getattr(problem.backbone, m), getattr(tuned, m)) for m in ("tokens", "encoder")]
         below, above = (
             max(float((a - b).detach().abs().max()) for a, b in zip(old.parameters(), new.parameters(), strict=True))
@@ -185,7 +187,9 @@ def test_lower_layers_move_less_by_layer_decay(setup):
 def test_fine_tuning_leaves_the_given_backbone_alone(setup):
     problem = problem_of(setup)
     before = {k: v.clone() for k, v in problem.backbone.state_dict().items()}
-    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), rows_for(problem, setup[1][:2]), 0)
+    tuned, _ = finetuned.fine_tune(
+        problem, torch.nn.Linear(problem.backbone.dim, 3), rows_for(problem, setup[1][:2]), 0
+    )
     assert all(torch.equal(v, problem.backbone.state_dict()[k]) for k, v in before.items())
     assert not torch.equal(tuned.encoder.stack.norm.weight, problem.backbone.encoder.stack.norm.weight)
 
@@ -217,12 +221,14 @@ def test_a_head_from_scratch_starts_from_random_weights_that_the_seed_alone_deci
         mode.fit(problem, labelled, seed)
     first, probed, again, other = starts
     assert torch.equal(first, again) and not torch.equal(first, other)
-    assert float(first.detach().abs().max()) <= 32**-0.5 < float(probed.detach().abs().max())
+    assert float(first.detach().abs().max()) <= problem.backbone.dim**-0.5 < float(probed.detach().abs().max())
 
 
 def test_partial_fine_tuning_moves_the_last_layer_and_nothing_before_it(setup):
     problem = problem_of(setup)
-    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), rows_for(problem, setup[1][:2]), 0, top_only=True)
+    tuned, _ = finetuned.fine_tune(
+        problem, torch.nn.Linear(problem.backbone.dim, 3), rows_for(problem, setup[1][:2]), 0, top_only=True
+    )
     moved = {k for k, v in problem.backbone.state_dict().items() if not torch.equal(v, tuned.state_dict()[k])}
     assert moved and all("stack." in name for name in moved) and not any("tokens." in name for name in moved)
 
@@ -268,7 +274,7 @@ def test_solids_without_a_label_cost_a_step_and_not_the_network(setup):
     problem = replace(problem_of(setup), params=PARAMS.model_copy(update={"batch": 1, "steps": 8}))
     problem.data.faces(setup[1][0]).label.fill_(UNLABELLED)
     labelled = rows_for(problem, setup[1][:2])
-    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(32, 3), labelled, 0)
+    tuned, _ = finetuned.fine_tune(problem, torch.nn.Linear(problem.backbone.dim, 3), labelled, 0)
     assert all(bool(p.isfinite().all()) for p in tuned.parameters())
 
 

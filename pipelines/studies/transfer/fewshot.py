@@ -64,6 +64,7 @@ class Material:
     labelled: list[str]
     unlabelled: list[str]
     test: list[str]
+    beside: list[str]
 
 
 @cache
@@ -71,9 +72,11 @@ def material(target: str) -> Material:
     """Held by every process once."""
     study = plan().targets[target]
     own, other = stored_set(study.set), stored_set(study.labels_from)
-    names = [s.face_classes if study.task == "segmentation" else s.part_classes for s in (own, other)]
-    if not names[0] or names[0] != names[1]:
-        raise ValueError(f"target {target}: {study.labels_from} has other classes than {study.set}, or none")
+    generated = {name: stored_set(name) for name in [study.beside] if name}
+    for name, each in {study.labels_from: other, **generated}.items():
+        names = [s.face_classes if study.task == "segmentation" else s.part_classes for s in (own, each)]
+        if not names[0] or names[0] != names[1]:
+            raise ValueError(f"target {target}: {name} has other classes than {study.set}, or none")
     sides = "train", "validation", "test"
     if study.turn == "none":
         scored = own.solids(FACES, *sides)
@@ -83,9 +86,11 @@ def material(target: str) -> Material:
     parts, here = [(scored, 0, 0)], 0
     if study.labels_from != study.set:
         parts, here = [*parts, (other.solids(FACES, "train"), 0, 0)], 1
+    beside = [f"{len(parts)}/{uid}" for each in generated.values() for uid in each.split["train"]]
+    parts += [(each.solids(FACES, "train"), 0, 0) for each in generated.values()]
     pool, test = ([f"0/{uid}" for side in which for uid in own.split[side]] for which in (sides[:2], sides[2:]))
     labelled = [f"{here}/{uid}" for uid in other.split["train"]] if here else sorted(pool)
-    return Material(ConcatDataset(parts), labelled, sorted(pool) if here else [], test)
+    return Material(ConcatDataset(parts), labelled, sorted(pool) if here else [], test, beside)
 
 
 def task_of(study: TargetParams) -> FewshotTask:
@@ -129,7 +134,7 @@ def one(target: str, name: str, budget: str, seed: int) -> Rows:
         order = labelled_order(given.labelled, seed, classes)
     if given.unlabelled:
         order = order[: max(shots)] + labelled_order(given.unlabelled, seed)
-    found = compare(source, [arm.mode], seed, [task], given.data, order, given.test, params)
+    found = compare(source, [arm.mode], seed, [task], given.data, order, given.test, params, given.beside)
     return [{**row, "target": target, "labels": arm.labels} for row in found]
 
 
@@ -141,7 +146,8 @@ def _key(arm: ArmParams) -> str:
 def main(target: str) -> None:
     todo = plan()
     study = todo.targets[target]
-    sets = [(one.digest, one.labels_digest) for one in map(stored_set, (study.set, study.labels_from))]
+    named = [name for name in (study.set, study.labels_from, study.beside) if name]
+    sets = [(one.digest, one.labels_digest) for one in map(stored_set, named)]
     arms = {name: todo.arms[name] for name in study.arms}
     used = [*study.chosen_by, *(encoder for arm in arms.values() for encoder in arm.encoders)]
     names = {encoder.removeprefix(SCRATCH) for encoder in used}

@@ -77,6 +77,8 @@ class TargetParams(Section):
     Args:
         set: whose test side is scored.
         labels_from: set whose training side is labelled; with another one than `set` no label of the target is read.
+        beside: set whose training side is labelled as well, by the generator that made it, for heads that learn from
+            both; "" = none.
         turn: how the test solids lie: as they are, turned at random, or turned and mirrored.
         chosen_by: encoders, named as in an arm, whose features say which solids are labelled, before any label is
             known; [] = they are drawn at random.
@@ -86,6 +88,7 @@ class TargetParams(Section):
 
     set: str
     labels_from: str
+    beside: str = ""
     task: Literal["segmentation", "classification"] = "segmentation"
     turn: Literal["none", "rotation", "reflection"] = "none"
     chosen_by: list[str] = []

@@ -33,10 +33,13 @@ ARMS = {
     "tuned": {"encoders": ["source"], "mode": "finetuned", "tune": {"steps": 2}, "labels": "generated"},
     "fresh": {"encoders": ["scratch_source"], "mode": "frozen"},
     "both": {"encoders": ["hops", "source"], "mode": "frozen"},
+    "joint": {"encoders": ["hops"], "mode": "joint"},
 }
 TARGETS = {
     "here": {"set": "ours", "labels_from": "ours"},
     "chosen": {"set": "ours", "labels_from": "ours", "chosen_by": ["hops", "source"]},
+    "both": {"set": "ours", "labels_from": "ours", "beside": "theirs"},
+    "strange_beside": {"set": "ours", "labels_from": "ours", "beside": "strange"},
     "from_afar": {"set": "ours", "labels_from": "theirs"},
     "mirrored": {"set": "ours", "labels_from": "ours", "turn": "reflection"},
     "families": {"set": "ours", "labels_from": "ours", "task": "classification"},
@@ -153,9 +156,18 @@ def test_more_labels_than_there_are_afar_are_not_taken_from_the_target(study):
         fewshot.one("from_afar", "forest", "many", 0)
 
 
-def test_sets_of_other_classes_are_refused_by_name(study):
-    with pytest.raises(ValueError, match=r"strangers.*strange.*ours"):
-        fewshot.one("strangers", "forest", "few", 0)
+@pytest.mark.parametrize("target", ["strangers", "strange_beside"])
+def test_sets_of_other_classes_are_refused_by_name(study, target):
+    with pytest.raises(ValueError, match=rf"{target}.*strange has other classes than ours"):
+        fewshot.one(target, "forest", "few", 0)
+
+
+def test_generated_labels_beside_real_ones_are_those_of_training_solids_and_are_learned_from(study, monkeypatch):
+    clean = predictions(monkeypatch, "both", ["joint"])
+    study.set("theirs", 100, noise=("validation", "test"))
+    assert all(same(clean, predictions(monkeypatch, "both", ["joint"])))
+    study.set("theirs", 100, noise=("train",))
+    assert not all(same(clean, predictions(monkeypatch, "both", ["joint"])))
 
 
 def watched(monkeypatch, visit) -> None:

@@ -28,7 +28,9 @@ def test_what_a_plan_names_is_in_it():
     for source in known.values():
         assert source.method in todo.methods and set(source.sets) <= set(todo.sets)
     for target in todo.targets.values():
-        assert {target.set, target.labels_from} <= set(todo.sets) and set(target.arms) <= set(todo.arms)
+        assert {target.set, target.labels_from, target.beside} - {""} <= set(todo.sets) and set(target.arms) <= set(
+            todo.arms
+        )
         named = [*target.chosen_by, *(e for arm in target.arms for e in todo.arms[arm].encoders)]
         encoders = {e.removeprefix(SCRATCH) for e in named}
         assert encoders <= {*known, *WITHOUT_A_CHECKPOINT}
