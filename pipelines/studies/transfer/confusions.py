@@ -22,7 +22,7 @@ def main() -> None:
     todo, given = plan(), material(TARGET)
     study, arm = todo.targets[TARGET], todo.arms[ARM]
     names = stored_set(study.set).face_classes
-    task, backbone = tasks(len(names), 0)[0], encoder(arm)
+    task, backbone = tasks(len(names), 0)[0], encoder(arm, 0)
     labelled = labelled_order(given.labelled, 0)[: max(study.few)]
 
     def rows(uids: list[str]) -> Rows:

@@ -29,30 +29,30 @@ from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
 from pipelines.shared.stage import run_stage
 from pipelines.shared.unfinished import unfinished
-from pipelines.studies.transfer.plan import ROWS, SOURCES, ArmParams, Plan, TargetParams, plan, stored_set
+from pipelines.studies.transfer.plan import ROWS, ArmParams, Plan, TargetParams, folder_of, plan, stored_set
 
 WITHOUT_A_CHECKPOINT = {"hops": Hops, "uvnet": UVNet}
 SCRATCH = "scratch_"
 """Before the name of a source: its network with fresh weights."""
 
 
-def backbone(name: str) -> FeatureExtractor:
-    """The encoder of an arm by its name."""
+def backbone(name: str, seed: int) -> FeatureExtractor:
+    """The encoder of an arm by its name, as draw `seed` meets it."""
     if name in WITHOUT_A_CHECKPOINT:
         return WITHOUT_A_CHECKPOINT[name]()
     if name.startswith(SCRATCH):
-        return new_backbone(SOURCES / name.removeprefix(SCRATCH))
-    return load_backbone(SOURCES / name)
+        return new_backbone(folder_of(name.removeprefix(SCRATCH), seed))
+    return load_backbone(folder_of(name, seed))
 
 
-def side_by_side(encoders: Sequence[str]) -> FeatureExtractor:
+def side_by_side(encoders: Sequence[str], seed: int) -> FeatureExtractor:
     """Several encoders as one."""
-    return reduce(Joined, map(backbone, encoders))
+    return reduce(Joined, (backbone(name, seed) for name in encoders))
 
 
-def encoder(arm: ArmParams) -> FeatureExtractor:
-    """All encoders of an arm side by side."""
-    first = side_by_side(arm.encoders)
+def encoder(arm: ArmParams, seed: int) -> FeatureExtractor:
+    """All encoders of an arm side by side, as draw `seed` meets them."""
+    first = side_by_side(arm.encoders, seed)
     return Blind(first, arm.blind) if arm.blind else first
 
 
@@ -103,7 +103,7 @@ def task_of(study: TargetParams) -> FewshotTask:
 def chosen(target: str, count: int, seed: int) -> list[str]:
     """The solids to label, `count` chosen ones first; the same for all arms."""
     given, study = material(target), plan().targets[target]
-    order, chooser = labelled_order(given.labelled, seed), side_by_side(study.chosen_by)
+    order, chooser = labelled_order(given.labelled, seed), side_by_side(study.chosen_by, seed)
     return covering_order(chooser, task_of(study), given.data, order, count, seed)
 
 
@@ -127,7 +127,7 @@ def one(target: str, name: str, budget: str, seed: int) -> Rows:
             f"target {target}: {study.labels_from} has {len(given.labelled)} solids to label; ask for fewer"
         )
     params = tuned(todo, study, arm).model_copy(update={"shots": shots})
-    source = EncoderSource(name, "+".join(arm.encoders), partial(encoder, arm))
+    source = EncoderSource(name, "+".join(arm.encoders), partial(encoder, arm, seed))
     if study.chosen_by:
         order = chosen(target, max(shots), seed)
     else:
@@ -151,7 +151,9 @@ def main(target: str) -> None:
     arms = {name: todo.arms[name] for name in study.arms}
     used = [*study.chosen_by, *(encoder for arm in arms.values() for encoder in arm.encoders)]
     names = {encoder.removeprefix(SCRATCH) for encoder in used}
-    hashes = {n: sha256(SOURCES / n / WEIGHTS) for n in sorted(names - {*WITHOUT_A_CHECKPOINT})}
+    sources = todo.sources | todo.taught
+    folders = [folder_of(n, seed) for n in sorted(names - {*WITHOUT_A_CHECKPOINT}) for seed in range(sources[n].seeds)]
+    hashes = {folder.as_posix(): sha256(folder / WEIGHTS) for folder in folders}
     fewshot = todo.fewshot.model_dump()
     out, inputs = ROWS / f"{target}.jsonl", (target, study.model_dump(exclude={"arms"}), fewshot, sets, hashes)
     jobs: dict[str, tuple[Any, ...]] = {

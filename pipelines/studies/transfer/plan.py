@@ -19,6 +19,7 @@ from brep_mae.settings import (
 from pipelines.shared.parsed_dataset import ParsedDataset, Unit, parsed_dataset
 
 STUDY = Path("studies/transfer")
+SEEDS = "seeds"
 PLAN, SETS, SOURCES, ROWS = STUDY / "params.yaml", STUDY / "data", STUDY / "models", STUDY / "rows"
 
 
@@ -42,10 +43,12 @@ class SetParams(Section):
 class SourceParams(Section):
     """A pretraining by `method` on the training side of all `sets` together; `labels` True = the method's network is
     trained on their labels instead; `images` = folder or archive of natural images, whose batches take turns with those
-    of the sets."""
+    of the sets. It is made with so many `seeds`; draw s of labelled solids meets the encoder of seed s modulo these, so
+    that the spread over draws is that over pretrainings as well."""
 
     method: str
     sets: list[str]
+    seeds: PositiveInt = 1
     labels: bool = False
     images: str = ""
 
@@ -162,6 +165,13 @@ def plan() -> Plan:
     frame = max((each.render.size for each in found.sets.values() if each.render), default=0)
     check_methods(found.methods, found.parse.grid, frame, found.pretrain.accumulate, PLAN.as_posix())
     return found
+
+
+def folder_of(name: str, seed: int) -> Path:
+    """Where the encoder of a source lies that draw `seed` meets; those of seed 0 beside the folder of the others."""
+    todo = plan()
+    number = seed % (todo.sources | todo.taught)[name].seeds
+    return SOURCES / name / SEEDS / str(number) if number else SOURCES / name
 
 
 def frames_of(name: str) -> Path:

@@ -1,5 +1,6 @@
 """Stage `source`: one pretraining of the study -> models/NAME of the study."""
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -7,16 +8,18 @@ from pathlib import Path
 import torch
 
 from brep_mae import settings
-from brep_mae.composition.pretext import DataSpec, build
+from brep_mae.checkpoints.backbones import WEIGHTS
+from brep_mae.composition.pretext import DataSpec, Pretext, build
 from brep_mae.datasets.combined import AlternatingDataset, ConcatDataset
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
-from brep_mae.output.folder import Claim, output_folder
+from brep_mae.output.folder import output_folder
 from pipelines.shared.pretraining import Pretraining, pretrained
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import WORK
-from pipelines.studies.transfer.plan import SOURCES, plan, stored_set
+from pipelines.shared.unfinished import WORK, unfinished
+from pipelines.studies.transfer.plan import SEEDS, SOURCES, plan, stored_set
 
+STAGE = "studies.transfer.pretrain"
 IMAGES_HELD_OUT = 0.02
 """Share of the natural images; they teach, and are never scored."""
 
@@ -33,18 +36,31 @@ def with_images(path: str, size: int, data: Samples, heldout: Samples) -> tuple[
 
 
 def main(name: str) -> None:
-    with output_folder(SOURCES / name) as claim:
-        pretrain(name, claim)
+    """Trains with every seed, or goes on where a run was cut off, and fills the output: the first seed's encoder, and
+    those of the others in the folder SEEDS."""
+    todo = plan()
+    seeds, first = (todo.sources | todo.taught)[name].seeds, pretraining_of(name, 0)
+    others = SOURCES / f"{name}-{SEEDS}"
+    with output_folder(SOURCES / name) as claim, unfinished(STAGE, others, *first[0].inputs) as work:
+        for seed in range(1, seeds):
+            if not (work / str(seed) / WEIGHTS).exists():
+                with output_folder(work / str(seed)) as own, pretrained(*pretraining_of(name, seed), own):
+                    pass
+        with pretrained(*first, claim) as done:
+            for seed in range(1, seeds):
+                shutil.copytree(work / str(seed), done.folder / SEEDS / str(seed), ignore=shutil.ignore_patterns(".*"))
+            print(f"{name}: {done.cost['minutes']:.1f} minutes, {done.cost['weights_mb']:.2f} MB, {seeds} seeds")
 
 
-def pretrain(name: str, claim: Claim) -> None:
-    """Trains, or goes on where a run was cut off, and fills the output."""
+def pretraining_of(name: str, seed: int) -> tuple[Pretraining, Pretext, Samples, Samples]:
+    """What is trained with the number `seed` of a source's seeds, and on what."""
     todo = plan()
     source = (todo.sources | todo.taught)[name]
+    budget = todo.pretrain.model_copy(update={"seed": todo.pretrain.seed + seed})
     values = todo.methods[source.method]
     sizes = {drawn.size for each in source.sets if (drawn := todo.sets[each].render) is not None}
     spec = DataSpec(grid=todo.parse.grid, frame=max(sizes, default=0))
-    torch.manual_seed(todo.pretrain.seed)
+    torch.manual_seed(budget.seed)
     pretext = build(source.method, values, spec)
     sets = [stored_set(each, "frames" in pretext.reads) for each in source.sets]
 
@@ -60,26 +76,25 @@ def pretrain(name: str, claim: Claim) -> None:
         digest += f"+{natural}"
     if source.labels:
         digest += "+" + "+".join(each.labels_digest for each in sets)
-        torch.manual_seed(todo.pretrain.seed)
+        torch.manual_seed(budget.seed)
         shared = {key: values[key] for key in ("steps", "batch", "lr")}
         network = {"method": source.method, "params": values}
         classes = replace(spec, face_classes=solids.face_classes, part_classes=solids.part_classes)
         pretext = build("supervised", shared | {"network": network}, classes)
     job = Pretraining(
-        stage="studies.transfer.pretrain",
+        stage=STAGE,
         kind="transfer",
-        name=name,
+        name=f"{name}-{seed}" if seed else name,
         method=source.method,
         values=values,
         spec=spec,
         digest=digest,
-        budget=todo.pretrain,
-        inputs=(name, source.model_dump(), values, todo.pretrain.model_dump(), digest),
-        settings=settings.flat({"source": source, "method": values, "pretrain": todo.pretrain}),
+        budget=budget,
+        inputs=(name, source.model_dump(), values, budget.model_dump(), digest),
+        settings=settings.flat({"source": source, "method": values, "pretrain": budget}),
         snapshots=False,
     )
-    with pretrained(job, pretext, data, heldout, claim) as done:
-        print(f"{name}: {done.cost['minutes']:.1f} minutes, {done.cost['weights_mb']:.2f} MB")
+    return job, pretext, data, heldout
 
 
 if __name__ == "__main__":

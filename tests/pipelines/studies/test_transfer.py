@@ -66,7 +66,8 @@ class Study:
         targets = {name: target | budgets for name, target in TARGETS.items()}
         about = {"dataset": {"name": "solids", "path": "parts"}, "split": {"validation": 0.1, "test": 0.3}}
         sets = {name: about for name in ("ours", "theirs", "strange")}
-        empty = {"sets": sets, "methods": {}, "sources": {}, "taught": {}, "tables": {}}
+        sources = {"source": {"method": "attribute_masking", "sets": ["ours"]}}
+        empty = {"sets": sets, "methods": {}, "sources": sources, "taught": {}, "tables": {}}
         self.values = values | empty | {"arms": ARMS, "targets": targets}
         method = block("attribute_masking") | {"dim": 8, "depth": 1}
         source = build("attribute_masking", method, SPEC).backbone()
@@ -277,7 +278,7 @@ def test_an_arm_has_its_own_encoders_and_its_numbers_go_before_those_of_the_targ
     study.values["arms"] = ARMS | {"blind": ARMS["forest"] | {"blind": ["log_area"], "tune": {"noise": 0.6}}}
     study.values["targets"]["here"]["tune"] = {"noise": 0.7}
     study.write()
-    backbones = {name: fewshot.encoder(arm) for name, arm in plan.plan().arms.items()}
+    backbones = {name: fewshot.encoder(arm, 0) for name, arm in plan.plan().arms.items()}
     assert backbones["both"].dim == backbones["forest"].dim + backbones["tuned"].dim
     assert backbones["blind"].face.tolist() == [0]
     assert not torch.equal(*(backbones[name].tokens.embed[0].weight for name in ("fresh", "tuned")))

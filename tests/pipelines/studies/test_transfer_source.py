@@ -13,7 +13,7 @@ from brep_mae.datasets.frames import FrameWriter
 from brep_mae.datasets.shards import open_shards
 from brep_mae.output.note import sha256
 from pipelines.shared import pretraining, unfinished
-from pipelines.studies.transfer import plan, pretrain, release
+from pipelines.studies.transfer import fewshot, plan, pretrain, release
 from tests.contracts.test_methods import block
 from tests.pipelines.studies.test_transfer import PLACES, SIZES, Study
 
@@ -60,6 +60,35 @@ def test_labels_are_read_only_where_the_plan_says_so(study, name, reads):
     pretrain.main(name)
     noisy = weights(study, name)
     assert any(bool((clean[key] != noisy[key]).any()) for key in clean) == reads
+
+
+def test_every_draw_meets_the_encoder_of_its_own_seed_and_the_next_round_begins_anew(study):
+    study.values["sources"]["all"]["seeds"] = 2
+    study.write()
+    pretrain.main("all")
+    arm = plan.plan().arms["tuned"]
+    states = [fewshot.encoder(arm, seed).state_dict() for seed in range(3)]
+    differ = [any(bool((states[0][key] != state[key]).any()) for key in states[0]) for state in states]
+    assert differ == [False, True, False]
+    assert sorted(path.name for path in (study.folder / "models" / "all" / "seeds").iterdir()) == ["1"]
+
+
+def test_seeds_that_are_finished_are_not_trained_again_after_a_stop(study, monkeypatch):
+    study.values["sources"]["all"]["seeds"] = 3
+    study.write()
+    trained, real = [], pretraining.train
+
+    def train(pretext, data, heldout, params, *rest):
+        trained.append(params.seed)
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return real(pretext, data, heldout, params, *rest)
+
+    monkeypatch.setattr(pretraining, "train", train)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain.main("all")
+    pretrain.main("all")
+    assert trained == [1, 2, 2, 0]
 
 
 def test_no_solid_of_a_test_side_is_trained_on(study, monkeypatch):
