@@ -4,7 +4,8 @@ What is to be classified (faces, or solids) is gathered around centres of k-mean
 The solids are taken one by one: next comes the one whose rows bring the centres, weighted by the rows around them,
 nearest to a row that is labelled (greedy k-medoids; Kaufman and Rousseeuw 1990, "Finding groups in data", BUILD). Both
 typical and diverse, like TypiClust (Hacohen et al. 2022, arXiv:2202.02794), but over all faces of a solid at once, and
-every budget is the start of a larger one.
+every budget is the start of a larger one. A budget counts solids: where these differ in size, the chosen ones have more
+faces than most, and are more work to label.
 """
 
 import math
