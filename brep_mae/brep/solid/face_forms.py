@@ -1,8 +1,9 @@
 """What the surfaces of faces are, also where a file holds planes, cylinders, cones, spheres and tori as free-form ones.
 
-Commercial systems can export everything as B-splines, and IGES knows no cones. The kernel proposes a closed form, from
-lines of constant parameter; it counts where points and normals of the file's surface agree with it. The face is then
-named after it, and nothing else changes: samples, areas and parametrisation stay those of the file.
+Commercial systems can export everything as B-splines, and older IGES files hold surfaces of revolution alone. The
+kernel proposes a closed form, from lines of constant parameter; it counts where points and normals of the file's
+surface agree with it. The face is then named after it, and nothing else changes: samples, areas and parametrisation
+stay those of the file.
 """
 
 from dataclasses import dataclass
