@@ -77,12 +77,25 @@ class RenderParams(Section):
     size: PositiveInt
 
 
+SIZES = {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12)}
+"""Width, depth and heads of the vision transformers of those names (Touvron et al. 2020, arXiv:2012.12877, table 1)."""
+
+
 class SizeParams(Section):
-    """Width, depth and attention heads of a transformer."""
+    """Width, depth and attention heads of a transformer; or the name of all three, as in SIZES."""
 
     dim: PositiveInt
     depth: int = Field(ge=0)
     heads: PositiveInt
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, values: Any) -> Any:
+        if not isinstance(values, str):
+            return values
+        if values not in SIZES:
+            raise ValueError(f"no size {values}; give dim, depth and heads, or one of {', '.join(SIZES)}")
+        return dict(zip(cls.model_fields, SIZES[values], strict=True))
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "SizeParams":
@@ -101,13 +114,13 @@ class MessageSizeParams(Section):
 
 def _shape(values: Any) -> str:
     heads = "heads" in values if isinstance(values, dict) else hasattr(values, "heads")
-    return "transformer" if heads else "messages"
+    return "transformer" if heads or isinstance(values, str) else "messages"
 
 
 AnySizeParams = Annotated[
     Annotated[SizeParams, Tag("transformer")] | Annotated[MessageSizeParams, Tag("messages")], Discriminator(_shape)
 ]
-"""A block with `heads` is a transformer's."""
+"""A block with `heads`, or a name, is a transformer's."""
 
 
 class OptimParams(Section):

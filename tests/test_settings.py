@@ -4,12 +4,14 @@ import importlib
 import re
 
 import pytest
+import torch
 import yaml
 
 from brep_mae import settings
-from brep_mae.checks import SettingsError, read_yaml
+from brep_mae.checks import SettingsError, check, read_yaml
 from brep_mae.cli.parse import parse
-from brep_mae.settings import flat
+from brep_mae.composition.pretext import DataSpec, build
+from brep_mae.settings import SIZES, SizeParams, flat
 from pipelines.shared import params
 
 
@@ -82,6 +84,7 @@ MISTAKES_OF_METHODS = [
     (method("hybrid", lr=float("nan")), "methods.hybrid: lr must be a finite number, not NaN"),
     (method("hybrid", size={"dim": -64, "depth": 3, "heads": 4}), "methods.hybrid: size.dim must be more than 0"),
     (method("hybrid", size={"dim": 62, "depth": 3, "heads": 4}), "methods.hybrid: size: dim 62 is not a multiple"),
+    (method("hybrid", size="huge"), "methods.hybrid: size: no size huge; give dim, .* one of tiny, small, base"),
     (method("maskdistill_faces", size={"dim": 64, "depth": 3, "haeds": 4}), "unknown key size.haeds"),
     (method("maskdistill_faces", size={"dim": 0, "depth": 3, "heads": 4}), "faces: size.dim must be more than 0"),
     (method("m3ae", mask_ratios={"face": 0.75, "pacth": 0.5}), "unknown key mask_ratios.pacth"),
@@ -124,6 +127,15 @@ def test_each_mistake_is_named_in_words_of_our_own(edited, load, change, message
     lines = str(raised.value).splitlines()
     assert all(line.startswith("params.yaml: ") for line in lines)
     assert not re.search("pydantic|Input|valid |http|required|permitted|something else", str(raised.value))
+
+
+@pytest.mark.parametrize("name", ["mae_faces", "mae_images", "maskdistill_faces", "st_mae"])
+def test_a_size_may_be_a_name_for_faces_and_images_alike(edited, name):
+    block = params.load(edited(method(name, size="tiny"))).methods[name]
+    with torch.device("meta"):
+        encoder = build(name, block, DataSpec(8, 64)).encoder
+    assert (encoder.dim, len(encoder.stack.blocks), encoder.stack.blocks[0].attn.num_heads) == (192, 12, 3)
+    assert {name: check(SizeParams, name, "").dim for name in SIZES} == {"tiny": 192, "small": 384, "base": 768}
 
 
 def test_the_shipped_methods_are_right():

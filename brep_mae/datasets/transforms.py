@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from brep_mae.datasets.batch import Frames
+
 GREY = (0.299, 0.587, 0.114)
 
 # Hue turns the plane of I and Q in this space of luma and chroma (NTSC).
@@ -22,6 +24,21 @@ def random_resized_crop(images: Tensor, least: float, rng: torch.Generator, flip
     `flip` True = every second image, on average, is mirrored. Where a drawn rectangle is longer than the image, its
     side is cut. Bilinear. Shapes: (N, C, H, W) -> the same
     """
+    where = _rectangles(images, least, rng, flip)
+    return F.grid_sample(images, where, padding_mode="border", align_corners=False)
+
+
+def random_resized_frames(frames: Frames, least: float, rng: torch.Generator, flip: bool) -> Frames:
+    """As `random_resized_crop`, every frame for itself; a pixel names the face that lies nearest where it looks."""
+    where = _rectangles(frames.image.flatten(0, 1), least, rng, flip)
+    image, face = frames.image.flatten(0, 1), frames.face.flatten(0, 1)[:, None].float()
+    image = F.grid_sample(image, where, padding_mode="border", align_corners=False)
+    face = F.grid_sample(face, where, "nearest", padding_mode="border", align_corners=False)
+    return Frames(image.view_as(frames.image), face[:, 0].to(frames.face).view_as(frames.face))
+
+
+def _rectangles(images: Tensor, least: float, rng: torch.Generator, flip: bool) -> Tensor:
+    """Where each pixel of a random crop looks. Shapes: (N, C, H, W) -> (N, H, W, 2) in [-1, 1]"""
     n = len(images)
     area = _uniform((n,), least, 1.0, rng)
     aspect = _uniform((n,), math.log(3 / 4), math.log(4 / 3), rng).exp()
@@ -30,8 +47,7 @@ def random_resized_crop(images: Tensor, least: float, rng: torch.Generator, flip
     mirror = torch.where(torch.rand(n, generator=rng) < 0.5 * flip, -1.0, 1.0)
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = size[:, 0] * mirror, size[:, 1], center
-    where = F.affine_grid(theta.to(images), list(images.shape), align_corners=False)
-    return F.grid_sample(images, where, padding_mode="border", align_corners=False)
+    return F.affine_grid(theta.to(images), list(images.shape), align_corners=False)
 
 
 def jitter_colors(images: Tensor, strength: float, rng: torch.Generator) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from brep_mae.checks import SettingsError
 from brep_mae.composition.masked import MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
-from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.masking.pairs import draw_partners
 from brep_mae.masking.random import RandomMask
 from brep_mae.models.blocks import init_weights
@@ -64,11 +64,11 @@ def blend(batch: Batch, partner: Tensor, share: float) -> tuple[Batch, Batch]:
         share: of the image itself, in [0, 1].
     """
     assert batch.frames is not None
-    own = batch.frames.image
-    other = own.flatten(0, 1)[partner].view_as(own)
-    mixed = replace(batch.frames, image=share * own + (1 - share) * other)
+    own = batch.frames
+    other = Frames(*(each.flatten(0, 1)[partner].view_as(each) for each in (own.image, own.face)))
+    mixed = replace(own, image=share * own.image + (1 - share) * other.image)
     roles = (own, other) if share < 0.5 else (other, own)
-    truth = replace(batch.frames, image=torch.cat(roles), face=batch.frames.face.repeat(2, 1, 1, 1))
+    truth = Frames(torch.cat([role.image for role in roles]), torch.cat([role.face for role in roles]))
     return Batch(batch.uid, None, mixed), Batch(batch.uid * 2, None, truth)
 
 

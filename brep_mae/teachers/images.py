@@ -77,7 +77,10 @@ class Pooled(Teacher):
 
 def timm_model(name: str, path: str) -> nn.Module:
     """Vision transformer `name` with the weights in `path`, random ones where it is ""."""
-    model: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, dynamic_img_size=True)
+    try:
+        model: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, dynamic_img_size=True)
+    except (RuntimeError, TypeError) as error:
+        raise CheckpointError(f"{name}: no vision transformer of timm ({error}); take one such as vit_*") from None
     if not path:
         return model
     try:

@@ -2,7 +2,8 @@
 
 import torch
 
-from brep_mae.datasets.transforms import jitter_colors, random_resized_crop
+from brep_mae.datasets.batch import Frames
+from brep_mae.datasets.transforms import jitter_colors, random_resized_crop, random_resized_frames
 from brep_mae.seeds import generator
 
 RAMP = torch.linspace(0, 1, 32).expand(64, 3, 32, 32)
@@ -37,6 +38,19 @@ def test_half_of_the_images_are_mirrored_where_asked_and_none_elsewhere():
 
     assert mirrored(False) == 0
     assert 16 < mirrored(True) < 48
+
+
+def test_faces_of_pixels_follow_the_image():
+    """A face's number is its colour, in blocks of 8 pixels: away from their borders both stay alike."""
+    number = torch.randint(0, 200, (3, 2, 4, 4), generator=generator(5)).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    frames = Frames((number / 255)[:, :, None].expand(-1, -1, 3, -1, -1), number)
+    changed = random_resized_frames(frames, 0.3, generator(1), flip=True)
+    assert changed.face.dtype == number.dtype and changed.image.shape == frames.image.shape
+    assert ((changed.image[:, :, 0] * 255 - changed.face).abs() < 0.01).float().mean() > 0.7
+    assert set(changed.face.unique().tolist()) <= set(number.unique().tolist())
+    assert (changed.face != number).any()
+    same = random_resized_crop(frames.image.flatten(0, 1), 0.3, generator(1), flip=True)
+    assert torch.equal(same, changed.image.flatten(0, 1))
 
 
 def test_no_jitter_changes_no_colour():

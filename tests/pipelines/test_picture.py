@@ -75,8 +75,8 @@ def test_seen_faces_stay_and_hidden_ones_are_predicted(stored, name):
 @pytest.mark.parametrize("name", ["mae_images", "st_mae", "m3ae"])
 def test_hidden_patches_are_grey_and_seen_ones_as_they_were_given(stored, name):
     images = drawn(stored, name)[1]["pixels"]
-    note = "" if name == "m3ae" else " (true means)"  # m3ae predicts pixels as they are
-    assert images["titles"].tolist() == ["original", "seen", f"predicted{note}"]
+    note = "true means and background" if name == "st_mae" else "true background"  # the others predict plain pixels
+    assert images["titles"].tolist() == ["original", "seen", f"predicted ({note})"]
     original, seen, predicted = images["images"]
     grey = (seen == round(GREY * 255)).all(-1)
     assert 0.5 < grey.mean() < 0.95
@@ -88,7 +88,7 @@ def test_hidden_patches_are_grey_and_seen_ones_as_they_were_given(stored, name):
 def test_a_blend_shows_both_images_and_what_became_of_each(stored):
     images = drawn(stored, "i_mae")[1]["pixels"]
     titles = images["titles"].tolist()
-    assert [t.removesuffix(" (true means)") for t in titles] == [
+    assert [t.removesuffix(" (true means and background)") for t in titles] == [
         "subordinate: original", "dominant: original", "blend", "seen", "subordinate: predicted", "dominant: predicted"
     ]  # fmt: skip
     subordinate, dominant, blend, seen, *predicted = images["images"].astype(float)

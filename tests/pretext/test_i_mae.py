@@ -29,7 +29,9 @@ PARTNER = torch.tensor([4, 5, 6, 7, 0, 1, 2, 3])
 
 
 def frames(seed: int = 0) -> Batch:
-    return Batch(tuple("abcd"), None, make_frames([3] * 4, seed=seed))
+    """Without background, which has no say in a loss of pixels."""
+    drawn = make_frames([3] * 4, seed=seed)
+    return Batch(tuple("abcd"), None, replace(drawn, face=drawn.face.clamp(min=0)))
 
 
 def with_images(batch: Batch, image: torch.Tensor) -> Batch:
@@ -126,6 +128,14 @@ def test_check_3_pixel_terms_ignore_seen_patches_and_latent_terms_reach_no_teach
     touched = patchify(image.grad.flatten(0, 1), 4).abs().sum(-1) > 0
     assert torch.equal(touched, masks[0].repeat(2, 1))
     assert all(p.grad is None for p in pretext.teacher.network.parameters())
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8])
+def test_the_truth_of_either_role_knows_its_own_faces(share):
+    batch = frames()
+    own, other = batch.frames.face, batch.frames.face.flatten(0, 1)[PARTNER].view_as(batch.frames.face)
+    _, truth = blend(batch, PARTNER, share)
+    assert torch.equal(truth.frames.face, torch.cat((own, other) if share < 0.5 else (other, own)))
 
 
 def test_check_4_both_branches_are_linear():

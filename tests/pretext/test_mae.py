@@ -4,6 +4,8 @@ Check 1 is also a contract of every method that hides tokens (tests/contracts), 
 tests/masking/test_random.py.
 """
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -94,9 +96,14 @@ def target_gradient(pretext, batch, name: str):
 
 
 def test_check_2_loss_support_no_code_of_a_seen_token_pad_or_class_token_is_read(name):
-    touched, mask = asked(small(name), make_batch(SIZES, frames=True))
+    touched, mask = asked(small(name), filled(make_batch(SIZES, frames=True)))
     assert torch.equal(touched[:, 1:], mask.hidden)
     assert not touched[:, 0].any()
+
+
+def filled(batch):
+    """The same frames without any background, which has no say in the loss."""
+    return replace(batch, frames=replace(batch.frames, face=batch.frames.face.clamp(min=0)))
 
 
 def test_check_3_the_encoder_runs_on_the_seen_quarter_and_the_class_token():
@@ -198,3 +205,14 @@ def test_the_frames_the_network_was_built_for():
     assert SPEC.frame == 16
     with pytest.raises(AssertionError, match="doesn't match"):
         PatchTokens(32, 4, 32)(make_batch([5], frames=True))
+
+
+def test_augmented_images_train_and_are_evaluated_as_they_are():
+    """Crops and flips are drawn anew in training, of image and faces alike; evaluation sees what there is."""
+    pretext, batch = small("mae_images", augment={"crop": 0.3, "flip": True}), make_batch([5, 5], frames=True)
+    seen, truth = pretext.views(batch, generator(0))
+    assert seen is truth and not torch.equal(seen.frames.image, batch.frames.image)
+    assert not torch.equal(seen.frames.face, batch.frames.face)
+    assert torch.equal(seen.frames.image, pretext.views(batch, generator(0))[0].frames.image)
+    assert not torch.equal(seen.frames.image, pretext.views(batch, generator(1))[0].frames.image)
+    assert pretext.eval().views(batch, generator(0)) == (batch, batch)
