@@ -117,6 +117,24 @@ def with_labels(graph: FaceGraph, by_name: Mapping[int, int], part: int = UNLABE
     return replace(graph, face_label=labels, part_label=part)
 
 
+def renamed(source: Source, names: Mapping[str, str]) -> Source:
+    """The data set with other names for its face classes, in the order of `names`: its own name -> the other one.
+
+    Raises SourceError for a class that is not among them.
+    """
+    if unknown := [name for name in source.face_classes if name not in names]:
+        raise SourceError(
+            f"{source.root}: has the class {unknown[0]}, which has no other name; name it in face_classes"
+        )
+    number = np.array([*(list(names).index(name) for name in source.face_classes), UNLABELLED], np.int16)
+
+    def label(graph: FaceGraph) -> FaceGraph:
+        labelled = source.label(graph)
+        return replace(labelled, face_label=number[labelled.face_label])  # UNLABELLED picks the last
+
+    return replace(source, face_classes=tuple(names.values()), label=label)
+
+
 def _numbers(names: Iterable[str]) -> list[int]:
     names = list(names)
     if bad := [name for name in names if not name.isascii() or not name.isdigit()]:

@@ -12,13 +12,17 @@ from brep_mae.report.confusions import Mistaken, drawn, matrix
 from brep_mae.schema import POINT
 from pipelines.shared.stage import run_stage
 from pipelines.studies.transfer.fewshot import encoder, material, tuned
-from pipelines.studies.transfer.plan import STUDY, plan, stored_set
+from pipelines.studies.transfer.plan import STUDY, absent, plan, stored_set
 
 TARGET, ARM, SHOWN = "mfcad_zero", "hops_forest", 12
 OUT = STUDY / "confusions"
 
 
 def main() -> None:
+    if left_out := absent(plan().targets[TARGET].set):
+        print(f"left out, as {left_out[0]} is not there")
+        OUT.mkdir(parents=True, exist_ok=True)
+        return
     todo, given = plan(), material(TARGET)
     study, arm = todo.targets[TARGET], todo.arms[ARM]
     names = stored_set(study.set).face_classes

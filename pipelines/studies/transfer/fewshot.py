@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial, reduce
@@ -29,7 +30,7 @@ from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
 from pipelines.shared.stage import run_stage
 from pipelines.shared.unfinished import unfinished
-from pipelines.studies.transfer.plan import ROWS, ArmParams, Plan, TargetParams, folder_of, plan, stored_set
+from pipelines.studies.transfer.plan import ROWS, ArmParams, Plan, TargetParams, absent, folder_of, plan, stored_set
 
 WITHOUT_A_CHECKPOINT = {"hops": Hops, "uvnet": UVNet}
 SCRATCH = "scratch_"
@@ -54,6 +55,11 @@ def encoder(arm: ArmParams, seed: int) -> FeatureExtractor:
     """All encoders of an arm side by side, as draw `seed` meets them."""
     first = side_by_side(arm.encoders, seed)
     return Blind(first, arm.blind) if arm.blind else first
+
+
+def trained(name: str) -> bool:
+    """False for an encoder whose data sets are not there."""
+    return name in WITHOUT_A_CHECKPOINT or (folder_of(name.removeprefix(SCRATCH), 0) / WEIGHTS).exists()
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,11 @@ def chosen(target: str, count: int, seed: int) -> list[str]:
     return covering_order(chooser, task_of(study), given.data, order, count, seed)
 
 
+def labelled_of(classes: Sequence[int], count: int) -> int:
+    """How many solids are labelled where each class gets `count`, or all that it has."""
+    return sum(min(count, there) for there in Counter(classes).values())
+
+
 def tuned(todo: Plan, study: TargetParams, arm: ArmParams) -> FewshotParams:
     """The settings of an arm on a target."""
     return FewshotParams(**todo.fewshot.model_dump() | study.tune | arm.tune)
@@ -120,7 +131,7 @@ def one(target: str, name: str, budget: str, seed: int) -> Rows:
     shots, classes = study.few if budget == "few" else study.many, None
     if study.task == "classification":
         classes = [int(given.data.faces(uid).part) for uid in given.labelled]
-        shots = [count * task.n_classes for count in shots]
+        shots = [labelled_of(classes, count) for count in shots]
     if given.unlabelled and max(shots) > len(given.labelled):
         # Solids of the target would be labelled in their place.
         raise ValueError(
@@ -145,17 +156,24 @@ def _key(arm: ArmParams) -> str:
 
 def main(target: str) -> None:
     todo = plan()
-    study = todo.targets[target]
+    study, out = todo.targets[target], ROWS / f"{target}.jsonl"
     named = [name for name in (study.set, study.labels_from, study.beside) if name]
+    if left_out := absent(*named):
+        print(f"{target}: left out, as {' and '.join(dict.fromkeys(left_out))} is not there")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.touch()
+        return
     sets = [(one.digest, one.labels_digest) for one in map(stored_set, named)]
-    arms = {name: todo.arms[name] for name in study.arms}
+    arms = {name: todo.arms[name] for name in study.arms if all(map(trained, todo.arms[name].encoders))}
+    if fewer := [name for name in study.arms if name not in arms]:
+        print(f"{target}: without {', '.join(fewer)}, whose encoders are not there")
     used = [*study.chosen_by, *(encoder for arm in arms.values() for encoder in arm.encoders)]
     names = {encoder.removeprefix(SCRATCH) for encoder in used}
     sources = todo.sources | todo.taught
     folders = [folder_of(n, seed) for n in sorted(names - {*WITHOUT_A_CHECKPOINT}) for seed in range(sources[n].seeds)]
     hashes = {folder.as_posix(): sha256(folder / WEIGHTS) for folder in folders}
     fewshot = todo.fewshot.model_dump()
-    out, inputs = ROWS / f"{target}.jsonl", (target, study.model_dump(exclude={"arms"}), fewshot, sets, hashes)
+    inputs = (target, study.model_dump(exclude={"arms"}), fewshot, sets, hashes)
     jobs: dict[str, tuple[Any, ...]] = {
         f"{name}-{_key(arm)}-{budget}-{seed}": (target, name, budget, seed)
         for budget, seeds in (("few", study.few_seeds), ("many", study.many_seeds))

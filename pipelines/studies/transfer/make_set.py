@@ -1,4 +1,7 @@
-"""Stage `set`: one data set of the study, made or read, parsed, and drawn where asked -> data/NAME of the study."""
+"""Stage `set`: one data set of the study, made or read, parsed, and drawn where asked -> data/NAME of the study.
+
+Where the files of a set are not there its folder stays empty, and what needs the set is left out with a line.
+"""
 
 import os
 import shutil
@@ -9,7 +12,7 @@ from brep_mae.brep.render.pool import RenderOptions
 from brep_mae.datasets.labelling.join import join_labels
 from brep_mae.datasets.labelling.labels import FOLDER
 from brep_mae.datasets.shards import open_shards
-from brep_mae.datasets.source import open_source
+from brep_mae.datasets.source import open_source, renamed
 from brep_mae.ingest import parse_dataset
 from brep_mae.output.files import link_or_copy
 from brep_mae.output.folder import output_folder
@@ -22,6 +25,10 @@ from pipelines.studies.transfer.plan import SETS, frames_of, plan
 def main(name: str) -> None:
     todo = plan()
     one, out = todo.sets[name], SETS / name
+    if one.generate is None and not Path(one.dataset.path).exists():
+        print(f"{name}: left out, as {one.dataset.path} is not there; get it and run `dvc repro --force set@{name}`")
+        out.mkdir(parents=True, exist_ok=True)
+        return
     with (
         output_folder(out) as claim,
         unfinished("studies.transfer.make_set", out, one.model_dump(), todo.parse) as work,
@@ -45,6 +52,8 @@ def make(name: str, work: Path, parsed: Path) -> None:
         path = str(work / "parts")
         generate(Path(path), one.generate.kind, one.generate.solids, one.generate.seed, workers)
     source = open_source(one.dataset.name, path, one.dataset.limit, WORK)
+    if one.face_classes:
+        source = renamed(source, one.face_classes)
     report = parse_dataset(source, parsed, todo.parse, one.split, workers)
     shutil.rmtree(work / FOLDER, ignore_errors=True)
     labels = join_labels(source, open_shards(parsed), report.rejects, work / FOLDER)

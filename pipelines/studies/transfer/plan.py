@@ -24,14 +24,22 @@ PLAN, SETS, SOURCES, ROWS = STUDY / "params.yaml", STUDY / "data", STUDY / "mode
 
 
 class SetParams(Section):
-    """A data set: where it comes from, its split, its renders where a source reads them, and what is one sample of it,
-    `unit`: a solid, or all solids of a file together."""
+    """A data set.
+
+    Args:
+        dataset, generate: where it comes from.
+        split: which files are on which side.
+        render: its renders, where a source reads them.
+        unit: what is one sample of it: a solid, or all solids of a file together.
+        face_classes: its names of the classes of faces -> those of this study, in order; {} = its own.
+    """
 
     dataset: DatasetParams
     generate: GenerateParams | None = None
     render: RenderParams | None = None
     split: SplitParams
     unit: Unit = "solid"
+    face_classes: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _renders_of_solids(self) -> "SetParams":
@@ -177,6 +185,11 @@ def folder_of(name: str, seed: int) -> Path:
 def frames_of(name: str) -> Path:
     """Where the renders of a data set lie."""
     return SETS / name / "frames"
+
+
+def absent(*names: str) -> list[str]:
+    """Those of the data sets that are not there, since what they are read from is not."""
+    return [name for name in names if not (SETS / name / "dataset.json").exists()]
 
 
 def stored_set(name: str, drawn: bool = False) -> ParsedDataset:

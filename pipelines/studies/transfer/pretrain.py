@@ -17,7 +17,7 @@ from brep_mae.output.folder import output_folder
 from pipelines.shared.pretraining import Pretraining, pretrained
 from pipelines.shared.stage import run_stage
 from pipelines.shared.unfinished import WORK, unfinished
-from pipelines.studies.transfer.plan import SEEDS, SOURCES, plan, stored_set
+from pipelines.studies.transfer.plan import SEEDS, SOURCES, absent, plan, stored_set
 
 STAGE = "studies.transfer.pretrain"
 IMAGES_HELD_OUT = 0.02
@@ -39,7 +39,13 @@ def main(name: str) -> None:
     """Trains with every seed, or goes on where a run was cut off, and fills the output: the first seed's encoder, and
     those of the others in the folder SEEDS."""
     todo = plan()
-    seeds, first = (todo.sources | todo.taught)[name].seeds, pretraining_of(name, 0)
+    source = (todo.sources | todo.taught)[name]
+    if left_out := absent(*source.sets):
+        print(f"{name}: pretrained without {', '.join(left_out)}, which is not there")
+    if left_out == source.sets:
+        (SOURCES / name).mkdir(parents=True, exist_ok=True)
+        return
+    seeds, first = source.seeds, pretraining_of(name, 0)
     others = SOURCES / f"{name}-{SEEDS}"
     with output_folder(SOURCES / name) as claim, unfinished(STAGE, others, *first[0].inputs) as work:
         for seed in range(1, seeds):
@@ -58,11 +64,12 @@ def pretraining_of(name: str, seed: int) -> tuple[Pretraining, Pretext, Samples,
     source = (todo.sources | todo.taught)[name]
     budget = todo.pretrain.model_copy(update={"seed": todo.pretrain.seed + seed})
     values = todo.methods[source.method]
-    sizes = {drawn.size for each in source.sets if (drawn := todo.sets[each].render) is not None}
+    there = [each for each in source.sets if each not in absent(each)]
+    sizes = {drawn.size for each in there if (drawn := todo.sets[each].render) is not None}
     spec = DataSpec(grid=todo.parse.grid, frame=max(sizes, default=0))
     torch.manual_seed(budget.seed)
     pretext = build(source.method, values, spec)
-    sets = [stored_set(each, "frames" in pretext.reads) for each in source.sets]
+    sets = [stored_set(each, "frames" in pretext.reads) for each in there]
 
     def side(which: str) -> ConcatDataset:
         return ConcatDataset([(s.solids(pretext.reads, which), len(s.face_classes), len(s.part_classes)) for s in sets])

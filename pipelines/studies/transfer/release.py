@@ -9,7 +9,7 @@ from brep_mae.output.folder import output_folder
 from brep_mae.output.note import sha256
 from brep_mae.report.tables import Table, percent, summarise
 from pipelines.shared.stage import run_stage
-from pipelines.studies.transfer.plan import ROWS, SETS, SOURCES, STUDY, plan
+from pipelines.studies.transfer.plan import ROWS, SETS, SOURCES, STUDY, absent, plan
 from pipelines.studies.transfer.tables import DIGITS
 
 OUT = STUDY / "release"
@@ -19,6 +19,8 @@ def main(name: str) -> None:
     todo = plan()
     source, data = todo.sources[name], []
     for each in source.sets:
+        if absent(each):
+            continue
         about = json.loads((SETS / each / "dataset.json").read_text())
         report = json.loads((SETS / each / "report.json").read_text())
         kind = todo.sets[each].generate

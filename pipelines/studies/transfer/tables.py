@@ -85,7 +85,7 @@ def metrics(rows: Sequence[Row]) -> dict[str, Any]:
 def main() -> None:
     todo = plan()
     files = {target: ROWS / f"{target}.jsonl" for target in todo.targets}
-    there = {target: file for target, file in files.items() if file.exists()}
+    there = {target: file for target, file in files.items() if file.exists() and file.stat().st_size}
     rows = [json.loads(line) for file in there.values() for line in file.read_text().splitlines()]
     tables = [table(about, rows).markdown() for about in todo.tables.values() if there.keys() & set(about.targets)]
     tables.append(costs().markdown())
