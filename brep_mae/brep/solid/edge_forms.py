@@ -85,8 +85,8 @@ def recognised_edges(topology: Topology, edges: Curves) -> EdgeForms:
 
 
 def _proposed(edge: TopoDS_Edge, size: float) -> tuple[Any, ...] | None:
-    """Kind, a point or the centre, direction or axis, and radius in mm (0 for a line) of the line or circle that the
-    kernel sees in a free-form edge of that size in mm, None where it sees neither."""
+    """What line or circle the kernel sees in a free-form edge of that size in mm, None where it sees neither: kind, a
+    point or the centre, direction or axis as the edge runs, and radius in mm (0 for a line)."""
     location = TopLoc_Location()
     curve = untrimmed(BRep_Tool.Curve_s(edge, location, 0.0, 0.0))
     first, last = BRep_Tool.Range_s(edge)
@@ -140,11 +140,10 @@ def _compared(
     length, ahead = np.linalg.norm(slopes, axis=1), (slopes * way).sum(axis=1)
     across = np.linalg.norm(slopes - ahead[:, None] * way, axis=1)
     start = np.searchsorted(place, np.arange(len(kind)))
-    sense = np.where(ahead[start] < 0, -1.0, 1.0)[:, None]
     spoke = spokes[start] * (radius / np.maximum(width[start], 1e-300))[:, None]
     found = {
         "lead": np.where(line, origin + height[start, None] * axis, origin),
-        "along": sense * np.where(line, axis, cross(axis, spoke)),
+        "along": np.where(line, axis, cross(axis, spoke)),
         "spoke": np.where(line, 0.0, spoke),
     }
     return found, distance, np.where(length > 0, np.arctan2(across, np.abs(ahead)), 0.0)

@@ -185,3 +185,16 @@ def test_a_part_without_splines_asks_the_kernel_nothing(monkeypatch):
 def test_lines_that_are_splines_of_one_chord_are_lines():
     graph = graph_of(as_splines(SHAPES["box"]))
     assert (graph.arc_type == CURVE_TYPES.index("line")).all() and graph.edge_recognised.all()
+
+
+@pytest.mark.parametrize("how", ["moved", "mirrored"])
+def test_circles_turn_about_their_axis_the_way_of_their_edge(how):
+    graph = graph_of(placed(how, as_splines(CUT["slotted cylinder"])))
+    forward = {(f, e): way for f, e, way in zip(*graph.coedge_index.tolist(), graph.coedge_forward, strict=True)}
+    circles = np.flatnonzero(graph.arc_type == CIRCLE)
+    assert len(circles) >= 8
+    for arc in circles:
+        p = graph.edge_params_unit[graph.arc_edge[arc]].astype(float)
+        away, tangent = unit_points(graph, graph.arc_grid[arc, 0, :3]) - p[3:6], graph.arc_grid[arc, 0, 3:]
+        onward = tangent @ np.cross(p[9:12], away / np.linalg.norm(away))
+        assert onward == pytest.approx(1 if forward[graph.arc_index[0, arc], graph.arc_edge[arc]] else -1, abs=1e-4)
