@@ -19,7 +19,7 @@ from brep_mae.seeds import generator
 from brep_mae.settings import SizeParams
 from brep_mae.targets.pixels import patchify
 from brep_mae.tokens.tokens import FACE, PATCH
-from tests.contracts.test_methods import scramble_hidden
+from tests.contracts.test_no_peek import scramble_hidden
 from tests.selected import selected
 from tests.synthetic import GRID, make_batch
 

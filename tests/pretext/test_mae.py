@@ -18,7 +18,8 @@ from brep_mae.settings import SizeParams
 from brep_mae.targets.pixels import Pixels, patchify, unpatchify
 from brep_mae.tokens.faces import FaceTokens
 from brep_mae.tokens.patches import PatchTokens, sine_cosine
-from tests.contracts.test_methods import SPEC, latent_of, scramble_hidden, small
+from tests.contracts.test_methods import SPEC, small
+from tests.contracts.test_no_peek import latent_of, scramble_hidden
 from tests.pretext.checks import asked, blobs, of_images
 from tests.selected import selected
 from tests.synthetic import GRID, make_batch

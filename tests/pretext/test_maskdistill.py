@@ -23,7 +23,8 @@ from brep_mae.datasets.content import kinds
 from brep_mae.models.encoder import Fill
 from brep_mae.seeds import generator
 from brep_mae.teachers.images import timm_model
-from tests.contracts.test_methods import SPEC, block, latent_of, scramble_hidden, small
+from tests.contracts.test_methods import SPEC, block, small
+from tests.contracts.test_no_peek import latent_of, scramble_hidden
 from tests.pretext.checks import asked, digest, steps
 from tests.synthetic import make_batch
 

@@ -10,7 +10,7 @@ from pipelines.shared import unfinished
 from pipelines.studies.transfer import fewshot, make_set, plan, pretrain, tables
 from tests.brep.solids import box, write_step
 from tests.contracts.test_methods import block
-from tests.pipelines.studies.test_transfer import PLACES, Study
+from tests.pipelines.studies.tiny_study import PLACES, Study
 from tests.stored import FACE_CLASSES
 
 

@@ -15,7 +15,7 @@ from brep_mae.output.note import sha256
 from pipelines.shared import pretraining, unfinished
 from pipelines.studies.transfer import fewshot, plan, pretrain, release
 from tests.contracts.test_methods import block
-from tests.pipelines.studies.test_transfer import PLACES, SIZES, Study
+from tests.pipelines.studies.tiny_study import PLACES, SIZES, Study
 
 
 @pytest.fixture
