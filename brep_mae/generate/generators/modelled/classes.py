@@ -13,6 +13,6 @@ FACE_CLASSES: tuple[str, ...] = (
     "revolve_end",
 )
 
-VERSION = 1
+VERSION = 2
 
 PART_CLASSES: tuple[str, ...] = ("plate", "block", "bracket", "turned", "segment", "wheel", "housing", "lever")

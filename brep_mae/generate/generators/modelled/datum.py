@@ -1,5 +1,6 @@
-"""Extrusions from datum planes inside a part outwards: cuts and bosses on faces of any form."""
+"""Extrusions from datum planes: cuts and bosses on faces of any form, and cuts that give a part its outer form."""
 
+import itertools
 from math import cos, pi, sin, tau
 
 import numpy as np
@@ -9,8 +10,8 @@ from OCP.TopoDS import TopoDS_Shape
 
 from brep_mae.generate.generators.modelled.model import Model
 from brep_mae.generate.generators.modelled.places import Probe
-from brep_mae.generate.generators.modelled.sketches.outlines import outline
-from brep_mae.generate.generators.modelled.sketches.sketch import Frame, Profile
+from brep_mae.generate.generators.modelled.sketches.outlines import outline, rectangle
+from brep_mae.generate.generators.modelled.sketches.sketch import Curve, Frame, Kind, Loop, Profile
 from brep_mae.generate.labelled import Rejected
 from brep_mae.generate.primitives import Vector
 
@@ -86,3 +87,47 @@ def datum(model: Model, wanted: int) -> None:
     word = "cut" if cutting else "extrude"
     tools = [model.extruded(profile, at, length, word) for at in frames]
     model.cut(tools) if cutting else model.add(tools)
+
+
+def trim(model: Model, wanted: int) -> None:
+    """Cut across all of the part along one axis: what lies outside an outline, or beyond a line at one or two sides.
+
+    Its sides are outer walls of the part, and convex where those of a hole are hollow.
+    """
+    rng = model.rng
+    low, high = bounds_mm(model.solid)
+    axis, over = int(rng.integers(3)), 0.05 * model.size_mm
+    unit = np.eye(3)
+    u, v = (axis + 1) % 3, (axis + 2) % 3
+    middle = (low + high) / 2
+    middle[axis] = low[axis] - over
+    frame = Frame(tuple(middle.tolist()), tuple(unit[u].tolist()), tuple(unit[axis].tolist()))
+    a, b, length = (high - low)[u] / 2, (high - low)[v] / 2, float((high - low)[axis]) + 2 * over
+    far = a + b + over
+    if rng.random() < 0.35:
+        inside = outline(rng, float(a * rng.uniform(0.75, 1.3)), float(b * rng.uniform(0.75, 1.3)))
+        model.cut([model.extruded(Profile(rectangle(2 * far, 2 * far), (inside,)), frame, length, "cut")])
+        return
+    if rng.random() < 0.5:
+        frame, a, b = frame.turned(pi / 2), b, a
+    beyond = _beyond(rng, a, b, far)
+    sides = [frame, frame.turned(pi)] if rng.random() < 0.5 else [frame.turned(float(rng.choice([0.0, pi])))]
+    model.cut([model.extruded(Profile(beyond), side, length, "cut") for side in sides])
+
+
+def _beyond(rng: np.random.Generator, a: float, b: float, far: float) -> Loop:
+    """What lies above a line that runs across the box of half sides a and b: straight, bent at one or two points, or a
+    spline."""
+    count = int(rng.choice([2, 2, 3, 4]))
+    us = np.linspace(-1.0, 1.0, count)
+    us[1:-1] += rng.uniform(-0.2, 0.2, count - 2)
+    heights = b * rng.uniform(0.3, 1.05, count)
+    if rng.random() < 0.25:
+        heights[:] = heights.min()
+    line = [(1.05 * float(a * u), float(v)) for u, v in zip(us, heights, strict=True)]
+    if count == 4 and rng.random() < 0.5:
+        path = [Curve(Kind.SPLINE, tuple(line))]
+    else:
+        path = [Curve(Kind.LINE, pair) for pair in itertools.pairwise(line)]
+    corners = [line[-1], (1.05 * a, far), (-1.05 * a, far), line[0]]
+    return (*path, *(Curve(Kind.LINE, pair) for pair in itertools.pairwise(corners)))

@@ -6,7 +6,8 @@ import numpy as np
 
 from brep_mae.generate.generators.modelled.model import Model
 from brep_mae.generate.generators.modelled.patterns import LEAST, PATTERNS, Spots
-from brep_mae.generate.generators.modelled.places import draw_flat, room
+from brep_mae.generate.generators.modelled.places import draw_flat, draw_room, room
+from brep_mae.generate.generators.modelled.sketches.openings import perforated
 from brep_mae.generate.generators.modelled.sketches.outlines import circle, outline, rectangle, regular
 from brep_mae.generate.generators.modelled.sketches.sketch import Loop, Profile
 from brep_mae.generate.labelled import Rejected
@@ -72,11 +73,33 @@ def boss(model: Model, wanted: int) -> None:
     """Joined extrusion, at times with a hole in its sketch."""
     spots = draw_spots(model, wanted, 4, 0.6)
     loop = _sketch(model, spots, 0.5)
-    holes: tuple[Loop, ...] = ()
-    if model.rng.random() < 0.25:
-        holes = (circle(float(model.rng.uniform(0.25, 0.5)) * spots.b),)
+    profile = perforated(model.rng, loop) if len(spots.frames) <= MANY and model.rng.random() < 0.35 else Profile(loop)
     height = up_mm(model, spots, 0.3, 2.0)
-    model.add([model.extruded(Profile(loop, holes), f, height) for f in spots.frames])
+    model.add([model.extruded(profile, f, height) for f in spots.frames])
+
+
+def lettering(model: Model, wanted: int) -> None:
+    """A row of different outlines in one sketch, raised or engraved, as of letters or buttons."""
+    rng, room = model.rng, draw_room(model, 2 * LEAST * model.size_mm)
+    count = int(np.clip(wanted // 5, 2, min(MANY, max(2, round(2 * room.a / room.b)))))
+    a, b = 0.8 * room.a / count, 0.9 * room.b
+    if a < 0.6 * LEAST * model.size_mm:
+        raise Rejected("no room for a row")
+    frames = [room.frame.moved(float(u), 0.0) for u in (2 * np.arange(count) + 1 - count) * room.a / count]
+    high = min(b, 2.5 * a)
+    loops = [outline(rng, a, high * float(rng.uniform(0.6, 1.0))) for _ in frames]
+    profiles = [perforated(rng, loop) if rng.random() < 0.3 else Profile(loop) for loop in loops]
+    if rng.random() < 0.6:
+        height = min(float(rng.uniform(0.2, 1.0)) * a, 0.8 * room.above_mm)
+        model.add([model.extruded(p, f, height) for p, f in zip(profiles, frames, strict=True)])
+        return
+    depth, over = min(float(rng.uniform(0.2, 1.0)) * a, 0.7 * room.below_mm), 0.01 * model.size_mm
+    if room.above_mm < 2 * over:
+        raise Rejected("no way in for a cut")
+    tools = [
+        model.extruded(p, f.moved(0, 0, -depth), depth + over, "cut") for p, f in zip(profiles, frames, strict=True)
+    ]
+    model.cut(tools)
 
 
 def notch(model: Model, wanted: int) -> None:

@@ -10,8 +10,8 @@ from brep_mae.brep.reject import Reject
 from brep_mae.brep.render.mesh import tessellate
 from brep_mae.generate.generated_part import GeneratedPart, first_accepted
 from brep_mae.generate.generators.modelled.classes import PART_CLASSES
-from brep_mae.generate.generators.modelled.datum import datum
-from brep_mae.generate.generators.modelled.details import boss, hole, notch, pocket, slot
+from brep_mae.generate.generators.modelled.datum import datum, trim
+from brep_mae.generate.generators.modelled.details import boss, hole, lettering, notch, pocket, slot
 from brep_mae.generate.generators.modelled.edging import dress
 from brep_mae.generate.generators.modelled.model import MAX_FACES, Model
 from brep_mae.generate.generators.modelled.operations import placed
@@ -50,6 +50,8 @@ OPERATIONS: dict[str, tuple[float, Callable[[Model, int], None]]] = {
     "notch": (0.9, notch),
     "slot": (0.4, slot),
     "datum": (0.7, datum),
+    "trim": (0.7, trim),
+    "lettering": (0.5, lettering),
     "drilled": (0.8, drilled),
     "pin": (0.6, pin),
     "bent": (0.7, bent),

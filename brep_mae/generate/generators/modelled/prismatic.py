@@ -6,6 +6,7 @@ import numpy as np
 
 from brep_mae.generate.generators.modelled.datum import spun
 from brep_mae.generate.generators.modelled.model import Model
+from brep_mae.generate.generators.modelled.sketches.openings import perforated
 from brep_mae.generate.generators.modelled.sketches.outlines import circle, outline, rectangle, regular, rounded
 from brep_mae.generate.generators.modelled.sketches.sketch import Frame, Loop, Profile, polyline
 
@@ -18,11 +19,17 @@ def _sides(model: Model, narrowest: float) -> tuple[float, float]:
     return a, a * float(model.rng.uniform(narrowest, 1.0))
 
 
+def _sketch(model: Model, a: float, b: float) -> Profile:
+    """An outline, as often as not with holes in the same sketch."""
+    loop = outline(model.rng, a, b)
+    return perforated(model.rng, loop) if model.rng.random() < 0.5 else Profile(loop)
+
+
 def plate(model: Model) -> None:
     """One sketch, thin."""
     a, b = _sides(model, 0.35)
     thickness = b * float(np.exp(model.rng.uniform(np.log(0.08), np.log(0.35))))
-    model.add([model.extruded(Profile(outline(model.rng, a, b)), GROUND, thickness)])
+    model.add([model.extruded(_sketch(model, a, b), GROUND, thickness)])
 
 
 def block(model: Model) -> None:
@@ -32,7 +39,7 @@ def block(model: Model) -> None:
     for _ in range(int(rng.integers(1, 4))):
         height = b * float(rng.uniform(0.35, 1.1))
         side = float(rng.uniform(-0.15, 0.15)) * a
-        model.add([model.extruded(Profile(outline(rng, a, b)), GROUND.moved(side, 0, z), height)])
+        model.add([model.extruded(_sketch(model, a, b), GROUND.moved(side, 0, z), height)])
         z += height
         a, b = a * float(rng.uniform(0.5, 0.85)), b * float(rng.uniform(0.5, 0.85))
 
@@ -67,7 +74,7 @@ def bracket(model: Model) -> None:
 
 
 def housing(model: Model) -> None:
-    """A tray: an outline hollowed out by a smaller one, often with ears or with a lip."""
+    """A tray: an outline hollowed out by a smaller one, or walls drawn as a ring; often with ears or with a lip."""
     rng = model.rng
     a, b = _sides(model, 0.5)
     height, wall = b * float(rng.uniform(0.3, 1.4)), b * float(rng.uniform(0.08, 0.2))
@@ -83,9 +90,14 @@ def housing(model: Model) -> None:
         box = [(off - a, off - b), (a - off, off - b), (a - off, b - off), (off - a, b - off)]
         return rounded(box, max(radius - off, 0.02 * b)) if radius > off else rectangle(a - off, b - off)
 
-    model.add([model.extruded(Profile(wall_line(0.0)), GROUND, height)])
     floor = wall * float(rng.uniform(0.8, 2.0))
-    model.cut([model.extruded(Profile(wall_line(wall)), GROUND.moved(0, 0, floor), height, "cut")])
+    if rng.random() < 0.5:
+        model.add([model.extruded(Profile(wall_line(0.0)), GROUND, height)])
+        model.cut([model.extruded(Profile(wall_line(wall)), GROUND.moved(0, 0, floor), height, "cut")])
+    else:  # the walls as one sketch, which stands on a floor or on nothing
+        walls = model.extruded(Profile(wall_line(0.0), (wall_line(wall),)), GROUND, height)
+        bottom = model.extruded(Profile(wall_line(0.5 * wall)), GROUND, floor)
+        model.add([walls, bottom] if rng.random() < 0.7 else [walls])
     if rng.random() < 0.3:
         lip = wall * float(rng.uniform(0.3, 0.6))
         model.cut([model.extruded(Profile(wall_line(lip)), GROUND.moved(0, 0, height - lip), height, "cut")])
