@@ -156,9 +156,9 @@ KINDS = {
     "vit": Kind(TinyViT, image_batch, (2, 8, 8)),
     "graph": Kind(TinyGraph, graph_batch, (DIM,)),
     "conv": Kind(TinyConv, image_batch, (2, 8, 8)),
-    "mae_faces": Kind(ours("mae_faces"), face_batch("scalars", 0.9), (2,)),
+    "mae_faces": Kind(ours("mae_faces"), face_batch("scalars", 3.0), (2,), 3 * DIM),
     "attribute_masking": Kind(ours("attribute_masking"), face_batch("invariant", 8.0), (FACE_DIM,), 5 * DIM),
-    "mae_images": Kind(ours("mae_images"), frame_batch, (3, 16, 16)),
+    "mae_images": Kind(ours("mae_images"), frame_batch, (3, 16, 16), 3 * DIM),
     "resnet18": Kind(lambda: TaskFeatures(ResNet18()), frame_batch, (3, 8, 8), 160),
 }
 
