@@ -15,6 +15,7 @@ from brep_mae.datasets.content import FACES
 from brep_mae.masking.mask import Mask
 from brep_mae.plugins import METHODS, known
 from brep_mae.settings import OptimParams, PretrainParams
+from brep_mae.targets import pixels
 from brep_mae.training import loop
 from brep_mae.training.loop import heldout_terms, train
 from tests.contracts.test_methods import SPEC, small
@@ -178,8 +179,10 @@ def test_one_round_is_the_first_round_of_two(stored, tmp_path):
     assert not torch.equal(two.encoder.class_token, one.encoder.class_token)
 
 
-def test_a_batch_in_parts_gives_the_losses_of_the_whole(stored, tmp_path):
-    """Where every part has as many hidden tokens; masks are fixed here, since parts draw their own."""
+def test_a_batch_in_parts_gives_the_losses_of_the_whole(stored, tmp_path, monkeypatch):
+    """Where every part has as many hidden tokens that count; masks are fixed here, since parts draw their own, and
+    patches of background count too."""
+    monkeypatch.setattr(pixels, "shows_solid", lambda face, patch: torch.ones(len(face), 16).bool())
     folder, uids = stored
     data, losses = solids(folder, uids, "frames"), {}
     for batch, parts in ((4, 1), (4, 2), (2, 1)):
