@@ -56,7 +56,7 @@ def all_tokens(pretext: Pretext, batch: Batch) -> torch.Tensor:
     mask, role = pretext.mask(tokens, generator(0)), torch.zeros(len(tokens.valid), dtype=torch.long)
     codes = pretext.decoder(pretext.encoder(tokens), tokens)
     selection = target.select(codes, tokens, mask, role.to(codes.device))
-    return target(selection, batch, generator(0))["pixels"].error.mean()
+    return target(selection, batch)["pixels"].error.mean()
 
 
 def encoder_alone(pretext: Pretext, batch: Batch) -> torch.Tensor:
