@@ -135,7 +135,9 @@ def test_a_size_may_be_a_name_for_faces_and_images_alike(edited, name):
     with torch.device("meta"):
         encoder = build(name, block, DataSpec(8, 64)).encoder
     assert (encoder.dim, len(encoder.stack.blocks), encoder.stack.blocks[0].attn.num_heads) == (192, 12, 3)
-    assert {name: check(SizeParams, name, "").dim for name in SIZES} == {"tiny": 192, "small": 384, "base": 768}
+    named = {name: check(SizeParams, name, "") for name in SIZES}
+    shapes = {name: (size.dim, size.depth, size.heads) for name, size in named.items()}
+    assert shapes == {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12)}
 
 
 def test_the_shipped_methods_are_right():
