@@ -176,12 +176,17 @@ class MaskedPretext(Pretext):
     @torch.no_grad()
     def calibrate(self, batches: Iterable[Batch], rng: torch.Generator) -> None:
         truths: dict[str, list[Values]] = {}
+        surfaces: dict[str, list[Tensor]] = {}
         for batch in batches:
             forward_pass = self.run(batch, rng)
             for name, selection in self.select(forward_pass).items():
-                truths.setdefault(name, []).append(self.targets[name].truth(selection, forward_pass.truth))
+                target = self.targets[name]
+                truths.setdefault(name, []).append(target.truth(selection, forward_pass.truth))
+                if target.by_surface:
+                    surface = target.surface_of(selection, forward_pass.truth.faces_with(target.reads))
+                    surfaces.setdefault(name, []).append(surface)
         for name, known in truths.items():
-            self.targets[name].calibrate(known)
+            self.targets[name].calibrate(known, torch.cat(surfaces[name]) if name in surfaces else None)
 
     def explained(self, terms: Mapping[str, float]) -> dict[str, float]:
         names = [f"{name}.{term}" for name, target in self.targets.items() for term in target.terms]

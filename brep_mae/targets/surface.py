@@ -32,6 +32,7 @@ class Surface(Target):
 
     terms: tuple[str, ...] = ("explicit", "implicit", "grid")
     kind = FACE
+    by_surface = True
     reads = frozenset({"faces", "uvgrid", "field"})
 
     def __init__(self, code_dim: int, hidden: int, depth: int) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch, Faces
 from brep_mae.masking.mask import Mask
+from brep_mae.schema import SURFACE_TYPES
 from brep_mae.targets.selection import Selection
 from brep_mae.targets.terms import Term
 from brep_mae.tokens.tokens import Tokens
@@ -18,14 +19,19 @@ Values = Mapping[str, Tensor]
 LEAST_UNIT = 1e-3
 """Where a predictor without a code is wrong by less (the surface type of a set of planes alone), there is nothing to
 learn, and the error stays in its own unit."""
+OWN_UNIT = 0.1
+"""A type of surface whose own unit is less than this share of all faces' has theirs: what the type decides (the normals
+of a plane, the type itself) must not count many times over."""
+FEWEST_OF_A_TYPE = 20
 
 
 class Target(nn.Module):
     """Truth, head and error per token of one kind of content.
 
-    `error` compares what `predicted` makes of codes with `truth`. `unit` (one number a term) is the error of the best
-    predictor that reads no code, on training data; `forward` answers in these units: 1 = nothing was learned, and 1 - e
-    is the share of the variance that is explained, R^2 (of a cross-entropy the share of the entropy).
+    `error` compares what `predicted` makes of codes with `truth`. `unit` (terms, types of surface) is the error of the
+    best predictor that reads no code, on training data; `forward` answers in these units: 1 = nothing was learned, and
+    1 - e is the share of the variance that is explained, R^2 (of a cross-entropy the share of the entropy). All types
+    of surface have one and the same unit, unless `by_surface`.
 
     Subclasses set:
 
@@ -33,6 +39,8 @@ class Target(nn.Module):
     terms: names of what `forward` answers, in its order.
     on: which tokens are predicted.
     of: what is read: "code" = the decoder's output, "latent" = the encoder's, each token at its place.
+    by_surface: True = each type of surface has a unit of its own. Curved faces vary more than planes, and in one unit
+        for all they would be what is learned.
     class_token: True = the class token of every sample is predicted too.
     reads: content of the batch that holds the truth, by the names in datasets/content.py.
     note: what the title of a picture must say of the prediction.
@@ -42,6 +50,7 @@ class Target(nn.Module):
     terms: tuple[str, ...] = ()
     on: Literal["hidden", "seen"] = "hidden"
     of: Literal["code", "latent"] = "code"
+    by_surface: bool = False
     class_token: bool = False
     reads: frozenset[str] = frozenset()
     note: str = ""
@@ -49,7 +58,7 @@ class Target(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("unit", torch.ones(len(self.terms)))
+        self.register_buffer("unit", torch.ones(len(self.terms), len(SURFACE_TYPES)))
 
     def select(self, codes: Tensor, tokens: Tokens, mask: Mask, role: Tensor) -> Selection:
         """The tokens that this target predicts, class tokens last.
@@ -97,19 +106,32 @@ class Target(nn.Module):
         """Named errors of the selected tokens, in the units of `unit`."""
         truth = self.truth(selection, batch)
         terms = self.error(self.predicted(selection.codes, truth), truth)
-        units = zip(terms.items(), self.unit, strict=True)
-        return {name: Term(term.error / unit, term.counts) for (name, term), unit in units}
+        unit = self.unit[:, :1]
+        if self.by_surface:
+            unit = self.unit[:, self.surface_of(selection, batch.faces_with(self.reads))]
+        return {name: Term(term.error / of, term.counts) for (name, term), of in zip(terms.items(), unit, strict=True)}
 
     @torch.no_grad()
-    def calibrate(self, truths: Sequence[Values]) -> None:
-        """Takes the units from the truth of training data."""
+    def calibrate(self, truths: Sequence[Values], surface: Tensor | None = None) -> None:
+        """Takes the units from the truth of training data; `surface`: the types (M,) of its tokens, if `by_surface`."""
         if not (truth := joined(truths)) or not len(next(iter(truth.values()))):
             return
-        for number, term in enumerate(self.error(self.code_free(truth, truth), truth).values()):
-            error = term.error if term.counts is None else term.error[term.counts]
-            mean = error.mean() if len(error) else error.new_zeros(())
-            self.unit[number] = mean if mean > LEAST_UNIT else 1.0
+        own = self._code_free_errors(truth)
+        self.unit[:] = torch.where(own > LEAST_UNIT, own, torch.ones_like(own))[:, None]
+        if surface is None:
+            return
+        for kind, count in enumerate(torch.bincount(surface).tolist()):
+            if count >= FEWEST_OF_A_TYPE:
+                of_type = self._code_free_errors({name: column[surface == kind] for name, column in truth.items()})
+                self.unit[:, kind] = torch.where(of_type > OWN_UNIT * own, of_type, self.unit[:, kind])
 
+    def _code_free_errors(self, truth: Values) -> Tensor:
+        """Mean errors (terms,) of the best predictor that reads no code."""
+        terms = self.error(self.code_free(truth, truth), truth).values()
+        errors = (term.error if term.counts is None else term.error[term.counts] for term in terms)
+        return torch.stack([error.mean() if len(error) else error.new_zeros(()) for error in errors])
+
+    @torch.no_grad()
     def predict(self, selection: Selection, truth: Batch) -> Tensor | None:
         """The prediction in the units of the content itself, for figures; None where it has no picture."""
         return None

@@ -31,6 +31,7 @@ class UVGrid(Target):
 
     terms = ("point", "normal", "inside", "size", "surface")
     kind = FACE
+    by_surface = True
     reads = frozenset({"faces", "uvgrid"})
 
     def __init__(self, code_dim: int, grid: int) -> None:

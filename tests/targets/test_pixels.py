@@ -38,7 +38,7 @@ def test_only_patches_that_show_the_solid_count(standardise):
     target.calibrate([target.truth(both, batch)])
     unit = target.unit.clone()
     target.calibrate([target.truth(shown, batch)])
-    assert torch.allclose(target.unit, unit) and unit > 0.1
+    assert torch.allclose(target.unit, unit) and unit.min() > 0.1
 
 
 def test_what_is_seen_of_the_background_is_still_seen():
