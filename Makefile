@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup hooks repro test smoke docs ui transfer continual mfcad
+.PHONY: help setup hooks repro test smoke docs ui methods transfer continual mfcad
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -41,6 +41,11 @@ docs: setup  ## the picture in docs/architecture.md, drawn from the imports anew
 
 ui: setup  ## the runs of this folder in MLflow's pages
 	brep-mae ui
+
+# The study of methods: what `make repro` shows in short, with more solids, larger frames, steps enough and three seeds;
+# hours. A stage that was cut off goes on where it was. Its results are studies/methods/tables.md and metrics.json.
+methods: setup  ## the study of methods
+	dvc repro studies/methods/dvc.yaml
 
 # The transfer study: data sets, encoders, every table; its results are studies/transfer/tables.md and metrics.json.
 transfer: setup  ## the transfer study

@@ -1,21 +1,17 @@
 """Stage `pretrain`: one method on the training solids -> models/METHOD: backbone and its snapshots, history, metrics,
 cost, reconstructions."""
 
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from brep_mae import settings
 from brep_mae.checkpoints.pretexts import save_pretext
-from brep_mae.composition.masked import MaskedPretext
 from brep_mae.composition.pretext import Pretext, build
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
-from brep_mae.evaluation.explained import explained_by_surface
 from brep_mae.output.folder import Claim, output_folder
 from brep_mae.report import drawings
 from pipelines.shared.params import load
@@ -26,8 +22,6 @@ from pipelines.shared.pretraining import Pretraining, pretrained
 from pipelines.shared.stage import run_stage
 from pipelines.shared.unfinished import WORK
 
-SAID_OF = 16
-"""Batches from which it is told how much of hidden faces is predicted, by the type of their surface."""
 HELDOUT_IMAGES = 400
 """As many as the frames that a hundred solids would hold out; a folder of images may hold out thousands."""
 
@@ -81,18 +75,11 @@ def pretrain(method: str, params: settings.Params, claim: Claim) -> None:
     )
     with pretrained(job, pretext, samples, heldout, claim) as done:
         save_pretext(done.folder, pretext)
-        last = {str(k): v for k, v in done.history[-1].items() if k not in ("step", "split")}
-        metrics: dict[str, Any] = {"heldout": last}
-        if isinstance(pretext, MaskedPretext):
-            size = pretext.params.batch
-            train, held = (side.capped(SAID_OF, size).in_order(size) for side in (samples, heldout))
-            metrics["r2_by_surface"] = explained_by_surface(pretext, train, held, params.pretrain.seed)
-        (done.folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
         for name, arrays in pictures(pretext, heldout, params.pretrain.seed).items():
             file = done.folder / f"reconstruction_{name}.npz"
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
             done.tracker.log_figure(drawings.reconstruction(file), f"figures/{file.stem}.png")
-        final = {f"final/{k}": float(v) for k, v in last.items()}
+        final = {f"final/{k}": value for k, value in done.heldout.items()}
         done.tracker.log_metrics(final, step=pretext.params.steps)
         costs = {f"cost/{k}": v for k, v in done.cost.items()}
         done.tracker.log_model(done.folder, name=method, metrics=final | costs)

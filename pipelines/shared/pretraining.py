@@ -11,8 +11,10 @@ from typing import Any
 import torch
 
 from brep_mae.checkpoints.backbones import STEPS, WEIGHTS, save_backbone, save_snapshot
+from brep_mae.composition.masked import MaskedPretext
 from brep_mae.composition.pretext import DataSpec, Pretext
 from brep_mae.datasets.loader import Samples
+from brep_mae.evaluation.explained import explained_by_surface
 from brep_mae.output.files import link_or_copy
 from brep_mae.output.folder import Claim
 from brep_mae.output.note import sha256
@@ -20,9 +22,12 @@ from brep_mae.progress import progress
 from brep_mae.settings import PretrainParams
 from brep_mae.tracking import tracking
 from brep_mae.tracking.jsonl import Tracker
-from brep_mae.training.loop import History, train
+from brep_mae.training.loop import train
 from pipelines.shared.cost import Costs
 from pipelines.shared.unfinished import unfinished
+
+SAID_OF = 16
+"""Batches from which it is told how much of hidden faces is predicted, by the type of their surface."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,11 @@ class Pretraining:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A finished training: `folder` that becomes the output, on the CPU the network in evaluation mode, `history` of
-    the loop, `cost` as in cost.json."""
+    """A finished training: `folder` that becomes the output, on the CPU the network in evaluation mode, `heldout` loss
+    and terms after the last step, `cost` as in cost.json."""
 
     folder: Path
-    history: History
+    heldout: dict[str, float]
     cost: dict[str, float]
     tracker: Tracker
 
@@ -66,8 +71,9 @@ class Pretrained:
 def pretrained(
     job: Pretraining, pretext: Pretext, data: Samples, heldout: Samples, claim: Claim
 ) -> Iterator[Pretrained]:
-    """Trains, or goes on where a run was cut off, and fills the output: backbone, history.jsonl, cost.json. What the
-    caller adds to `folder` inside the context is published with them."""
+    """Trains, or goes on where a run was cut off, and fills the output: backbone, history.jsonl, metrics.json with what
+    is predicted of held-out samples, cost.json. What the caller adds to `folder` inside the context is published with
+    them."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with (
         unfinished(job.stage, claim.out, *job.inputs) as work,
@@ -93,10 +99,17 @@ def pretrained(
         with claim.filled() as new:
             save_backbone(new, pretext.backbone(), job.method, job.values, job.spec, job.digest)
             (new / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
+            last = {str(k): float(v) for k, v in history[-1].items() if k not in ("step", "split")}
+            metrics: dict[str, Any] = {"heldout": last}
+            if isinstance(pretext, MaskedPretext):
+                size = pretext.params.batch
+                known, asked = (side.capped(SAID_OF, size).in_order(size) for side in (data, heldout))
+                metrics["r2_by_surface"] = explained_by_surface(pretext, known, asked, job.budget.seed)
+            (new / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
             cost = costs.total(pretext) | {"weights_mb": (new / WEIGHTS).stat().st_size / 1e6}
             (new / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
             tracker.log_metrics({f"cost/{k}": v for k, v in cost.items()}, step=pretext.params.steps)
             tracker.set_tags({"ckpt_sha256": sha256(new / WEIGHTS)})
-            yield Pretrained(new, history, cost, tracker)
+            yield Pretrained(new, last, cost, tracker)
             if job.snapshots:
                 shutil.copytree(work / STEPS, new / STEPS, copy_function=link_or_copy)

@@ -26,8 +26,9 @@ def unfinished(stage: str, out: Path, *inputs: Any) -> Iterator[Path]:
     """
     values = json.dumps(inputs, sort_keys=True, default=str)
     key = hashlib.sha256(f"{digest(f'pipelines.{stage}')} {values}".encode()).hexdigest()[:16]
-    folder = WORK / f"{stage}-{out.stem}-{key}"
+    name = f"{stage}-{'-'.join(out.with_suffix('').relative_to(out.anchor).parts)}"
+    folder = WORK / f"{name}-{key}"
     with written(folder):
         folder.mkdir(parents=True, exist_ok=True)
     yield folder
-    collect(WORK, f"{stage}-{out.stem}")
+    collect(WORK, name)

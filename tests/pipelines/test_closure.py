@@ -11,7 +11,7 @@ import yaml
 
 from brep_mae import closure
 
-GRAPHS = (Path("dvc.yaml"), Path("studies/transfer/dvc.yaml"), Path("studies/continual/dvc.yaml"))
+GRAPHS = (Path("dvc.yaml"), *(Path(f"studies/{name}/dvc.yaml") for name in ("transfer", "methods", "continual")))
 METHOD = "${item.method}"
 FOREIGN = {"brep_mae.brep.workers.worker", "brep_mae.brep.interop.occwl", "brep_mae.plugins"}
 """They import by name what is imported by statement elsewhere, or is no code of this project."""

@@ -1,6 +1,8 @@
 """Stage `confusions`: what an encoder that never saw a label of MFCAD gets wrong there -> confusions of the study."""
 
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -12,28 +14,28 @@ from brep_mae.report.confusions import Mistaken, drawn, matrix
 from brep_mae.schema import POINT
 from pipelines.shared.stage import run_stage
 from pipelines.studies.transfer.fewshot import encoder, material, tuned
-from pipelines.studies.transfer.plan import STUDY, absent, plan, stored_set
+from pipelines.studies.transfer.plan import Study
 
 TARGET, ARM, SHOWN = "mfcad_zero", "hops_forest", 12
-OUT = STUDY / "confusions"
 
 
-def main() -> None:
-    if left_out := absent(plan().targets[TARGET].set):
+def main(folder: str) -> None:
+    study = Study(Path(folder))
+    todo, out = study.plan(), study.folder / "confusions"
+    target, arm = todo.targets[TARGET], todo.arms[ARM]
+    if left_out := study.absent(target.set):
         print(f"left out, as {left_out[0]} is not there")
-        OUT.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
         return
-    todo, given = plan(), material(TARGET)
-    study, arm = todo.targets[TARGET], todo.arms[ARM]
-    names = stored_set(study.set).face_classes
-    task, backbone = tasks(len(names), 0)[0], encoder(arm, 0)
-    labelled = labelled_order(given.labelled, 0)[: max(study.few)]
+    given, names = material(study, TARGET), study.stored_set(target.set).face_classes
+    task, backbone = tasks(len(names), 0)[0], encoder(study, arm, 0)
+    labelled = labelled_order(given.labelled, 0)[: max(target.few)]
 
     def rows(uids: list[str]) -> Rows:
         batches = in_batches(given.data, uids)
         return Rows(task, batches, features_of(backbone, batches))
 
-    problem = Problem(task, backbone, given.data, lambda: np.zeros((0, backbone.dim)), tuned(todo, study, arm))
+    problem = Problem(task, backbone, given.data, lambda: np.zeros((0, backbone.dim)), tuned(todo, target, arm))
     asked = rows(given.test)
     answer = head(arm.mode)(problem, rows(labelled), 0)(asked)
     table = confusion(asked.y, answer, len(names))
@@ -55,7 +57,7 @@ def main() -> None:
     ]
     recall = {name: float(table[i, i] / max(table[i].sum(), 1)) for i, name in enumerate(names)}
     about = {"solids_with_a_mistake": len(mistaken), "recall": recall, "wrong": wrong}
-    with output_folder(OUT) as claim, claim.filled() as new:
+    with output_folder(out) as claim, claim.filled() as new:
         matrix(table, names, title).savefig(new / "matrix.png")
         if mistaken:
             drawn(mistaken[:SHOWN], names).savefig(new / "solids.png")
@@ -63,4 +65,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, *sys.argv[1:])

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial, reduce
+from pathlib import Path
 from typing import Any
 
 from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone, new_backbone
@@ -17,6 +18,7 @@ from brep_mae.evaluation.problem import FewshotTask, labelled_order, tasks
 from brep_mae.fewshot.baselines.uvnet import UVNet
 from brep_mae.fewshot.fewshot import EncoderSource, compare
 from brep_mae.fewshot.selection import covering_order
+from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.models.extractors.blind import Blind
 from brep_mae.models.extractors.hops import Hops
@@ -30,36 +32,36 @@ from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
 from pipelines.shared.stage import run_stage
 from pipelines.shared.unfinished import unfinished
-from pipelines.studies.transfer.plan import ROWS, ArmParams, Plan, TargetParams, absent, folder_of, plan, stored_set
+from pipelines.studies.transfer.plan import ArmParams, Plan, Study, TargetParams
 
 WITHOUT_A_CHECKPOINT = {"hops": Hops, "uvnet": UVNet}
 SCRATCH = "scratch_"
 """Before the name of a source: its network with fresh weights."""
 
 
-def backbone(name: str, seed: int) -> FeatureExtractor:
+def backbone(study: Study, name: str, seed: int) -> FeatureExtractor:
     """The encoder of an arm by its name, as draw `seed` meets it."""
     if name in WITHOUT_A_CHECKPOINT:
         return WITHOUT_A_CHECKPOINT[name]()
     if name.startswith(SCRATCH):
-        return new_backbone(folder_of(name.removeprefix(SCRATCH), seed))
-    return load_backbone(folder_of(name, seed))
+        return new_backbone(study.model_of(name.removeprefix(SCRATCH), seed))
+    return load_backbone(study.model_of(name, seed))
 
 
-def side_by_side(encoders: Sequence[str], seed: int) -> FeatureExtractor:
+def side_by_side(study: Study, encoders: Sequence[str], seed: int) -> FeatureExtractor:
     """Several encoders as one."""
-    return reduce(Joined, (backbone(name, seed) for name in encoders))
+    return reduce(Joined, (backbone(study, name, seed) for name in encoders))
 
 
-def encoder(arm: ArmParams, seed: int) -> FeatureExtractor:
+def encoder(study: Study, arm: ArmParams, seed: int) -> FeatureExtractor:
     """All encoders of an arm side by side, as draw `seed` meets them."""
-    first = side_by_side(arm.encoders, seed)
+    first = side_by_side(study, arm.encoders, seed)
     return Blind(first, arm.blind) if arm.blind else first
 
 
-def trained(name: str) -> bool:
+def trained(study: Study, name: str) -> bool:
     """False for an encoder whose data sets are not there."""
-    return name in WITHOUT_A_CHECKPOINT or (folder_of(name.removeprefix(SCRATCH), 0) / WEIGHTS).exists()
+    return name in WITHOUT_A_CHECKPOINT or (study.model_of(name.removeprefix(SCRATCH), 0) / WEIGHTS).exists()
 
 
 @dataclass(frozen=True)
@@ -74,43 +76,55 @@ class Material:
 
 
 @cache
-def material(target: str) -> Material:
-    """Held by every process once."""
-    study = plan().targets[target]
-    own, other = stored_set(study.set), stored_set(study.labels_from)
-    generated = {name: stored_set(name) for name in [study.beside] if name}
-    for name, each in {study.labels_from: other, **generated}.items():
-        names = [s.face_classes if study.task == "segmentation" else s.part_classes for s in (own, each)]
+def material(study: Study, target: str) -> Material:
+    """Held by every process once. Where an arm reads renders, it is of solids that have them, for all arms alike."""
+    todo = study.plan()
+    about = todo.targets[target]
+    drawn = any("frames" in readable(encoder(study, arm, 0)) for arm in trained_arms(study, target).values())
+    reads = FACES | {"frames"} if drawn else FACES
+    own, other = study.stored_set(about.set, drawn), study.stored_set(about.labels_from, drawn)
+    generated = {name: study.stored_set(name, drawn) for name in [about.beside] if name}
+    for name, each in {about.labels_from: other, **generated}.items():
+        names = [s.face_classes if about.task == "segmentation" else s.part_classes for s in (own, each)]
         if not names[0] or names[0] != names[1]:
-            raise ValueError(f"target {target}: {name} has other classes than {study.set}, or none")
+            raise ValueError(f"target {target}: {name} has other classes than {about.set}, or none")
     sides = "train", "validation", "test"
-    if study.turn == "none":
-        scored = own.solids(FACES, *sides)
+    if about.turn == "none":
+        scored = own.solids(reads, *sides)
     else:
         every = [uid for side in sides for uid in own.split[side]]
-        scored = TurnedSolids(own.parsed, every, own.split["test"], study.turn == "reflection")
+        scored = TurnedSolids(own.parsed, every, own.split["test"], about.turn == "reflection")
     parts, here = [(scored, 0, 0)], 0
-    if study.labels_from != study.set:
-        parts, here = [*parts, (other.solids(FACES, "train"), 0, 0)], 1
+    if about.labels_from != about.set:
+        parts, here = [*parts, (other.solids(reads, "train"), 0, 0)], 1
     beside = [f"{len(parts)}/{uid}" for each in generated.values() for uid in each.split["train"]]
-    parts += [(each.solids(FACES, "train"), 0, 0) for each in generated.values()]
+    parts += [(each.solids(reads, "train"), 0, 0) for each in generated.values()]
     pool, test = ([f"0/{uid}" for side in which for uid in own.split[side]] for which in (sides[:2], sides[2:]))
     labelled = [f"{here}/{uid}" for uid in other.split["train"]] if here else sorted(pool)
     return Material(ConcatDataset(parts), labelled, sorted(pool) if here else [], test, beside)
 
 
-def task_of(study: TargetParams) -> FewshotTask:
+def trained_arms(study: Study, target: str) -> dict[str, ArmParams]:
+    """The arms of a target whose encoders are there."""
+    todo = study.plan()
+    arms = {name: todo.arms[name] for name in todo.targets[target].arms}
+    return {name: arm for name, arm in arms.items() if all(trained(study, each) for each in arm.encoders)}
+
+
+def task_of(study: Study, target: str) -> FewshotTask:
     """What is classified."""
-    own = stored_set(study.set)
-    return next(t for t in tasks(len(own.face_classes), len(own.part_classes)) if t.name == study.task)
+    about = study.plan().targets[target]
+    own = study.stored_set(about.set)
+    return next(t for t in tasks(len(own.face_classes), len(own.part_classes)) if t.name == about.task)
 
 
 @cache
-def chosen(target: str, count: int, seed: int) -> list[str]:
+def chosen(study: Study, target: str, count: int, seed: int) -> list[str]:
     """The solids to label, `count` chosen ones first; the same for all arms."""
-    given, study = material(target), plan().targets[target]
-    order, chooser = labelled_order(given.labelled, seed), side_by_side(study.chosen_by, seed)
-    return covering_order(chooser, task_of(study), given.data, order, count, seed)
+    given = material(study, target)
+    chooser = side_by_side(study, study.plan().targets[target].chosen_by, seed)
+    order = labelled_order(given.labelled, seed)
+    return covering_order(chooser, task_of(study, target), given.data, order, count, seed)
 
 
 def labelled_of(classes: Sequence[int], count: int) -> int:
@@ -118,29 +132,28 @@ def labelled_of(classes: Sequence[int], count: int) -> int:
     return sum(min(count, there) for there in Counter(classes).values())
 
 
-def tuned(todo: Plan, study: TargetParams, arm: ArmParams) -> FewshotParams:
+def tuned(todo: Plan, target: TargetParams, arm: ArmParams) -> FewshotParams:
     """The settings of an arm on a target."""
-    return FewshotParams(**todo.fewshot.model_dump() | study.tune | arm.tune)
+    return FewshotParams(**todo.fewshot.model_dump() | target.tune | arm.tune)
 
 
-def one(target: str, name: str, budget: str, seed: int) -> Rows:
+def one(study: Study, target: str, name: str, budget: str, seed: int) -> Rows:
     """Rows of one arm, one budget and one seed."""
-    todo, given = plan(), material(target)
-    study, arm = todo.targets[target], todo.arms[name]
-    task = task_of(study)
-    shots, classes = study.few if budget == "few" else study.many, None
-    if study.task == "classification":
+    todo, given = study.plan(), material(study, target)
+    about, arm, task = todo.targets[target], todo.arms[name], task_of(study, target)
+    shots, classes = about.few if budget == "few" else about.many, None
+    if about.task == "classification":
         classes = [int(given.data.faces(uid).part) for uid in given.labelled]
         shots = [labelled_of(classes, count) for count in shots]
     if given.unlabelled and max(shots) > len(given.labelled):
         # Solids of the target would be labelled in their place.
         raise ValueError(
-            f"target {target}: {study.labels_from} has {len(given.labelled)} solids to label; ask for fewer"
+            f"target {target}: {about.labels_from} has {len(given.labelled)} solids to label; ask for fewer"
         )
-    params = tuned(todo, study, arm).model_copy(update={"shots": shots})
-    source = EncoderSource(name, "+".join(arm.encoders), partial(encoder, arm, seed))
-    if study.chosen_by:
-        order = chosen(target, max(shots), seed)
+    params = tuned(todo, about, arm).model_copy(update={"shots": shots})
+    source = EncoderSource(name, "+".join(arm.encoders), partial(encoder, study, arm, seed))
+    if about.chosen_by:
+        order = chosen(study, target, max(shots), seed)
     else:
         order = labelled_order(given.labelled, seed, classes)
     if given.unlabelled:
@@ -154,29 +167,31 @@ def _key(arm: ArmParams) -> str:
     return hashlib.sha256(arm.model_dump_json().encode()).hexdigest()[:8]
 
 
-def main(target: str) -> None:
-    todo = plan()
-    study, out = todo.targets[target], ROWS / f"{target}.jsonl"
-    named = [name for name in (study.set, study.labels_from, study.beside) if name]
-    if left_out := absent(*named):
+def main(folder: str, target: str) -> None:
+    study = Study(Path(folder))
+    todo, out = study.plan(), study.rows / f"{target}.jsonl"
+    about = todo.targets[target]
+    named = [name for name in (about.set, about.labels_from, about.beside) if name]
+    if left_out := study.absent(*named):
         print(f"{target}: left out, as {' and '.join(dict.fromkeys(left_out))} is not there")
         out.parent.mkdir(parents=True, exist_ok=True)
         out.touch()
         return
-    sets = [(one.digest, one.labels_digest) for one in map(stored_set, named)]
-    arms = {name: todo.arms[name] for name in study.arms if all(map(trained, todo.arms[name].encoders))}
-    if fewer := [name for name in study.arms if name not in arms]:
+    sets = [(one.digest, one.labels_digest) for one in map(study.stored_set, named)]
+    arms = trained_arms(study, target)
+    if fewer := [name for name in about.arms if name not in arms]:
         print(f"{target}: without {', '.join(fewer)}, whose encoders are not there")
-    used = [*study.chosen_by, *(encoder for arm in arms.values() for encoder in arm.encoders)]
+    used = [*about.chosen_by, *(encoder for arm in arms.values() for encoder in arm.encoders)]
     names = {encoder.removeprefix(SCRATCH) for encoder in used}
     sources = todo.sources | todo.taught
-    folders = [folder_of(n, seed) for n in sorted(names - {*WITHOUT_A_CHECKPOINT}) for seed in range(sources[n].seeds)]
+    stored = sorted(names - {*WITHOUT_A_CHECKPOINT})
+    folders = [study.model_of(name, seed) for name in stored for seed in range(sources[name].seeds)]
     hashes = {folder.as_posix(): sha256(folder / WEIGHTS) for folder in folders}
     fewshot = todo.fewshot.model_dump()
-    inputs = (target, study.model_dump(exclude={"arms"}), fewshot, sets, hashes)
+    inputs = (target, about.model_dump(exclude={"arms"}), fewshot, sets, hashes)
     jobs: dict[str, tuple[Any, ...]] = {
-        f"{name}-{_key(arm)}-{budget}-{seed}": (target, name, budget, seed)
-        for budget, seeds in (("few", study.few_seeds), ("many", study.many_seeds))
+        f"{name}-{_key(arm)}-{budget}-{seed}": (study, target, name, budget, seed)
+        for budget, seeds in (("few", about.few_seeds), ("many", about.many_seeds))
         for seed in range(seeds)
         for name, arm in arms.items()
         if budget in arm.shots
@@ -184,7 +199,7 @@ def main(target: str) -> None:
     with (
         output_file(out),
         unfinished("studies.transfer.fewshot", out, *inputs) as work,
-        tracking.run("transfer", target, flat({"study": study, "fewshot": fewshot})) as tracker,
+        tracking.run(study.folder.name, target, flat({"target": about, "fewshot": fewshot})) as tracker,
     ):
         found = run_jobs(one, jobs, work, todo.fewshot.workers, target)
         rows = [row for rows in found.values() for row in rows]
@@ -197,4 +212,4 @@ def main(target: str) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(main, sys.argv[1])
+    run_stage(main, *sys.argv[1:])

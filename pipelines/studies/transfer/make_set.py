@@ -19,12 +19,13 @@ from brep_mae.output.folder import output_folder
 from pipelines.render import render_dataset
 from pipelines.shared.stage import run_stage
 from pipelines.shared.unfinished import WORK, unfinished
-from pipelines.studies.transfer.plan import SETS, frames_of, plan
+from pipelines.studies.transfer.plan import Plan, Study
 
 
-def main(name: str) -> None:
-    todo = plan()
-    one, out = todo.sets[name], SETS / name
+def main(folder: str, name: str) -> None:
+    study = Study(Path(folder))
+    todo = study.plan()
+    one, out = todo.sets[name], study.sets / name
     if one.generate is None and not Path(one.dataset.path).exists():
         print(f"{name}: left out, as {one.dataset.path} is not there; get it and run `dvc repro --force set@{name}`")
         out.mkdir(parents=True, exist_ok=True)
@@ -33,17 +34,16 @@ def main(name: str) -> None:
         output_folder(out) as claim,
         unfinished("studies.transfer.make_set", out, one.model_dump(), todo.parse) as work,
     ):
-        make(name, work, work / "set")
+        make(todo, name, work, work / "set")
         with claim.filled() as new:
             shutil.copytree(work / "set", new, copy_function=link_or_copy, dirs_exist_ok=True)
             shutil.copytree(work / FOLDER, new / FOLDER)
             if one.render is not None:
-                shutil.copytree(work / "frames", new / frames_of(name).name, copy_function=link_or_copy)
+                shutil.copytree(work / "frames", new / study.frames_of(name).name, copy_function=link_or_copy)
 
 
-def make(name: str, work: Path, parsed: Path) -> None:
+def make(todo: Plan, name: str, work: Path, parsed: Path) -> None:
     """Fills `parsed`, the folder of labels in `work`, and that of frames where the set is drawn."""
-    todo = plan()
     one, workers = todo.sets[name], os.cpu_count() or 1
     path = one.dataset.path
     if one.generate is not None:
@@ -67,4 +67,4 @@ def make(name: str, work: Path, parsed: Path) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(main, sys.argv[1])
+    run_stage(main, *sys.argv[1:])

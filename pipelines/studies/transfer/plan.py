@@ -1,5 +1,6 @@
-"""`studies/transfer/params.yaml` as frozen models, and where the study's stages put things."""
+"""A study's `params.yaml` as frozen models, and where its stages put things."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +19,7 @@ from brep_mae.settings import (
 )
 from pipelines.shared.parsed_dataset import ParsedDataset, Unit, parsed_dataset
 
-STUDY = Path("studies/transfer")
 SEEDS = "seeds"
-PLAN, SETS, SOURCES, ROWS = STUDY / "params.yaml", STUDY / "data", STUDY / "models", STUDY / "rows"
 
 
 class SetParams(Section):
@@ -114,8 +113,9 @@ class TargetParams(Section):
 class TableParams(Section):
     """One table: arms down, targets and numbers of labels across.
 
-    `against` names an arm: the cells are then gains over it, paired by seed. `minus` names other targets, on which that
-    arm is looked up, or else the same arm as in the row. `shots` = the columns, where not all.
+    `against` names an arm, or one for each arm of the table: the cells are then gains over it, paired by seed. `minus`
+    names other targets, on which that arm is looked up, or else the same arm as in the row. `shots` = the columns,
+    where not all.
     `score` is one of `metrics.scores`, or the seconds that fitting and scoring took.
     """
 
@@ -123,7 +123,7 @@ class TableParams(Section):
     targets: list[str]
     shots: list[int] = []
     arms: list[str]
-    against: str | None = None
+    against: str | dict[str, str] | None = None
     minus: list[str] = []
     score: Literal["micro", "per_part", "miou", "covered", "seconds"] = "micro"
     published: dict[str, dict[int, float]] = {}
@@ -167,31 +167,50 @@ class Plan(Section):
         return self
 
 
-def plan() -> Plan:
-    """Reads and checks the whole file. SettingsError names a wrong key."""
-    found = check(Plan, read_yaml(PLAN), PLAN.as_posix())
-    frame = max((each.render.size for each in found.sets.values() if each.render), default=0)
-    check_methods(found.methods, found.parse.grid, frame, found.pretrain.accumulate, PLAN.as_posix())
-    return found
+@dataclass(frozen=True)
+class Study:
+    """The study in `folder`: what its params.yaml says, and what its stages have left there."""
 
+    folder: Path
 
-def folder_of(name: str, seed: int) -> Path:
-    """Where the encoder of a source lies that draw `seed` meets; those of seed 0 beside the folder of the others."""
-    todo = plan()
-    number = seed % (todo.sources | todo.taught)[name].seeds
-    return SOURCES / name / SEEDS / str(number) if number else SOURCES / name
+    @property
+    def sets(self) -> Path:
+        """Where the data sets lie."""
+        return self.folder / "data"
 
+    @property
+    def models(self) -> Path:
+        """Where the encoders lie."""
+        return self.folder / "models"
 
-def frames_of(name: str) -> Path:
-    """Where the renders of a data set lie."""
-    return SETS / name / "frames"
+    @property
+    def rows(self) -> Path:
+        """Where the scores of the targets lie."""
+        return self.folder / "rows"
 
+    def plan(self) -> Plan:
+        """Reads and checks the whole file. SettingsError names a wrong key."""
+        file = self.folder / "params.yaml"
+        found = check(Plan, read_yaml(file), file.as_posix())
+        frame = max((each.render.size for each in found.sets.values() if each.render), default=0)
+        check_methods(found.methods, found.parse.grid, frame, found.pretrain.accumulate, file.as_posix())
+        return found
 
-def absent(*names: str) -> list[str]:
-    """Those of the data sets that are not there, since what they are read from is not."""
-    return [name for name in names if not (SETS / name / "dataset.json").exists()]
+    def model_of(self, name: str, seed: int) -> Path:
+        """Where the encoder of a source lies that draw `seed` meets; that of seed 0 beside the folder of the others."""
+        todo = self.plan()
+        number = seed % (todo.sources | todo.taught)[name].seeds
+        return self.models / name / SEEDS / str(number) if number else self.models / name
 
+    def frames_of(self, name: str) -> Path:
+        """Where the renders of a data set lie."""
+        return self.sets / name / "frames"
 
-def stored_set(name: str, drawn: bool = False) -> ParsedDataset:
-    """What the stage `set` left of one data set; with `drawn` no more than the solids that have renders."""
-    return parsed_dataset(SETS / name, frames_of(name) if drawn else None, unit=plan().sets[name].unit)
+    def absent(self, *names: str) -> list[str]:
+        """Those of the data sets that are not there, since what they are read from is not."""
+        return [name for name in names if not (self.sets / name / "dataset.json").exists()]
+
+    def stored_set(self, name: str, drawn: bool = False) -> ParsedDataset:
+        """What the stage `set` left of one data set; with `drawn` no more than the solids that have renders."""
+        frames = self.frames_of(name) if drawn else None
+        return parsed_dataset(self.sets / name, frames, unit=self.plan().sets[name].unit)

@@ -17,7 +17,7 @@ from brep_mae.output.folder import output_folder
 from pipelines.shared.pretraining import Pretraining, pretrained
 from pipelines.shared.stage import run_stage
 from pipelines.shared.unfinished import WORK, unfinished
-from pipelines.studies.transfer.plan import SEEDS, SOURCES, absent, plan, stored_set
+from pipelines.studies.transfer.plan import SEEDS, Study
 
 STAGE = "studies.transfer.pretrain"
 IMAGES_HELD_OUT = 0.02
@@ -35,22 +35,23 @@ def with_images(path: str, size: int, data: Samples, heldout: Samples) -> tuple[
     )
 
 
-def main(name: str) -> None:
+def main(folder: str, name: str) -> None:
     """Trains with every seed, or goes on where a run was cut off, and fills the output: the first seed's encoder, and
     those of the others in the folder SEEDS."""
-    todo = plan()
+    study = Study(Path(folder))
+    todo = study.plan()
     source = (todo.sources | todo.taught)[name]
-    if left_out := absent(*source.sets):
+    if left_out := study.absent(*source.sets):
         print(f"{name}: pretrained without {', '.join(left_out)}, which is not there")
     if left_out == source.sets:
-        (SOURCES / name).mkdir(parents=True, exist_ok=True)
+        (study.models / name).mkdir(parents=True, exist_ok=True)
         return
-    seeds, first = source.seeds, pretraining_of(name, 0)
-    others = SOURCES / f"{name}-{SEEDS}"
-    with output_folder(SOURCES / name) as claim, unfinished(STAGE, others, *first[0].inputs) as work:
+    seeds, first = source.seeds, pretraining_of(study, name, 0)
+    others = study.models / f"{name}-{SEEDS}"
+    with output_folder(study.models / name) as claim, unfinished(STAGE, others, *first[0].inputs) as work:
         for seed in range(1, seeds):
             if not (work / str(seed) / WEIGHTS).exists():
-                with output_folder(work / str(seed)) as own, pretrained(*pretraining_of(name, seed), own):
+                with output_folder(work / str(seed)) as own, pretrained(*pretraining_of(study, name, seed), own):
                     pass
         with pretrained(*first, claim) as done:
             for seed in range(1, seeds):
@@ -58,18 +59,18 @@ def main(name: str) -> None:
             print(f"{name}: {done.cost['minutes']:.1f} minutes, {done.cost['weights_mb']:.2f} MB, {seeds} seeds")
 
 
-def pretraining_of(name: str, seed: int) -> tuple[Pretraining, Pretext, Samples, Samples]:
+def pretraining_of(study: Study, name: str, seed: int) -> tuple[Pretraining, Pretext, Samples, Samples]:
     """What is trained with the number `seed` of a source's seeds, and on what."""
-    todo = plan()
+    todo = study.plan()
     source = (todo.sources | todo.taught)[name]
     budget = todo.pretrain.model_copy(update={"seed": todo.pretrain.seed + seed})
     values = todo.methods[source.method]
-    there = [each for each in source.sets if each not in absent(each)]
+    there = [each for each in source.sets if not study.absent(each)]
     sizes = {drawn.size for each in there if (drawn := todo.sets[each].render) is not None}
     spec = DataSpec(grid=todo.parse.grid, frame=max(sizes, default=0))
     torch.manual_seed(budget.seed)
     pretext = build(source.method, values, spec)
-    sets = [stored_set(each, "frames" in pretext.reads) for each in there]
+    sets = [study.stored_set(each, "frames" in pretext.reads) for each in there]
 
     def side(which: str) -> ConcatDataset:
         return ConcatDataset([(s.solids(pretext.reads, which), len(s.face_classes), len(s.part_classes)) for s in sets])
@@ -90,7 +91,7 @@ def pretraining_of(name: str, seed: int) -> tuple[Pretraining, Pretext, Samples,
         pretext = build("supervised", shared | {"network": network}, classes)
     job = Pretraining(
         stage=STAGE,
-        kind="transfer",
+        kind=study.folder.name,
         name=f"{name}-{seed}" if seed else name,
         method=source.method,
         values=values,
@@ -105,4 +106,4 @@ def pretraining_of(name: str, seed: int) -> tuple[Pretraining, Pretext, Samples,
 
 
 if __name__ == "__main__":
-    run_stage(main, sys.argv[1])
+    run_stage(main, *sys.argv[1:])

@@ -3,31 +3,31 @@
 import json
 import shutil
 import sys
+from pathlib import Path
 
 from brep_mae.checkpoints.backbones import CONFIG, WEIGHTS
 from brep_mae.output.folder import output_folder
 from brep_mae.output.note import sha256
 from brep_mae.report.tables import Table, percent, summarise
 from pipelines.shared.stage import run_stage
-from pipelines.studies.transfer.plan import ROWS, SETS, SOURCES, STUDY, absent, plan
+from pipelines.studies.transfer.plan import Study
 from pipelines.studies.transfer.tables import DIGITS
 
-OUT = STUDY / "release"
 
-
-def main(name: str) -> None:
-    todo = plan()
+def main(folder: str, name: str) -> None:
+    study = Study(Path(folder))
+    todo = study.plan()
     source, data = todo.sources[name], []
     for each in source.sets:
-        if absent(each):
+        if study.absent(each):
             continue
-        about = json.loads((SETS / each / "dataset.json").read_text())
-        report = json.loads((SETS / each / "report.json").read_text())
+        about = json.loads((study.sets / each / "dataset.json").read_text())
+        report = json.loads((study.sets / each / "report.json").read_text())
         kind = todo.sets[each].generate
         origin = "github.com/hducg/MFCAD" if kind is None else f"generated, {kind.kind}, seed {kind.seed}"
         data.append([each, origin, about["licence"], str(report["files"]), about["digest"][:16]])
     arms = [arm for arm, what in todo.arms.items() if name in what.encoders]
-    rows = [json.loads(line) for file in sorted(ROWS.glob("*.jsonl")) for line in file.read_text().splitlines()]
+    rows = [json.loads(line) for file in sorted(study.rows.glob("*.jsonl")) for line in file.read_text().splitlines()]
     scores = [
         [r["target"], r["encoder"], str(r["shots"]), percent(r["micro_mean"], r["micro_sd"], DIGITS)]
         for r in summarise([r for r in rows if r["encoder"] in arms], ("target", "encoder", "shots"), ("micro",))
@@ -36,18 +36,18 @@ def main(name: str) -> None:
     made = Table("Pretrained on", ["data set", "origin", "licence", "files", "digest"], data, read)
     header = ["target", "arm of params.yaml", "labelled solids", "in %"]
     scored = Table("Right faces, or solids, of the test side", header, scores)
-    weights = SOURCES / name / WEIGHTS
+    weights = study.model_of(name, 0) / WEIGHTS
     text = (
         f"# An encoder of face graphs\n\nSource `{name}` of the transfer study, made again by `make transfer`; preset "
         f"`methods.{source.method}`. `brep_mae.checkpoints.backbones.load_backbone(folder)` opens it.\n\n`{WEIGHTS}`: "
         f"{weights.stat().st_size / 1e6:.2f} MB, SHA-256 `{sha256(weights)}`. Licence of the weights: "
         f"Apache-2.0.\n\n{made.markdown()}\n{scored.markdown()}"
     )
-    with output_folder(OUT / name) as claim, claim.filled() as new:
+    with output_folder(study.folder / "release" / name) as claim, claim.filled() as new:
         for file in (CONFIG, WEIGHTS):
-            shutil.copyfile(SOURCES / name / file, new / file)
+            shutil.copyfile(study.model_of(name, 0) / file, new / file)
         (new / "README.md").write_text(text)
 
 
 if __name__ == "__main__":
-    run_stage(main, sys.argv[1])
+    run_stage(main, *sys.argv[1:])

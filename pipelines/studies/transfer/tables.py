@@ -2,13 +2,16 @@
 
 import json
 import math
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from brep_mae.output.files import write_whole
+from brep_mae.report.methods import explained_table
 from brep_mae.report.tables import Row, Table, interval, percent, points, shots_title, summarise
 from pipelines.shared.stage import run_stage
-from pipelines.studies.transfer.plan import ROWS, SOURCES, STUDY, TableParams, plan
+from pipelines.studies.transfer.plan import Study, TableParams
 
 DIGITS = 2
 Column = tuple[str, int]
@@ -22,9 +25,8 @@ def table(about: TableParams, every: Sequence[Row]) -> Table:
     paired = bool(about.against or about.minus)
     if paired:
         base = [r for r in every if r["target"] in (about.minus or about.targets)]
-        base = [r for r in base if about.against in (None, r["encoder"])]
-        same = ["shots", "seed", *(() if about.against else ("encoder",)), *(() if about.minus else ("target",))]
-        cells = gains(kept, base, about.score, same)
+        same = ("shots", "seed") if about.minus else ("shots", "seed", "target")
+        cells = gains(kept, base, about.score, same, about.against)
     else:
         cells = means(kept, about.score)
     body = [[arm, *(cells.get((arm, *column), "–") for column in columns)] for arm in about.arms]
@@ -49,12 +51,12 @@ def means(rows: Sequence[Row], score: str) -> dict[tuple[str, str, int], str]:
     return cells
 
 
-def costs() -> Table:
+def costs(study: Study) -> Table:
     """What every pretraining of the study took."""
     body = []
-    todo = plan()
+    todo = study.plan()
     for source in todo.sources | todo.taught:
-        if (file := SOURCES / source / "cost.json").exists():
+        if (file := study.models / source / "cost.json").exists():
             cost = json.loads(file.read_text())
             numbers = (f"{cost['minutes']:.1f}", f"{cost['samples_per_s']:.0f}", f"{cost['peak_mb']:.0f}")
             body.append([source, *numbers, f"{cost['backbone_parameters']:,}", f"{cost['weights_mb']:.2f}"])
@@ -62,13 +64,23 @@ def costs() -> Table:
     return Table("Pretraining: cost", header, body, "On the machine that trained them; memory includes the data.")
 
 
-def gains(rows: Sequence[Row], base: Sequence[Row], score: str, same: Sequence[str]) -> dict[tuple[str, str, int], str]:
-    """(arm, target, shots) -> mean gain over the row of `base` that agrees in the columns `same`, with its 95 %
-    interval."""
-    reference = {tuple(r[key] for key in same): r[score] for r in base}
+def explained(study: Study) -> Table:
+    """What every pretraining of the study predicts of held-out samples."""
+    todo = study.plan()
+    files = {source: study.models / source / "metrics.json" for source in todo.sources | todo.taught}
+    return explained_table({source: json.loads(file.read_text()) for source, file in files.items() if file.exists()})
+
+
+def gains(
+    rows: Sequence[Row], base: Sequence[Row], score: str, same: Sequence[str], against: str | dict[str, str] | None
+) -> dict[tuple[str, str, int], str]:
+    """(arm, target, shots) -> mean gain over the row of `base` that is of the arm `against` and agrees in the columns
+    `same`, with its 95 % interval."""
+    reference = {(r["encoder"], *(r[key] for key in same)): r[score] for r in base}
     pairs: dict[tuple[str, str, int], list[float]] = {}
     for r in rows:
-        if (at := tuple(r[key] for key in same)) in reference:
+        other = against.get(r["encoder"]) if isinstance(against, dict) else against or r["encoder"]
+        if (at := (other, *(r[key] for key in same))) in reference:
             pairs.setdefault((r["encoder"], r["target"], r["shots"]), []).append(r[score] - reference[at])
     return {key: points(interval(found)) for key, found in pairs.items()}
 
@@ -82,18 +94,19 @@ def metrics(rows: Sequence[Row]) -> dict[str, Any]:
     return tree
 
 
-def main() -> None:
-    todo = plan()
-    files = {target: ROWS / f"{target}.jsonl" for target in todo.targets}
+def main(folder: str) -> None:
+    study = Study(Path(folder))
+    todo = study.plan()
+    files = {target: study.rows / f"{target}.jsonl" for target in todo.targets}
     there = {target: file for target, file in files.items() if file.exists() and file.stat().st_size}
     rows = [json.loads(line) for file in there.values() for line in file.read_text().splitlines()]
     tables = [table(about, rows).markdown() for about in todo.tables.values() if there.keys() & set(about.targets)]
-    tables.append(costs().markdown())
+    tables += [explained(study).markdown(), costs(study).markdown()]
     if left := sorted(files.keys() - there.keys()):
         tables.append(f"Not run yet: {', '.join(left)}.\n")
-    write_whole(STUDY / "tables.md", "\n".join(tables))
-    write_whole(STUDY / "metrics.json", json.dumps(metrics(rows), indent=1) + "\n")
+    write_whole(study.folder / "tables.md", "\n".join(tables))
+    write_whole(study.folder / "metrics.json", json.dumps(metrics(rows), indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, *sys.argv[1:])

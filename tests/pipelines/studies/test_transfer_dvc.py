@@ -1,29 +1,33 @@
-"""The study's `dvc.yaml`, its plan and the code agree."""
+"""A study's `dvc.yaml`, its plan and the code agree."""
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from pipelines.studies.transfer.fewshot import SCRATCH, WITHOUT_A_CHECKPOINT
-from pipelines.studies.transfer.plan import STUDY, plan
+from pipelines.studies.transfer.plan import Study
 
-MADE = ("studies/transfer/data", "studies/transfer/models", "studies/transfer/rows")
-
-
-def stages() -> dict:
-    return {k: v.get("do", v) for k, v in yaml.safe_load((STUDY / "dvc.yaml").read_text())["stages"].items()}
+each_study = pytest.mark.parametrize(
+    "study", [Study(Path("studies/transfer")), Study(Path("studies/methods"))], ids=str
+)
 
 
-def test_every_stage_is_a_script_it_depends_on_and_every_dependency_exists_or_is_made():
-    for stage in stages().values():
+@each_study
+def test_every_stage_is_a_script_it_depends_on_and_every_dependency_exists_or_is_made(study):
+    made = tuple(folder.as_posix() for folder in (study.sets, study.models, study.rows))
+    graph = yaml.safe_load((study.folder / "dvc.yaml").read_text())["stages"]
+    for stage in (entry.get("do", entry) for entry in graph.values()):
         script = stage["cmd"].split()[2].replace(".", "/") + ".py"
+        assert stage["cmd"].split()[3] == study.folder.as_posix()
         assert script in stage["deps"] and stage["wdir"] == "../.."
         for dep in stage["deps"]:
-            assert "${" in dep or dep.startswith(MADE) or Path(dep).exists(), dep
+            assert "${" in dep or dep.startswith(made) or Path(dep).exists(), dep
 
 
-def test_what_a_plan_names_is_in_it():
-    todo = plan()
+@each_study
+def test_what_a_plan_names_is_in_it(study):
+    todo = study.plan()
     known = todo.sources | todo.taught
     for source in known.values():
         assert source.method in todo.methods and set(source.sets) <= set(todo.sets)
@@ -37,19 +41,22 @@ def test_what_a_plan_names_is_in_it():
     for table in todo.tables.values():
         assert {*table.targets, *table.minus} <= set(todo.targets)
         scored, base = ({arm for t in found for arm in todo.targets[t].arms} for found in (table.targets, table.minus))
-        assert set(table.arms) <= scored and {table.against} - {None} <= (base or scored)
+        against = set(table.against.values()) if isinstance(table.against, dict) else {table.against} - {None}
+        assert set(table.arms) <= scored and against <= (base or scored)
 
 
-def test_an_arm_whose_encoder_read_labels_says_so():
-    todo = plan()
+@each_study
+def test_an_arm_whose_encoder_read_labels_says_so(study):
+    todo = study.plan()
     known = todo.sources | todo.taught
     for arm in todo.arms.values():
         read = any(known[e].labels for e in arm.encoders if e in known)
         assert arm.labels == ("generated" if read else "none")
 
 
-def test_no_encoder_has_read_labels_of_the_set_it_is_scored_on():
-    todo = plan()
+@each_study
+def test_no_encoder_has_read_labels_of_the_set_it_is_scored_on(study):
+    todo = study.plan()
     known = todo.sources | todo.taught
     for target in todo.targets.values():
         for encoder in [*target.chosen_by, *(e for name in target.arms for e in todo.arms[name].encoders)]:

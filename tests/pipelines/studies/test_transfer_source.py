@@ -13,19 +13,16 @@ from brep_mae.datasets.frames import FrameWriter
 from brep_mae.datasets.shards import open_shards
 from brep_mae.output.note import sha256
 from pipelines.shared import pretraining, unfinished
-from pipelines.studies.transfer import fewshot, plan, pretrain, release
+from pipelines.studies.transfer import fewshot, pretrain, release, tables
 from tests.contracts.test_methods import block
-from tests.pipelines.studies.tiny_study import PLACES, SIZES, Study
+from tests.pipelines.studies.tiny_study import SIZES, TinyStudy
 
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    for module in (plan, pretrain, release, unfinished):
-        for name in PLACES.keys() & vars(module).keys():
-            monkeypatch.setattr(module, name, tmp_path / PLACES[name])
-    monkeypatch.setattr(release, "OUT", tmp_path / "release")
+    monkeypatch.setattr(unfinished, "WORK", tmp_path / "work")
     monkeypatch.setenv("RANK", "1")  # nothing is tracked
-    study = Study(tmp_path)
+    study = TinyStudy(tmp_path)
     method = block("attribute_masking") | {"dim": 8, "depth": 1, "steps": 2, "batch": 4}
     study.values["pretrain"] |= {"log_every": 1, "checkpoint_every": 1}
     study.values["methods"] = {"attribute_masking": method}
@@ -47,17 +44,17 @@ def study(tmp_path, monkeypatch):
     return study
 
 
-def weights(study: Study, name: str) -> dict:
+def weights(study: TinyStudy, name: str) -> dict:
     return load_file(study.folder / "models" / name / WEIGHTS)
 
 
 @pytest.mark.parametrize("name, reads", [("all", False), ("told", True)])
 def test_labels_are_read_only_where_the_plan_says_so(study, name, reads):
-    pretrain.main(name)
+    pretrain.main(str(study.folder), name)
     clean = weights(study, name)
     study.set("ours", 0, noise=tuple(SIZES))
     study.set("theirs", 100, noise=tuple(SIZES))
-    pretrain.main(name)
+    pretrain.main(str(study.folder), name)
     noisy = weights(study, name)
     assert any(bool((clean[key] != noisy[key]).any()) for key in clean) == reads
 
@@ -65,9 +62,9 @@ def test_labels_are_read_only_where_the_plan_says_so(study, name, reads):
 def test_every_draw_meets_the_encoder_of_its_own_seed_and_the_next_round_begins_anew(study):
     study.values["sources"]["all"]["seeds"] = 2
     study.write()
-    pretrain.main("all")
-    arm = plan.plan().arms["tuned"]
-    states = [fewshot.encoder(arm, seed).state_dict() for seed in range(3)]
+    pretrain.main(str(study.folder), "all")
+    arm = study.study.plan().arms["tuned"]
+    states = [fewshot.encoder(study.study, arm, seed).state_dict() for seed in range(3)]
     differ = [any(bool((states[0][key] != state[key]).any()) for key in states[0]) for state in states]
     assert differ == [False, True, False]
     assert sorted(path.name for path in (study.folder / "models" / "all" / "seeds").iterdir()) == ["1"]
@@ -86,8 +83,8 @@ def test_seeds_that_are_finished_are_not_trained_again_after_a_stop(study, monke
 
     monkeypatch.setattr(pretraining, "train", train)
     with pytest.raises(KeyboardInterrupt):
-        pretrain.main("all")
-    pretrain.main("all")
+        pretrain.main(str(study.folder), "all")
+    pretrain.main(str(study.folder), "all")
     assert trained == [1, 2, 2, 0]
 
 
@@ -99,15 +96,15 @@ def test_no_solid_of_a_test_side_is_trained_on(study, monkeypatch):
         return real(pretext, data, heldout, *rest)
 
     monkeypatch.setattr(pretraining, "train", train)
-    pretrain.main("all")
+    pretrain.main(str(study.folder), "all")
     [(data, heldout)] = given
-    sides = [plan.stored_set(name).split for name in ("ours", "theirs")]
+    sides = [study.study.stored_set(name).split for name in ("ours", "theirs")]
     assert set(data.uids) == {f"{i}/{uid}" for i, split in enumerate(sides) for uid in split["train"]}
     assert set(heldout.uids) == {f"{i}/{uid}" for i, split in enumerate(sides) for uid in split["validation"]}
 
 
 def test_the_encoder_handed_on_opens_and_tells_what_it_is_made_of(study):
-    pretrain.main("all")
+    pretrain.main(str(study.folder), "all")
     for name in ("ours", "theirs"):
         folder = study.folder / "data" / name
         about = json.loads((folder / "dataset.json").read_text()) | {"licence": "CC0-1.0"}
@@ -117,7 +114,7 @@ def test_the_encoder_handed_on_opens_and_tells_what_it_is_made_of(study):
     row = {"target": "here", "encoder": "tuned", "shots": 5, "seed": 0, "micro": 0.625}
     rows = [row, row | {"encoder": "other"}]
     (study.folder / "rows" / "here.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
-    release.main("all")
+    release.main(str(study.folder), "all")
     out = study.folder / "release" / "all"
     assert load_backbone(out).dim == load_backbone(study.folder / "models" / "all").dim
     text = (out / "README.md").read_text()
@@ -131,7 +128,7 @@ def drawn(study, tmp_path):
     """The study with renders of both sets, natural images, an encoder of these, and one of faces that it teaches."""
     for name in ("ours", "theirs"):
         study.values["sets"][name]["render"] = {"views": 2, "size": 16}
-        with FrameWriter(plan.frames_of(name), views=2, size=16) as frames:
+        with FrameWriter(study.study.frames_of(name), views=2, size=16) as frames:
             for graph in open_shards(study.folder / "data" / name):
                 face = np.arange(2 * 16 * 16).reshape(2, 16, 16) % graph.n_faces
                 frames.add(graph.uid, np.repeat(face[..., None] * 20, 3, 3).astype(np.uint8), face.astype(np.int16))
@@ -160,21 +157,47 @@ def test_an_image_encoder_of_renders_and_natural_images_teaches_one_of_faces(dra
         return real(pretext, data, heldout, params, *rest)
 
     monkeypatch.setattr(pretraining, "train", train)
-    pretrain.main("renders")
+    pretrain.main(str(drawn.folder), "renders")
     renders, natural = met
     assert renders.frames.image.shape[1] == 2 and natural.frames.image.shape[1] == 1
-    pretrain.main("distilled")
+    pretrain.main(str(drawn.folder), "distilled")
     assert kinds(load_backbone(drawn.folder / "models" / "distilled").reads) == {"faces"}
 
 
-def test_a_solid_that_was_not_drawn_is_left_out_of_what_reads_renders(drawn):
-    whole = plan.stored_set("ours").split["train"]
-    missing = whole[0]
-    folder = plan.frames_of("ours")
+def redrawn(drawn: TinyStudy, lost: str) -> None:
+    """All solids of "ours" have renders, but for one."""
+    folder = drawn.study.frames_of("ours")
     for path in folder.glob("*"):
         path.unlink()
     with FrameWriter(folder, views=2, size=16) as frames:
-        for uid in whole[1:]:
-            frames.add(uid, np.zeros((2, 16, 16, 3), np.uint8), np.zeros((2, 16, 16), np.int16))
-    assert missing not in plan.stored_set("ours", drawn=True).split["train"]
-    assert missing in plan.stored_set("ours").split["train"]
+        for side in drawn.study.stored_set("ours").split.values():
+            for uid in set(side) - {lost}:
+                frames.add(uid, np.zeros((2, 16, 16, 3), np.uint8), np.zeros((2, 16, 16), np.int16))
+
+
+def test_a_solid_that_was_not_drawn_is_left_out_of_what_reads_renders(drawn):
+    lost = drawn.study.stored_set("ours").split["train"][0]
+    redrawn(drawn, lost)
+    assert lost not in drawn.study.stored_set("ours", drawn=True).split["train"]
+    assert lost in drawn.study.stored_set("ours").split["train"]
+
+
+def test_where_an_arm_reads_renders_all_arms_meet_the_solids_that_have_them(drawn):
+    pretrain.main(str(drawn.folder), "renders")
+    budget = {"set": "ours", "labels_from": "ours", "few": [1, 3], "few_seeds": 1}
+    drawn.values["arms"] = {
+        "images": {"encoders": ["renders"], "mode": "frozen"},
+        "plain": {"encoders": ["hops"], "mode": "frozen"},
+    }
+    drawn.values["targets"] = {"faces": budget | {"arms": ["images", "plain"]}, "other": budget | {"arms": ["plain"]}}
+    drawn.write()
+    lost = drawn.study.stored_set("ours").split["test"][0]
+    redrawn(drawn, lost)
+    given, plain = (fewshot.material(drawn.study, target) for target in ("faces", "other"))
+    assert f"0/{lost}" not in given.test and f"0/{lost}" in plain.test
+    assert given.data.batch(given.test).frames is not None and plain.data.batch(plain.test).frames is None
+    scored = [fewshot.one(drawn.study, "faces", arm, "few", 0) for arm in ("images", "plain")]
+    assert [[row["shots"] for row in rows] for rows in scored] == [[1, 3]] * 2
+    tables.main(str(drawn.folder))
+    text = (drawn.folder / "tables.md").read_text()
+    assert "| renders | pixels.pixels |" in text

@@ -47,6 +47,12 @@ def test_gains_are_paired_by_seed_with_an_interval():
         assert table.rows == [["better", "+20.0 [-4.8, +44.8]", "–"], ["absent", "–", "–"]]
 
 
+def test_every_arm_may_be_compared_with_one_of_its_own():
+    against = {"better": "base", "base": "absent"}
+    table = tables.table(about(arms=["base", "better"], against=against, shots=[3]), ROWS)
+    assert table.rows == [["base", "–"], ["better", "+20.0 [-4.8, +44.8]"]]
+
+
 def test_gains_over_another_target_are_paired_by_arm_and_seed():
     """Only seed 0 of `base` was scored there: 0.2 - 0.5."""
     table = tables.table(about(targets=["there"], arms=["base", "better"], minus=["here"]), ROWS)

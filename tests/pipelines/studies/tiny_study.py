@@ -14,6 +14,7 @@ from brep_mae.datasets.labelling.labels import FOLDER
 from brep_mae.datasets.shards import write_shard
 from brep_mae.schema import FaceGraph
 from pipelines.studies.transfer import fewshot
+from pipelines.studies.transfer.plan import Study
 from tests.contracts.test_methods import SPEC, block
 from tests.stored import FACE_CLASSES, N_FACES, label
 from tests.synthetic import GRID, make_graph
@@ -37,7 +38,6 @@ TARGETS = {
     "families": {"set": "ours", "labels_from": "ours", "task": "classification"},
     "strangers": {"set": "ours", "labels_from": "strange"},
 }
-PLACES = {"PLAN": "params.yaml", "SETS": "data", "SOURCES": "models", "ROWS": "rows", "STUDY": ".", "WORK": "work"}
 
 
 def wrong(graph: FaceGraph, rng: np.random.Generator) -> FaceGraph:
@@ -46,11 +46,11 @@ def wrong(graph: FaceGraph, rng: np.random.Generator) -> FaceGraph:
     return replace(graph, face_label=label, part_label=1 - graph.part_label)
 
 
-class Study:
-    """A study in a folder of its own. `noise` names sides of a set whose labels are wrong."""
+class TinyStudy:
+    """A study in a folder of its own, `study` to the stages. `noise` names sides of a set whose labels are wrong."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.study = folder, Study(folder)
         values = settings.load().model_dump(include={"parse", "pretrain", "fewshot"})
         values["fewshot"] |= {"steps": 2, "unlabelled": 4, "workers": 1}
         del values["fewshot"]["heads"]  # every arm names its own
