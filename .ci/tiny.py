@@ -14,6 +14,7 @@ params["pretrain"] |= {"log_every": 2, "checkpoint_every": 2}
 for method in params["methods"].values():
     method |= {"steps": 4, "batch": 4}
 params["methods"]["st_mae"]["views"] = 2
+params["evolve"] |= {"generations": 1, "solids": 8, "embedded": 16, "steps": 2, "batch": 4, "clusters": 4}
 params["probe"] |= {"solids": 8, "neighbours": 3}
 params["fewshot"] |= {"shots": [1, 8], "seeds": 1, "steps": 2, "unlabelled": 4}
 params["continual"] |= {"tasks": 2, "solids": 30, "mask_steps": 2, "weight_steps": 2, "batch": 4}

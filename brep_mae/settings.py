@@ -162,6 +162,22 @@ class PretrainParams(OptimParams):
         return OptimParams(**shared | own.model_dump(exclude_unset=True))
 
 
+class EvolveParams(Section):
+    """Search for the weights of a method's targets. Each candidate of `generations` generations is trained for `steps`
+    steps of `batch` on `solids` training solids; then the faces of `embedded` other training solids are put into
+    `clusters` clusters, `restarts` times."""
+
+    generations: PositiveInt
+    solids: PositiveInt
+    embedded: PositiveInt
+    steps: PositiveInt
+    batch: PositiveInt
+    clusters: int = Field(ge=2)
+    restarts: PositiveInt
+    seed: NonNegativeInt
+    workers: int = Field(ge=0)
+
+
 class ProbeParams(Section):
     """Frozen features against labels at every snapshot of a pretraining: `solids` of the training side are labelled,
     `neighbours` vote."""
@@ -239,6 +255,7 @@ class Params(Section):
     render: RenderParams
     pretrain: PretrainParams
     methods: dict[str, dict[str, Any]]
+    evolve: EvolveParams
     probe: ProbeParams
     fewshot: ComparedParams
     continual: ContinualParams

@@ -2,6 +2,7 @@
 cost, reconstructions."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +47,8 @@ def main(method: str) -> None:
         pretrain(method, params, claim)
 
 
-def pretrain(method: str, params: settings.Params, claim: Claim) -> None:
-    """Trains, or goes on where a run was cut off, and fills the output."""
+def pretrain(method: str, params: settings.Params, claim: Claim, about: Mapping[str, str] = {}) -> None:
+    """Trains, or goes on where a run was cut off, and fills the output. `about` is logged with the settings."""
     data = parsed_dataset()
     values = params.methods.get(method, {})
     torch.manual_seed(params.pretrain.seed)
@@ -70,7 +71,7 @@ def pretrain(method: str, params: settings.Params, claim: Claim) -> None:
         digest=digest,
         budget=params.pretrain,
         inputs=(method, values, params.pretrain.model_dump(), digest),
-        settings=flat | facts,
+        settings={**flat, **facts, **about},
         snapshots=True,
     )
     with pretrained(job, pretext, samples, heldout, claim) as done:

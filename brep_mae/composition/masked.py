@@ -36,7 +36,7 @@ class ForwardPass:
     role: (S,) of a sample.
     latent: the encoder's, as the decoder reads it.
     codes: (S, 1 + N, D) each, class token first: "code" the decoder's output; "latent" the encoder's, each token at its
-        place, where a target reads it.
+        place, where a target reads it. "views" (S, 1, 2 D) of whole samples, where a method contrasts two.
     """
 
     seen: Batch

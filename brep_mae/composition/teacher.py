@@ -9,7 +9,7 @@ from torch import nn
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.models.encoder import TokenEncoder
-from brep_mae.targets.teacher_targets import TeacherTargets
+from brep_mae.targets.teacher_targets import SeveralTeacherTargets, TeacherTargets
 
 
 class Student(Protocol):
@@ -31,7 +31,8 @@ class Student(Protocol):
 class Teacher(nn.Module):
     """Adds what a network says of a batch to it. Always in evaluation mode, and without a gradient.
 
-    forward(batch, mask) -> TeacherTargets; `mask` is the student's, for those few teachers that see no more than it.
+    forward(batch, mask) -> TeacherTargets, or SeveralTeacherTargets where it speaks for several; `mask` is the
+    student's, for those few teachers that see no more than it.
     """
 
     def __init__(self) -> None:
@@ -43,7 +44,7 @@ class Teacher(nn.Module):
         """Content that batches must hold, by the names in datasets/content.py."""
         raise NotImplementedError
 
-    def forward(self, batch: Batch, mask: Mask) -> TeacherTargets:
+    def forward(self, batch: Batch, mask: Mask) -> TeacherTargets | SeveralTeacherTargets:
         raise NotImplementedError
 
     def train(self, mode: bool = True) -> "Teacher":

@@ -11,7 +11,7 @@ from brep_mae.models.blocks import init_weights
 from brep_mae.targets.constants import mean_of
 from brep_mae.targets.selection import Selection
 from brep_mae.targets.target import Target, Values
-from brep_mae.targets.teacher_targets import TeacherTargets
+from brep_mae.targets.teacher_targets import SeveralTeacherTargets, TeacherTargets
 from brep_mae.targets.terms import Term
 
 EPS = 1e-6
@@ -24,8 +24,11 @@ def standardise(features: Tensor) -> Tensor:
     return centred / (variance + EPS).sqrt()
 
 
-def teacher_features(selection: Selection, truth: Batch) -> tuple[Tensor, Tensor]:
-    """What the teacher says of the selected tokens, (M, D), and where it says anything, (M,)."""
+def teacher_features(selection: Selection, truth: Batch, teacher: str = "") -> tuple[Tensor, Tensor]:
+    """What the teacher, of several the one by that name, says of the selected tokens, (M, D), and where it says
+    anything, (M,)."""
+    if isinstance(truth, SeveralTeacherTargets):
+        truth = truth.by_teacher[teacher]
     if not isinstance(truth, TeacherTargets):
         raise ValueError("a target of features needs a teacher")
     of_class, of_content = selection.class_token, ~selection.class_token
@@ -46,18 +49,21 @@ class Features(Target):
         kind: which tokens, index in tokens.KINDS.
         beta: error at which the loss turns from square to linear; e^2 / (2 beta) below, e - beta / 2 above.
         class_token: True = the class token is predicted too.
+        teacher: which one, where the method has several.
     """
 
     terms = ("features",)
 
-    def __init__(self, code_dim: int, teacher_dim: int, kind: int, beta: float, class_token: bool) -> None:
+    def __init__(
+        self, code_dim: int, teacher_dim: int, kind: int, beta: float, class_token: bool, teacher: str = ""
+    ) -> None:
         super().__init__()
         self.head = nn.Linear(code_dim, teacher_dim)
         self.head.apply(init_weights)
-        self.kind, self.beta, self.class_token = kind, beta, class_token
+        self.kind, self.beta, self.class_token, self.teacher = kind, beta, class_token, teacher
 
     def truth(self, selection: Selection, batch: Batch) -> Values:
-        features, known = teacher_features(selection, batch)
+        features, known = teacher_features(selection, batch, self.teacher)
         return {"features": standardise(features), "known": known}
 
     def predicted(self, codes: Tensor, truth: Values) -> Values:
@@ -76,7 +82,7 @@ class Latents(Target):
 
     terms = ("latents",)
     on: Literal["hidden", "seen"] = "seen"
-    of: Literal["code", "latent"] = "latent"
+    of: Literal["code", "latent", "views"] = "latent"
     class_token = True
 
     def __init__(self, kind: int) -> None:

@@ -38,7 +38,8 @@ class Target(nn.Module):
     kind: index in tokens.KINDS.
     terms: names of what `forward` answers, in its order.
     on: which tokens are predicted.
-    of: what is read: "code" = the decoder's output, "latent" = the encoder's, each token at its place.
+    of: what is read: "code" = the decoder's output, "latent" = the encoder's, each token at its place, "views" = see
+        `Contrast`.
     by_surface: True = each type of surface has a unit of its own. Curved faces vary more than planes, and in one unit
         for all they would be what is learned.
     class_token: True = the class token of every sample is predicted too.
@@ -49,7 +50,7 @@ class Target(nn.Module):
     kind: int
     terms: tuple[str, ...] = ()
     on: Literal["hidden", "seen"] = "hidden"
-    of: Literal["code", "latent"] = "code"
+    of: Literal["code", "latent", "views"] = "code"
     by_surface: bool = False
     class_token: bool = False
     reads: frozenset[str] = frozenset()

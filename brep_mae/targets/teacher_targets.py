@@ -1,5 +1,6 @@
-"""What a teacher adds to the truth."""
+"""What teachers add to the truth."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from torch import Tensor
@@ -37,6 +38,13 @@ class TeacherTargets(Batch):
             class_features=class_features,
             class_known=_all_known(class_features) if class_known is None else class_known,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralTeacherTargets(Batch):
+    """A batch with what several teachers say of it, each by its name."""
+
+    by_teacher: Mapping[str, TeacherTargets]
 
 
 def _all_known(features: Tensor) -> Tensor:

@@ -1,10 +1,10 @@
 """Teachers that come from elsewhere: a stored backbone, a timm model, or a network with random weights."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import NonNegativeInt, model_validator
@@ -19,7 +19,7 @@ from brep_mae.masking.mask import Mask
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.encoder import TokenEncoder
 from brep_mae.settings import MessageSizeParams, SizeParams
-from brep_mae.targets.teacher_targets import TeacherTargets
+from brep_mae.targets.teacher_targets import SeveralTeacherTargets, TeacherTargets
 from brep_mae.teachers.images import Pooled, TimmTeacher, timm_model
 
 Content = Literal["faces", "frames"]
@@ -67,12 +67,13 @@ class FrozenTeacher(Teacher):
     Args:
         make: loads the network, or makes it.
         dim: width that its features must have.
-        patches: True = the student reads patches, and the teacher must have as many.
+        side: patches per side of a student that reads patches, of which the teacher must have as many; None = the
+            student reads faces.
     """
 
-    def __init__(self, make: Callable[[], Teacher], dim: int, patches: bool) -> None:
+    def __init__(self, make: Callable[[], Teacher], dim: int, side: int | None) -> None:
         super().__init__()
-        self.make, self.dim, self.patches = make, dim, patches
+        self.make, self.dim, self.side = make, dim, side
 
     @cached_property
     def network(self) -> Teacher:
@@ -89,12 +90,12 @@ class FrozenTeacher(Teacher):
         rows, dim = targets.features.shape
         if dim != self.dim:
             raise ValueError(f"the teacher's features are {dim} wide, not {self.dim}: set its dim")
-        samples, length = mask.hidden.shape
-        if self.patches and rows != samples * length:
-            own, other = (math.isqrt(n) for n in (length, rows // samples))
-            raise ValueError(
-                f"the teacher has {other} x {other} patches, the student {own} x {own}: give both one grid"
-            )
+        if (side := self.side) is not None and batch.frames is not None:
+            images = batch.frames.image.shape[:2].numel()
+            if (other := math.isqrt(rows // images)) != side:
+                raise ValueError(
+                    f"the teacher has {other} x {other} patches, the student {side} x {side}: give both one grid"
+                )
         return targets
 
     def start(self, student: Student) -> None:
@@ -143,4 +144,20 @@ def frozen_teacher(
             teacher = EncoderTeacher(tokens, encoder, full, final_norm)
         return Pooled(teacher) if pooled else teacher
 
-    return FrozenTeacher(make, p.width(student), patches=reads == "frames")
+    return FrozenTeacher(make, p.width(student), side if reads == "frames" else None)
+
+
+class SeveralFrozen(Teacher):
+    """Several teachers of one student, by name. A target asks for what one of them says by that name."""
+
+    def __init__(self, teachers: Mapping[str, FrozenTeacher]) -> None:
+        super().__init__()
+        self.teachers: Mapping[str, Any] = nn.ModuleDict(dict(teachers))  # type: ignore[assignment]
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset().union(*(teacher.reads for teacher in self.teachers.values()))
+
+    def forward(self, batch: Batch, mask: Mask) -> SeveralTeacherTargets:
+        said = {name: teacher(batch, mask) for name, teacher in self.teachers.items()}
+        return SeveralTeacherTargets(**vars(batch), by_teacher=said)

@@ -24,12 +24,17 @@ UNMASKED = {
 }
 """Methods that hide nothing from an encoder, and why: no mask to see through, no ratio, no solid too small for one."""
 
+READS = {"faces": "faces", "images": "frames"}
+"""What a teacher of that name reads."""
+
 
 def block(name: str) -> dict:
-    """A method's own numbers, with a teacher that needs no file."""
+    """A method's own numbers, with teachers that need no file."""
     values = dict(settings.load().methods[name])
     if "teacher" in values:
         values["teacher"] = {"source": "random", "reads": "faces" if name.endswith("_faces") else "frames"}
+    if "teachers" in values:
+        values["teachers"] = {key: {"source": "random", "reads": READS[key]} for key in values["teachers"]}
     return values
 
 

@@ -33,7 +33,9 @@ def instances() -> list[tuple[str, str, list[str] | None, list[str]]]:
             ]
             for method in sorted(set(over)):
                 loads = [method]
-                if params["methods"][method].get("teacher", {}).get("source") == "checkpoint":
+                values = params["methods"][method]
+                taught_by = [values.get("teacher", {}), *values.get("teachers", {}).values()]
+                if any(teacher.get("source") == "checkpoint" for teacher in taught_by):
                     loads.append("mae_images")
                 found.append((f"{file}:{name}@{method}", module, loads, [d.replace(METHOD, method) for d in deps]))
     return found

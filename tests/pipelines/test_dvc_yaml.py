@@ -12,12 +12,12 @@ def stages() -> dict:
     return yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 
 
-PRETRAINING = ("pretrain", "distill", "blend")
+PRETRAINING = ("pretrain", "distill", "blend", "evolved")
 
 
 def test_every_stage_is_a_script_and_depends_on_it():
     for name, stage in stages().items():
-        script = "pretrain" if name in PRETRAINING else name
+        script = "pretrain" if name in PRETRAINING[:3] else name
         assert stage["cmd"].startswith(f"python -m pipelines.{script}")
         assert f"pipelines/{script}.py" in stage["deps"]
 
@@ -54,19 +54,29 @@ def test_what_learns_from_a_pretrained_encoder_waits_for_it():
     taught = {
         name: teacher["path"]
         for name, values in settings.load().methods.items()
-        if (teacher := values.get("teacher", {})).get("source") == "checkpoint"
+        for teacher in (values.get("teacher", {}), *values.get("teachers", {}).values())
+        if teacher.get("source") == "checkpoint"
     }
-    for name in PRETRAINING[1:]:
+    for name in (*PRETRAINING[1:], "evolve"):
         assert set(taught.values()) <= set(stages()[name]["deps"])
     assert {method for name in PRETRAINING[1:] for method in stages()[name]["matrix"]["method"]} == set(taught)
 
 
-def test_the_ways_to_pretrain_differ_by_teacher_and_labels_alone():
-    first, second, third = (stages()[name] for name in PRETRAINING)
+def test_the_ways_to_pretrain_differ_by_teacher_labels_and_weights_alone():
+    first, second, third, fourth = (stages()[name] for name in PRETRAINING)
     teacher = {"models/mae_images", "brep_mae/pretext/mae_images.py"}
     assert [d for d in second["deps"] if d not in teacher] == first["deps"]
     assert [d for d in third["deps"] if d != "data/labels"] == second["deps"]
     assert all(first[key] == other[key] for key in ("cmd", "params", "outs") for other in (second, third))
+    search = {"pipelines/evolved.py", "brep_mae/pretext/m3ae.py", "results/evolve/${item.method}"}
+    assert [d for d in fourth["deps"] if d not in search] == second["deps"]
+    assert all(first[key] == fourth[key] for key in ("params", "outs"))
+
+
+def test_what_is_trained_with_the_weights_of_a_search_waits_for_it():
+    search, after = stages()["evolve"], stages()["evolved"]
+    assert search["matrix"] == after["matrix"] and outs(search) == {"results/evolve/joint"}
+    assert {name for out in search["outs"] for name in out} <= set(after["deps"])
 
 
 def test_labels_concern_what_learns_or_scores_by_them_and_no_parsing_or_pretraining():
