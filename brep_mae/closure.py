@@ -33,6 +33,7 @@ WITHOUT_EFFECT = frozenset(
         "brep_mae.plugins",
         "brep_mae.progress",
         "brep_mae.report.drawings",
+        "brep_mae.report.evolution",
         "brep_mae.report.figures",
         "brep_mae.tracking.mlflow_model",
         "brep_mae.tracking.provenance",

@@ -21,6 +21,7 @@ from brep_mae.evaluation.zipf import ZipfScore, zipf_score
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.output.folder import output_folder
+from brep_mae.report.evolution import EQUAL, search
 from brep_mae.tracking import tracking
 from brep_mae.training.evolve import CmaEs, best, evolve
 from brep_mae.training.loop import train
@@ -32,8 +33,6 @@ from pipelines.shared.stage import run_stage
 from pipelines.shared.unfinished import unfinished
 
 CANDIDATES = "candidates.jsonl"
-EQUAL = "equal"
-"""The baseline: every target weighs 1."""
 
 
 def targets(method: str, values: Mapping[str, Any], spec: DataSpec) -> dict[str, tuple[str, ...]]:
@@ -124,12 +123,11 @@ def main(method: str) -> None:
 
         chosen = best(evolve(CmaEs(len(known), p.seed), p.generations, evaluate))
         equal = next(row for row in rows if row["candidate"] == EQUAL)
-        shares = [weight / sum(chosen.weights) for weight in chosen.weights]  # what counts under Adam is the ratio
         found = {
             "targets": dict(zip(known, chosen.weights, strict=True)),
-            "shares": dict(zip(known, shares, strict=True)),
             "weights": of_terms(chosen.weights, known),
         }
+        tracker.log_figure(search(rows), "figures/search.png")
         scores = {"best": chosen.fitness, EQUAL: equal["soft"], "sd": equal["sd"]}
         with claim.filled() as new:
             (new / CANDIDATES).write_text("".join(json.dumps(row) + "\n" for row in rows))

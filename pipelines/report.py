@@ -9,6 +9,7 @@ from brep_mae.output.folder import output_folder
 from brep_mae.report import figures, tables
 from brep_mae.report.comparison import comparison, method_curves
 from brep_mae.report.drawings import reconstruction
+from brep_mae.report.evolution import search, weights_table
 from brep_mae.report.page import method_tables, page
 from brep_mae.report.sources import Sources
 from brep_mae.tracking import tracking
@@ -28,6 +29,8 @@ def draw(sources: Sources) -> dict[str, Figure]:
         probes = [row for row in sources.probe if row["method"] == method]
         if probes or any(row["split"] == "heldout" for row in rows):
             drawn[f"methods/{method}"] = method_curves(rows, probes)
+    for method, rows in sources.evolved.items():
+        drawn[f"evolved/{method}"] = search(rows)
     if sources.continual:
         drawn["continual/accuracy after each task"] = figures.continual_matrices(sources.continual)
         if masked := [row for row in sources.continual if any(row["used"].values())]:
@@ -43,9 +46,11 @@ def main(root: Path = Path(".")) -> None:
     out = root / "results" / "report"
     fewshot = [*tables.fewshot_tables(sources.fewshot), *tables.gain_tables(sources.fewshot)]
     continual = [tables.continual_table(sources.continual)] if sources.continual else []
+    evolved = [weights_table(method, rows) for method, rows in sources.evolved.items()]
+    sections = {"methods": method_tables(sources), "evolved": evolved, "fewshot": fewshot, "continual": continual}
     with output_folder(out) as claim, tracking.run("report", "report", {}) as tracker:
         with claim.filled() as new:
-            for name, found in (("methods", method_tables(sources)), ("fewshot", fewshot), ("continual", continual)):
+            for name, found in sections.items():
                 text = "\n".join(table.markdown() for table in found) or f"No {name} results.\n"
                 (new / f"{name}.md").write_text(text)
             pngs = {name: figures.png(figure) for name, figure in draw(sources).items()}

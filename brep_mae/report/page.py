@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from brep_mae.report import methods, tables
+from brep_mae.report.evolution import weights_table
 from brep_mae.report.sources import Sources
 from brep_mae.report.tables import Table
 from brep_mae.settings import flat
@@ -97,7 +98,7 @@ def page(sources: Sources, pngs: Mapping[str, bytes]) -> str:
 
     Args:
         pngs: name -> figure as PNG. The part before the first "/" of the name is the section it goes to: "comparison",
-            "methods", "fewshot", "continual" or "reconstructions"; the rest is its caption.
+            "methods", "evolved", "fewshot", "continual" or "reconstructions"; the rest is its caption.
     """
 
     def drawn(section: str) -> str:
@@ -115,6 +116,10 @@ def page(sources: Sources, pngs: Mapping[str, bytes]) -> str:
         + ("".join(map(html_table, method_tables(sources))) or "<p>Nothing to compare: run the probe stage.</p>"),
         "Each method": _text_tables(_methods(sources), "There are no pretrained encoders: run the pretrain stage.")
         + drawn("methods"),
+        "Evolved weights": "".join(html_table(weights_table(*found)) for found in sources.evolved.items())
+        + drawn("evolved")
+        if sources.evolved
+        else "<p>No weights were searched for: run the evolve stage.</p>",
         "Few labels": drawn("fewshot")
         + ("".join(map(html_table, fewshot)) or "<p>There are no few-shot results: run the fewshot stage.</p>"),
         "Task after task": html_table(tables.continual_table(sources.continual)) + drawn("continual")

@@ -38,6 +38,7 @@ class Sources:
         probe: rows {"method", "step", "task", "probe", "score"} of every snapshot.
         metrics: method -> its metrics.json.
         costs: method -> its cost.json.
+        evolved: method -> rows {"candidate", "generation", "weights", "soft", "hard", "sd", ...} of its search.
         pictures: "method/name" -> npz file with a reconstruction (see `drawings.reconstruction`).
     """
 
@@ -50,12 +51,13 @@ class Sources:
     checkpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
     costs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    evolved: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     pictures: dict[str, Path] = field(default_factory=dict)
 
     @classmethod
     def read(cls, data: Path, models: Path, results: Path) -> "Sources":
-        """Reads `data/parsed`, every folder of `models`, `results/probe`, `results/fewshot` and
-        `results/continual`."""
+        """Reads `data/parsed`, every folder of `models`, `results/probe`, `results/fewshot`, `results/continual` and
+        every folder of `results/evolve`."""
         folders = sorted(path for path in models.glob("*") if path.is_dir())
         histories = {folder.name: read_jsonl(folder / "history.jsonl") for folder in folders}
         return cls(
@@ -68,5 +70,6 @@ class Sources:
             checkpoints={folder.name: read_json(folder / "config.json") for folder in folders},
             metrics={f.name: found for f in folders if (found := read_json(f / "metrics.json"))},
             costs={f.name: cost for f in folders if (cost := read_json(f / "cost.json"))},
+            evolved={path.parent.name: read_jsonl(path) for path in sorted(results.glob("evolve/*/candidates.jsonl"))},
             pictures={f"{f.name}/{path.stem}": path for f in folders for path in sorted(f.glob("reconstruction*.npz"))},
         )
