@@ -18,4 +18,5 @@ params["evolve"] |= {"generations": 1, "solids": 8, "embedded": 16, "steps": 2, 
 params["probe"] |= {"solids": 8, "neighbours": 3}
 params["fewshot"] |= {"shots": [1, 8], "seeds": 1, "steps": 2, "unlabelled": 4}
 params["continual"] |= {"tasks": 2, "solids": 30, "mask_steps": 2, "weight_steps": 2, "batch": 4}
+params["label_policy"] |= {"solids": 30, "episodes": 2, "steps": 2, "seeds": 1}
 path.write_text(yaml.safe_dump(params, sort_keys=False))

@@ -25,9 +25,7 @@ class DatasetParams(Section):
     @model_validator(mode="after")
     def _needs_path(self) -> "DatasetParams":
         if self.name != GENERATED and not self.path:
-            raise ValueError(
-                f"dataset.path is needed for dataset.name={self.name}: the folder or archive that holds it"
-            )
+            raise ValueError(f"dataset.path is needed for dataset.name={self.name}: its folder or archive")
         return self
 
 
@@ -230,17 +228,38 @@ class TaskParams(Section):
 
 
 class ContinualParams(TaskParams):
-    """Supermask tasks on the network of method `encoder`.
-
-    `base` says whether its weights are the pretrained ones or random signed constants (the paper's); `density` is the
-    share of weights that a task's mask keeps per layer.
-    """
+    """Supermask tasks on the network of method `encoder`, with its pretrained weights or random signed constants (the
+    paper's) as its `base`; `density` is the share of weights that a task's mask keeps per layer."""
 
     encoder: str
     base: Literal["pretrained", "random"]
     tasks: int = Field(ge=2)
     solids: PositiveInt
     density: float = Share
+    seeds: PositiveInt
+    workers: int = Field(ge=0)
+
+
+class LabelPolicyParams(Section):
+    """Which classes does a solid show? Codes are those of method `encoder`, which trains as well if `mode` says so, at
+    `encoder_lr`. Of `solids` labelled ones the share `held_out` chooses thresholds and the state that is kept, and
+    rewards the policy for what `reward` of fewshot/multilabel/rewards.py says. `episodes` of `steps` steps of `batch`
+    solids at `lr`, then one step of the policy at `policy_lr`; `width` of the classifier's hidden layer and of the
+    policy's GRU; `sigma` of the policy's Gaussian at the start."""
+
+    encoder: str
+    mode: Literal["frozen", "finetuned"]
+    solids: int = Field(ge=2)
+    held_out: float = Share
+    width: PositiveInt
+    episodes: PositiveInt
+    steps: PositiveInt
+    batch: PositiveInt
+    lr: float = Field(gt=0)
+    encoder_lr: float = Field(gt=0)
+    policy_lr: float = Field(gt=0)
+    sigma: float = Field(gt=0)
+    reward: Literal["macro_f1", "balanced", "recalled"]
     seeds: PositiveInt
     workers: int = Field(ge=0)
 
@@ -259,6 +278,7 @@ class Params(Section):
     probe: ProbeParams
     fewshot: ComparedParams
     continual: ContinualParams
+    label_policy: LabelPolicyParams
 
 
 def load(path: Path | str = "params.yaml") -> Params:

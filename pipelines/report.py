@@ -10,6 +10,7 @@ from brep_mae.report import figures, tables
 from brep_mae.report.comparison import comparison, method_curves
 from brep_mae.report.drawings import reconstruction
 from brep_mae.report.evolution import search, weights_table
+from brep_mae.report.multilabel import multilabel_tables, policy_figure
 from brep_mae.report.page import method_tables, page
 from brep_mae.report.sources import Sources
 from brep_mae.tracking import tracking
@@ -31,6 +32,8 @@ def draw(sources: Sources) -> dict[str, Figure]:
             drawn[f"methods/{method}"] = method_curves(rows, probes)
     for method, rows in sources.evolved.items():
         drawn[f"evolved/{method}"] = search(rows)
+    if sources.multilabel:
+        drawn["multilabel/what the policy sets"] = policy_figure(sources.multilabel)
     if sources.continual:
         drawn["continual/accuracy after each task"] = figures.continual_matrices(sources.continual)
         if masked := [row for row in sources.continual if any(row["used"].values())]:
@@ -47,7 +50,14 @@ def main(root: Path = Path(".")) -> None:
     fewshot = [*tables.fewshot_tables(sources.fewshot), *tables.gain_tables(sources.fewshot)]
     continual = [tables.continual_table(sources.continual)] if sources.continual else []
     evolved = [weights_table(method, rows) for method, rows in sources.evolved.items()]
-    sections = {"methods": method_tables(sources), "evolved": evolved, "fewshot": fewshot, "continual": continual}
+    multilabel = multilabel_tables(sources.multilabel) if sources.multilabel else []
+    sections = {
+        "methods": method_tables(sources),
+        "evolved": evolved,
+        "fewshot": fewshot,
+        "multilabel": multilabel,
+        "continual": continual,
+    }
     with output_folder(out) as claim, tracking.run("report", "report", {}) as tracker:
         with claim.filled() as new:
             for name, found in sections.items():

@@ -15,6 +15,7 @@ from brep_mae.datasets.labelling.labels import SolidLabels
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.splits import SIDES, labelled_split, read_split
+from brep_mae.evaluation.multilabel import shown_by_solids
 from brep_mae.evaluation.problem import tasks
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import UNLABELLED
@@ -94,19 +95,8 @@ def multilabel_tasks(
 
     A class that no labelled face has is not known to be absent where a face has no label. Arguments as of `face_tasks`.
     """
-    found = {side: [(b, _shown_by_solids(b, len(names))) for b in sides[side].in_order(size)] for side in SIDES}
+    found = {side: [(b, shown_by_solids(b, len(names))) for b in sides[side].in_order(size)] for side in SIDES}
     return [_task(found, group, names, "multilabel") for group in groups]
-
-
-def _shown_by_solids(batch: Batch, classes: int) -> Tensor:
-    """(B, classes) 1 = a face of the solid has the class, 0 = none has, -1 = none, but not all faces are labelled."""
-    assert batch.faces is not None
-    label, solid = batch.faces.label, batch.faces.solid
-    known = label != UNLABELLED
-    counts = torch.zeros(len(batch.uid), classes + 1, dtype=torch.long)
-    counts.index_put_((solid, label.where(known, torch.tensor(classes))), torch.ones_like(label), accumulate=True)
-    shows, partly = counts[:, :classes] > 0, counts[:, classes:] > 0
-    return shows.long().where(shows | ~partly, torch.tensor(IGNORED))
 
 
 def sample_tasks(

@@ -1,6 +1,9 @@
 """Scores of a labelling, per face or per solid."""
 
+from typing import Any
+
 import numpy as np
+from sklearn.metrics import average_precision_score, f1_score
 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
@@ -38,3 +41,39 @@ def scores(
         "covered": float(right[known].mean()) if known.any() else 0.0,
         "ceiling": float(known.mean()),
     }
+
+
+def multilabel_scores(shown: np.ndarray, probability: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
+    """All numbers of a multi-label task; pairs of a solid and a class that are not known (-1) count nowhere.
+
+    Args:
+        shown: (R, C) 1 = the solid shows the class, 0 = it does not, -1 = not known.
+        probability: (R, C) in (0, 1).
+        predicted: (R, C) True = the class is said to be shown.
+
+    Returns:
+        macro_f1, map: mean F1 and mean average precision over the classes that some solid shows, without which
+        neither is defined; micro_f1: F1 over all pairs; strict: share of solids whose classes are all right; f1 and
+        average_precision of every class, None for a class that no solid shows.
+    """
+    known = shown >= 0
+    f1: list[float | None] = []
+    average_precision: list[float | None] = []
+    for there, truth, p, said in zip(known.T, shown.T, probability.T, predicted.T, strict=True):
+        defined = bool((truth == 1).any())
+        f1.append(float(f1_score(truth[there], said[there], zero_division=0.0)) if defined else None)
+        average_precision.append(float(average_precision_score(truth[there], p[there])) if defined else None)
+    right = (shown == predicted) | ~known
+    return {
+        "macro_f1": _mean(f1),
+        "micro_f1": float(f1_score(shown[known], predicted[known], zero_division=0.0)),
+        "map": _mean(average_precision),
+        "strict": float(right.all(1)[known.any(1)].mean()),
+        "f1": f1,
+        "average_precision": average_precision,
+    }
+
+
+def _mean(values: list[float | None]) -> float:
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if defined else 0.0

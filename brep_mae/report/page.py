@@ -7,6 +7,7 @@ from typing import Any
 
 from brep_mae.report import methods, tables
 from brep_mae.report.evolution import weights_table
+from brep_mae.report.multilabel import multilabel_tables
 from brep_mae.report.sources import Sources
 from brep_mae.report.tables import Table
 from brep_mae.settings import flat
@@ -98,7 +99,7 @@ def page(sources: Sources, pngs: Mapping[str, bytes]) -> str:
 
     Args:
         pngs: name -> figure as PNG. The part before the first "/" of the name is the section it goes to: "comparison",
-            "methods", "evolved", "fewshot", "continual" or "reconstructions"; the rest is its caption.
+            "methods", "evolved", "fewshot", "multilabel", "continual" or "reconstructions"; the rest is its caption.
     """
 
     def drawn(section: str) -> str:
@@ -122,6 +123,9 @@ def page(sources: Sources, pngs: Mapping[str, bytes]) -> str:
         else "<p>No weights were searched for: run the evolve stage.</p>",
         "Few labels": drawn("fewshot")
         + ("".join(map(html_table, fewshot)) or "<p>There are no few-shot results: run the fewshot stage.</p>"),
+        "Several labels a solid": "".join(map(html_table, multilabel_tables(sources.multilabel))) + drawn("multilabel")
+        if sources.multilabel
+        else "<p>There are no results with several labels a solid: run the policy stage.</p>",
         "Task after task": html_table(tables.continual_table(sources.continual)) + drawn("continual")
         if sources.continual
         else "<p>There are no continual results: run the continual stage.</p>",

@@ -38,6 +38,7 @@ class Sources:
         probe: rows {"method", "step", "task", "probe", "score"} of every snapshot.
         metrics: method -> its metrics.json.
         costs: method -> its cost.json.
+        multilabel: rows {"rule", "seed", "macro_f1", ..., "classes", "weights", "thresholds", ...} of stage policy.
         evolved: method -> rows {"candidate", "generation", "weights", "soft", "hard", "sd", ...} of its search.
         pictures: "method/name" -> npz file with a reconstruction (see `drawings.reconstruction`).
     """
@@ -47,6 +48,7 @@ class Sources:
     probe: list[dict[str, Any]] = field(default_factory=list)
     fewshot: list[dict[str, Any]] = field(default_factory=list)
     continual: list[dict[str, Any]] = field(default_factory=list)
+    multilabel: list[dict[str, Any]] = field(default_factory=list)
     histories: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     checkpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -56,8 +58,8 @@ class Sources:
 
     @classmethod
     def read(cls, data: Path, models: Path, results: Path) -> "Sources":
-        """Reads `data/parsed`, every folder of `models`, `results/probe`, `results/fewshot`, `results/continual` and
-        every folder of `results/evolve`."""
+        """Reads `data/parsed`, every folder of `models`, `results/probe`, `results/fewshot`, `results/continual`,
+        `results/policy` and every folder of `results/evolve`."""
         folders = sorted(path for path in models.glob("*") if path.is_dir())
         histories = {folder.name: read_jsonl(folder / "history.jsonl") for folder in folders}
         return cls(
@@ -66,6 +68,7 @@ class Sources:
             probe=read_jsonl(results / "probe" / "curves.jsonl"),
             fewshot=read_jsonl(results / "fewshot" / "runs.jsonl"),
             continual=read_jsonl(results / "continual" / "runs.jsonl"),
+            multilabel=read_jsonl(results / "policy" / "runs.jsonl"),
             histories={name: rows for name, rows in histories.items() if rows},
             checkpoints={folder.name: read_json(folder / "config.json") for folder in folders},
             metrics={f.name: found for f in folders if (found := read_json(f / "metrics.json"))},

@@ -151,6 +151,12 @@ def interval(differences: Sequence[float]) -> dict[str, float]:
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
+def above(rows: Sequence[Row], ours: str, rule: str, score: str) -> dict[str, float]:
+    """How far label rule `ours` is above another: `interval` of the differences on the same draws, seed by seed."""
+    own = {row["seed"]: row[score] for row in rows if row["rule"] == ours}
+    return interval([own[row["seed"]] - row[score] for row in rows if row["rule"] == rule])
+
+
 def points(gain: Row) -> str:
     """An interval in percentage points: `+1.2 [+0.3, +2.1]`."""
     text = f"{100 * gain['mean']:+.1f}"

@@ -16,6 +16,8 @@ def load(path: Path = PATH) -> settings.Params:
     plugins.require(f"{path.name}: dataset.name", plugins.ADAPTERS, [params.dataset.name])
     plugins.require(f"{path.name}: generate.kind", plugins.GENERATORS, [params.generate.kind])
     plugins.require(f"{path.name}: fewshot.heads", plugins.HEADS, params.fewshot.heads)
-    if (encoder := params.continual.encoder) not in params.methods:
-        raise SettingsError(f"{path.name}: continual.encoder {encoder} is none of {', '.join(sorted(params.methods))}")
+    for name, encoder in (("continual", params.continual.encoder), ("label_policy", params.label_policy.encoder)):
+        if encoder not in params.methods:
+            known = ", ".join(sorted(params.methods))
+            raise SettingsError(f"{path.name}: {name}.encoder {encoder} is none of {known}")
     return params

@@ -81,7 +81,7 @@ def test_what_is_trained_with_the_weights_of_a_search_waits_for_it():
 
 def test_labels_concern_what_learns_or_scores_by_them_and_no_parsing_or_pretraining():
     readers = {name for name, stage in stages().items() if "data/labels" in stage["deps"]}
-    assert readers == {"blend", "probe", "fewshot", "continual"}
+    assert readers == {"blend", "probe", "fewshot", "continual", "policy"}
     told = {m for m, v in settings.load().methods.items() if "same_prob" in v}
     assert set(stages()["blend"]["matrix"]["method"]) == told
 

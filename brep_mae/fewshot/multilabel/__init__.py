@@ -1,0 +1,1 @@
+"""Several labels a solid: what they are learned from, and how each is weighed and cut."""
