@@ -58,8 +58,7 @@ class CmaEs(Search):
         self._strategy = cma.CMAEvolutionStrategy(np.full(n, START), SIGMA, options)
 
     def ask(self) -> np.ndarray:
-        # The border's transform may leave the box by a rounding error.
-        return np.clip(np.array(self._strategy.ask()), 0.0, 1.0)
+        return np.array(self._strategy.ask())
 
     def tell(self, points: np.ndarray, fitness: Sequence[float]) -> None:
         self._strategy.tell(list(points), list(fitness))
