@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from brep_mae.report.figures import PALETTE
 from brep_mae.report.tables import Row, Table
@@ -46,14 +47,16 @@ def search(rows: Sequence[Row]) -> Figure:
     for generation in sorted({row["generation"] for row in tried}):
         own = [(place, row) for place, row in enumerate(tried, 1) if row["generation"] == generation]
         places, scores, sds = zip(*((place, row["soft"], row["sd"]) for place, row in own), strict=True)
-        color = PALETTE[generation % len(PALETTE)]
-        left.errorbar(places, scores, sds, fmt="o", ms=4, color=color, label=f"generation {generation + 1}")
+        left.errorbar(places, scores, sds, fmt="o", ms=4, color=PALETTE[generation % len(PALETTE)])
     least = [min(row["soft"] for row in tried[: count + 1]) for count in range(len(tried))]
     left.step(range(1, len(tried) + 1), least, where="post", color="black", linewidth=0.8, label="best so far")
     left.axhline(equal["soft"], color="black", linestyle="--", linewidth=0.8, label="equal weights")
     left.axhspan(equal["soft"] - equal["sd"], equal["soft"] + equal["sd"], color="black", alpha=0.08, linewidth=0)
-    left.set(xlabel="candidate", ylabel="KL from Zipf's law, nats", title="less is better")
-    left.legend(fontsize=7)
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left.set(
+        xlabel="candidate, a colour for each generation", ylabel="KL from Zipf's law, nats", title="less is better"
+    )
+    figure.legend(fontsize=7, loc="outside lower left", ncols=2)
     found = shares(best)
     right.barh(range(len(found)), list(found.values()), color=PALETTE[0])
     right.axvline(1 / len(found), color="black", linestyle="--", linewidth=0.8)

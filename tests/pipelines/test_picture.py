@@ -20,6 +20,7 @@ DRAWN = {
     "st_mae": {"pixels"},
     "i_mae": {"pixels"},
     "m3ae": {"uvgrid", "pixels"},
+    "joint": {"uvgrid", "surface", "pixels"},
     "mixmask": set(),
     "dbot_faces": set(),
     "maskdistill_images": set(),
