@@ -73,7 +73,7 @@ def test_check_2_boundary_teacher_is_the_last_student_and_the_student_is_new(nam
     for key, value in before.items():
         if key.startswith(("tokens.", "encoder.")):
             assert torch.equal(after[f"teacher.network.{key}"], value)
-        if value.dim() > 1:
+        if value.dim() > 1 and not key.endswith(".unit"):  # nobody has calibrated: units are 1, before and after
             assert not torch.equal(after[key], value), key
     fresh = student(name)[0].state_dict()
     for key, value in before.items():
