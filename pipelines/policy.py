@@ -21,7 +21,7 @@ from pipelines.shared.places import LABELS, MODELS, RESULTS
 from pipelines.shared.stage import run_stage
 from pipelines.shared.unfinished import unfinished
 
-LOGGED = 20
+LOGGED = 10
 """Points of a run's curve that are tracked, at most."""
 
 
@@ -74,10 +74,10 @@ def main() -> None:
         for row in rows:
             with tracker.child(f"{row['rule']}-{row['seed']}", {"rule": row["rule"]}) as child:
                 child.log_params({"rule": row["rule"], "seed": row["seed"]})
-                child.log_metrics({key: row[key] for key in (*SCORES, "held_out_f1", "seconds")})
-                for key in ("weights", "thresholds", "frequency"):
-                    named = zip(row["classes"], row[key], strict=True)
-                    child.log_metrics({f"{key}/{name}": value for name, value in named})
+                logged = {key: row[key] for key in (*SCORES, "held_out_f1", "seconds")}
+                for key in ("weights", "thresholds"):
+                    logged |= {f"{key}/{name}": value for name, value in zip(row["classes"], row[key], strict=True)}
+                child.log_metrics(logged)
                 for episode in range(0, len(row["curve"]), max(1, len(row["curve"]) // LOGGED)):
                     child.log_metrics({"held_out_f1_after": row["curve"][episode]}, step=episode + 1)
 

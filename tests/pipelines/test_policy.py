@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pytest
 import yaml
@@ -19,6 +20,7 @@ from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.datasets.labelling.labels import SolidLabels, write_labels
 from brep_mae.datasets.splits import write_split
 from brep_mae.fewshot.multilabel.comparison import COMPETITORS, Shown
+from brep_mae.fewshot.multilabel.sides import LeakError
 from pipelines import policy
 from pipelines.shared.parsed_dataset import parsed_dataset
 from tests.conftest import TOP
@@ -68,9 +70,11 @@ def without_times(rows: list[dict]) -> list[dict]:
 
 
 def test_kill_9_and_again_gives_the_rows_of_an_uninterrupted_run(project):
-    environment = os.environ | {"PYTHONPATH": str(TOP), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(TOP), "OMP_NUM_THREADS": "1", "DVC_ROOT": str(project)}
+    for name in ("RANK", "MLFLOW_TRACKING_URI"):
+        environment.pop(name, None)
     command = [sys.executable, "-W", "ignore", "-m", "pipelines.policy"]
-    running = subprocess.Popen(command, env=environment, start_new_session=True)
+    running = subprocess.Popen(command, env=environment | {"RANK": "1"}, start_new_session=True)
     deadline = time.monotonic() + 120
     while len(done := sorted(project.glob(".work/policy-*/*.json"))) < 3 and time.monotonic() < deadline:
         assert running.poll() is None
@@ -80,15 +84,23 @@ def test_kill_9_and_again_gives_the_rows_of_an_uninterrupted_run(project):
     assert 3 <= len(done) and not (project / "results/policy/runs.jsonl").exists()
     kept = {path.stem: json.loads(path.read_text())[0] for path in done}
 
-    policy.main()
+    subprocess.run(command, env=environment, check=True)
 
     rows = [json.loads(line) for line in (project / "results/policy/runs.jsonl").read_text().splitlines()]
     jobs = [(rule, seed) for seed in (0, 1) for rule in ("policy", *COMPETITORS)]
     assert [(row["rule"], row["seed"]) for row in rows] == jobs
-    assert all(row == kept[name] for row in rows if (name := f"{row['rule']}-{row['seed']}") in kept)
+    by_name = {f"{row['rule']}-{row['seed']}": row for row in rows}
+    assert {name: by_name[name] for name in kept} == kept
     assert without_times(rows) == without_times([row for job in jobs for row in policy.row_of(*job)])
     metrics = json.loads((project / "results/policy/metrics.json").read_text())
     assert list(metrics) == ["policy", *COMPETITORS]
+    client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+    (experiment,) = [each for each in client.search_experiments() if each.name == "brep_mae"]
+    runs = client.search_runs([experiment.experiment_id])
+    children = {run.info.run_name: run.data for run in runs if "mlflow.parentRunId" in run.data.tags}
+    assert set(children) == {f"{rule}-{seed}" for rule, seed in jobs}
+    logged = children["policy-1"].metrics
+    assert logged["macro_f1"] == rows[5]["macro_f1"] and logged["weights/slot"] == pytest.approx(rows[5]["weights"][1])
     above = [rows[0]["macro_f1"] - rows[1]["macro_f1"], rows[5]["macro_f1"] - rows[6]["macro_f1"]]
     assert metrics["fixed"]["policy_above"]["macro_f1"]["mean"] == pytest.approx(np.mean(above), abs=1e-4)
 
@@ -107,6 +119,13 @@ def test_noise_in_place_of_test_labels_changes_scores_alone(project, rule):
     [after] = policy.row_of(rule, 0)
     same = ("classes", "weights", "thresholds", "curve", "held_out_f1", "frequency")
     assert all(before[key] == after[key] for key in same) and before["f1"] != after["f1"]
+
+
+def test_a_split_with_a_test_solid_on_the_training_side_is_refused(project):
+    split = parsed_dataset().split
+    write_split(project / "data/parsed/split.json", split | {"train": split["train"][:12] + split["test"][:4]})
+    with pytest.raises(LeakError, match="a test solid is among the solids that"):
+        policy.row_of("fixed", 0)
 
 
 def test_stock_is_asked_of_nobody_and_every_rule_starts_from_the_same_weights(project):

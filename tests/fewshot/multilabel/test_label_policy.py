@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from brep_mae.evaluation.multilabel import macro_f1
-from brep_mae.fewshot.label_policy import CLAMP, LabelPolicy, PolicyRule, reinforce, returns
+from brep_mae.fewshot.label_policy import CLAMP, Baseline, LabelPolicy, PolicyRule, reinforce, returns
 from brep_mae.fewshot.multilabel.learning import Classifier, Learned, learn, probabilities
 from brep_mae.fewshot.multilabel.rules import LabelRule, TunedThresholds
 from tests.fewshot.multilabel.label_sets import params, ten_labels
@@ -69,6 +69,15 @@ def test_the_entropy_bonus_widens_the_gaussian():
 def test_a_return_counts_later_steps_less():
     assert returns(torch.tensor([1.0, 0.0, 2.0]), 0.5).tolist() == [1.5, 1.0, 2.0]
     assert returns(torch.tensor([1.0, 0.0, 2.0]), 0.0).tolist() == [1.0, 0.0, 2.0]
+
+
+def test_an_advantage_is_what_lies_above_the_running_mean_in_running_deviations():
+    baseline = Baseline()
+    assert baseline.advantage(torch.tensor([5.0, 5.0])).tolist() == [0.0, 0.0], "nothing to be compared with"
+    assert torch.allclose(baseline.advantage(torch.tensor([7.0, 3.0])), torch.tensor([2.0, -2.0]) / 0.4**0.5)
+    # means 5.2 and 4.8; squares of deviations .9 of .4 and a tenth of the new ones
+    third = baseline.advantage(torch.tensor([5.2, 5.8]))
+    assert torch.allclose(third, torch.tensor([0.0, 1.0]) / ((0.36 + 0.46) / 2) ** 0.5)
 
 
 @pytest.mark.parametrize("what", ["weights", "thresholds", "hidden"])
