@@ -156,10 +156,11 @@ def test_each_step_moves_its_own_weights_alone():
 
 
 def test_the_same_seed_is_the_same_search_and_another_is_not():
-    (first, rule), (second, again), (third, _) = run(0), run(0), run(1)
+    (first, rule), (second, again), (third, other) = run(0), run(0), run(1)
     assert first.curve == second.curve and torch.equal(first.thresholds, second.thresholds)
     assert same(kept(first.classifier), second.classifier) and same(kept(rule.policy), again.policy)
     assert not torch.equal(first.weights, third.weights)
+    assert rule.rng.initial_seed() == again.rng.initial_seed() != other.rng.initial_seed()
 
 
 @pytest.mark.parametrize("reward", ["recalled", "balanced"])
