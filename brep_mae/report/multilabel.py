@@ -26,7 +26,10 @@ def multilabel_tables(rows: Sequence[Row]) -> list[Table]:
         f"In % of test solids, mean ± sd over {len(runs)} draws of labelled solids. mAP knows no threshold: it tells "
         "what weights do from what thresholds do. Strict: all classes of a solid are right."
     )
-    paired = "Percentage points, paired by draw; mean and 95 % t-interval. An interval with 0 in it is no gain."
+    paired = (
+        "Percentage points, paired by draw; mean and 95 % t-interval. An interval that holds 0 is no evidence of a "
+        "difference."
+    )
     header = ["rule", *SCORES.values()]
     return [
         Table("Which classes does a solid show", header, scores, note),
