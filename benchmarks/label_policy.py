@@ -103,17 +103,21 @@ def main() -> None:
     parser.add_argument("--parsed", type=int, default=640, help="solids of each set")
     parser.add_argument("--solids", type=int, nargs="+", default=[100, 300], help="labelled solids")
     parser.add_argument("--rewards", nargs="+", default=["macro_f1"])
+    parser.add_argument("--mode", choices=["frozen", "finetuned"], default="frozen", help="of the encoder")
+    parser.add_argument("--episodes", type=int, help="default: those of params.yaml")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--sets", nargs="+", default=["generated", "mfcad"])
     options = parser.parse_args()
+    own = settings.load().label_policy
+    fixed = {"mode": options.mode, "seeds": options.seeds, "episodes": options.episodes or own.episodes}
     for name in options.sets:
         data = parsed(name, options.mfcad, options.parsed, options.kept)
         weights = encoder(data, options.kept / name)
         for solids in options.solids:
             for reward in options.rewards:
-                change = {"solids": solids, "seeds": options.seeds, "reward": reward}
-                params = settings.load().label_policy.model_copy(update=change)
-                show(f"{name}, {solids} labelled solids, reward {reward}", rows_of(data, weights, params))
+                params = own.model_copy(update=fixed | {"solids": solids, "reward": reward})
+                title = f"{name}, {solids} labelled solids, {options.mode}, reward {reward}"
+                show(title, rows_of(data, weights, params))
 
 
 if __name__ == "__main__":
