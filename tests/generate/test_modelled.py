@@ -1,6 +1,8 @@
 """Modelled parts: every face bears the name of the operation that made it, and the parser takes every part."""
 
+import itertools
 import json
+import math
 import os
 import signal
 from collections import Counter
@@ -14,6 +16,7 @@ from OCP.GeomAbs import GeomAbs_SurfaceType
 from OCP.GProp import GProp_GProps
 
 from brep_mae.datasets.source import open_source
+from brep_mae.generate import trial
 from brep_mae.generate.generate import generate
 from brep_mae.generate.generators.modelled.classes import FACE_CLASSES, PART_CLASSES
 from brep_mae.generate.generators.modelled.datum import bounds_mm, trim
@@ -39,7 +42,6 @@ from brep_mae.generate.labelled import (
     subtract,
     unite,
 )
-from brep_mae.generate.trial import survives
 from brep_mae.ingest import parse_dataset
 from brep_mae.settings import ParseParams, SplitParams
 
@@ -253,9 +255,14 @@ def test_a_ball_ended_pin_is_no_sliver_at_its_pole():
 
 
 def test_a_trial_tells_a_killed_process_from_an_error():
-    assert survives(lambda: None)
-    assert survives(lambda: 1 / 0)
-    assert not survives(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    assert trial.survives(lambda: None)
+    assert trial.survives(lambda: 1 / 0)
+    assert not trial.survives(lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def test_what_never_ends_is_given_up(monkeypatch):
+    monkeypatch.setattr(trial, "MOST_S", 1)
+    assert not trial.survives(lambda: all(map(math.isfinite, itertools.count())))
 
 
 @pytest.fixture(scope="module")
