@@ -11,7 +11,7 @@ from brep_mae.report.comparison import comparison, method_curves
 from brep_mae.report.drawings import reconstruction
 from brep_mae.report.evolution import search, weights_table
 from brep_mae.report.multilabel import multilabel_tables, policy_figure
-from brep_mae.report.page import method_tables, page
+from brep_mae.report.page import fewshot_tables, method_tables, page
 from brep_mae.report.sources import Sources
 from brep_mae.tracking import tracking
 from pipelines.shared.stage import run_stage
@@ -47,14 +47,13 @@ def main(root: Path = Path(".")) -> None:
     """Reads data/parsed, models and results; writes results/report."""
     sources = Sources.read(root / "data", root / "models", root / "results")
     out = root / "results" / "report"
-    fewshot = [*tables.fewshot_tables(sources.fewshot), *tables.gain_tables(sources.fewshot)]
     continual = [tables.continual_table(sources.continual)] if sources.continual else []
     evolved = [weights_table(method, rows) for method, rows in sources.evolved.items()]
     multilabel = multilabel_tables(sources.multilabel) if sources.multilabel else []
     sections = {
         "methods": method_tables(sources),
         "evolved": evolved,
-        "fewshot": fewshot,
+        "fewshot": fewshot_tables(sources),
         "multilabel": multilabel,
         "continual": continual,
     }

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.loader import Samples
 
 
 class NotFinite(FloatingPointError):
@@ -29,13 +30,15 @@ class Step:
         number: of the step, from 0 on.
         rng: seeded by the seed and the step's number alone.
         optimizers: those of `Pretext.optimizers`, with the rates of this step.
+        data: what the training draws from.
         batches: makes the step's batch, on the device, in equal parts one by one.
+        draw: makes the step's batch of other samples, such as some of `data`, on the device and in one part.
         parts: how many parts.
         autocast: makes the context of a forward pass, for the precision of its matrix products.
         clip_norm: norm at which the gradients of one optimiser are clipped together.
 
     Attributes:
-        uids: of the solids met so far.
+        uids: of the solids of the step's own batch that were met so far, each once.
     """
 
     def __init__(
@@ -44,19 +47,22 @@ class Step:
         rng: torch.Generator,
         model: nn.Module,
         optimizers: Mapping[str, torch.optim.Optimizer],
+        data: Samples,
         batches: Callable[[], Iterator[Batch]],
+        draw: Callable[[Samples], Batch],
         parts: int,
         autocast: Callable[[], AbstractContextManager[object]],
         clip_norm: float,
     ) -> None:
         self.number, self.rng, self.optimizers, self.parts = number, rng, optimizers, parts
-        self.autocast, self.uids = autocast, list[str]()
+        self.data, self.draw, self.autocast = data, draw, autocast
+        self.uids: list[str] = []
         self._model, self._batches, self._clip_norm = model, batches, clip_norm
 
     def batches(self) -> Iterator[Batch]:
         """The parts of the step's batch, each time anew."""
         for batch in self._batches():
-            self.uids += batch.uid
+            self.uids += [uid for uid in batch.uid if uid not in self.uids]
             yield batch
 
     def backward(self, loss: Tensor, batch: Batch) -> None:

@@ -33,6 +33,10 @@ class ConcatDataset(Samples):
         self._at = {f"{i}/{uid}": (i, uid) for i, solids in enumerate(self.parts) for uid in solids.uids}
         self.uids = tuple(self._at)
 
+    def has_label(self, uid: str) -> bool:
+        i, own = self._at[uid]
+        return self.parts[i].has_label(own)
+
     def faces(self, name: str) -> Faces:
         i, uid = self._at[name]
         faces = self.parts[i].faces(uid)

@@ -29,17 +29,23 @@ class Samples(ABC):
     @abstractmethod
     def batch(self, uids: Sequence[str]) -> Batch: ...
 
+    def has_label(self, uid: str) -> bool:
+        """True where a batch would hold a label of this sample, or of a face of it."""
+        return False
+
+    def only(self, uids: Sequence[str]) -> Self:
+        """Those of them."""
+        few = copy.copy(self)
+        few.uids = tuple(uids)
+        return few
+
     def first(self, n: int) -> Self:
         """The first `n` of them."""
-        few = copy.copy(self)
-        few.uids = self.uids[:n]
-        return few
+        return self.only(self.uids[:n])
 
     def thinned(self, n: int) -> Self:
         """At most `n` of them, the same ones every time, spread evenly over their order."""
-        few = copy.copy(self)
-        few.uids = tuple(self.uids[i * len(self) // n] for i in range(n)) if n < len(self) else self.uids
-        return few
+        return self.only([self.uids[i * len(self) // n] for i in range(n)] if n < len(self) else self.uids)
 
     def capped(self, batches: int, size: int) -> Self:
         """So many of them that `in_order(size)` makes at most `batches` batches, the same ones every time."""
@@ -98,6 +104,9 @@ class Solids(Samples):
         other = copy.copy(self)
         other.read, other._kinds, other._kept, other._left = content, kinds(content), {}, KEEP
         return other
+
+    def has_label(self, uid: str) -> bool:
+        return uid in self._shards.labels.solids
 
     def graph(self, uid: str) -> FaceGraph:
         found: FaceGraph = self._shards[self._at[uid]]

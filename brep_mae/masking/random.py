@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from brep_mae.masking.mask import Mask
 from brep_mae.tokens.tokens import Tokens
@@ -13,6 +13,14 @@ def check_ratio(ratio: float) -> float:
     if not 0 < ratio < 1:
         raise ValueError(f"mask ratio {ratio} is outside (0, 1)")
     return ratio
+
+
+def seen_counts(valid: Tensor, ratio: float) -> Tensor:
+    """How many tokens of each sample stay: floor(n (1 - ratio)) of n, but at least 1, and less than n where n > 1.
+    (B, N) -> (B, 1)"""
+    n = valid.sum(1, keepdim=True)
+    # 1e-6: 10 tokens at 0.9 leave 0.99999... of a token in floating point.
+    return (n * (1 - ratio) + 1e-6).floor().long().clamp(min=1).minimum((n - 1).clamp(min=1))
 
 
 def drawn(rng: torch.Generator) -> np.random.Generator:
@@ -38,9 +46,6 @@ class RandomMask(nn.Module):
         self.ratio = check_ratio(ratio)
 
     def forward(self, tokens: Tokens, rng: torch.Generator) -> Mask:
-        n = tokens.valid.sum(1, keepdim=True)
-        # 1e-6: 10 tokens at 0.9 leave 0.99999... of a token in floating point.
-        seen = (n * (1 - self.ratio) + 1e-6).floor().long().clamp(min=1).minimum((n - 1).clamp(min=1))
-        noise = torch.rand(tokens.valid.shape, generator=rng).to(n.device)  # drawn on the CPU: any device agrees
+        noise = torch.rand(tokens.valid.shape, generator=rng).to(tokens.valid.device)  # on the CPU: any device agrees
         rank = noise.masked_fill(~tokens.valid, 2.0).argsort(1).argsort(1)
-        return Mask((rank >= seen) & tokens.valid)
+        return Mask((rank >= seen_counts(tokens.valid, self.ratio)) & tokens.valid)

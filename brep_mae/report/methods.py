@@ -1,6 +1,7 @@
 """All methods side by side: what their features hold, what few labels make of them, and what they cost."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from brep_mae.report.tables import Row, Table, percent, shots_title, summarise
@@ -20,6 +21,13 @@ def ends(rows: Sequence[Row], method: str, task: str, probe: str) -> tuple[float
 def of_tasks(*rows: Sequence[Row]) -> list[str]:
     """Names of the tasks that any of the rows score."""
     return list(dict.fromkeys(row["task"] for found in rows for row in found))
+
+
+def marked(tables: Sequence[Table], metrics: Mapping[str, Mapping[str, Any]]) -> list[Table]:
+    """The tables, in which every method says so whose pretraining has read labels: none of its scores compares with one
+    of a method that has not."""
+    guided = {name: f"{name} (guided by labels)" for name, of in metrics.items() if of.get("guided_by_labels")}
+    return [replace(table, rows=[[guided.get(row[0], row[0]), *row[1:]] for row in table.rows]) for table in tables]
 
 
 def quality_tables(probes: Sequence[Row], fewshot: Sequence[Row]) -> list[Table]:

@@ -91,7 +91,14 @@ def method_tables(sources: Sources) -> list[Table]:
     """All methods side by side."""
     costs = [methods.cost_table(sources.costs)] if sources.costs else []
     explained = [methods.explained_table(sources.metrics)] if sources.metrics else []
-    return [*methods.quality_tables(sources.probe, sources.fewshot), *explained, *costs]
+    found = [*methods.quality_tables(sources.probe, sources.fewshot), *explained, *costs]
+    return methods.marked(found, sources.metrics)
+
+
+def fewshot_tables(sources: Sources) -> list[Table]:
+    """Every encoder with few labels, and what pretraining gains."""
+    found = [*tables.fewshot_tables(sources.fewshot), *tables.gain_tables(sources.fewshot)]
+    return methods.marked(found, sources.metrics)
 
 
 def page(sources: Sources, pngs: Mapping[str, bytes]) -> str:
@@ -107,7 +114,7 @@ def page(sources: Sources, pngs: Mapping[str, bytes]) -> str:
         return "".join(html_figure(png, caption) for (head, _, caption), png in parts if head == section)
 
     pictures = drawn("reconstructions")
-    fewshot = [*tables.fewshot_tables(sources.fewshot), *tables.gain_tables(sources.fewshot)]
+    fewshot = fewshot_tables(sources)
     sections = {
         "Data": _text_tables(
             [*described("Data set", sources.dataset), *described("Parsing", sources.parsed)],

@@ -116,7 +116,9 @@ def train(
                 group["lr"] = lr_at(*pretext.schedule(step), group["peak"], optim.warmup)
             optimizer.zero_grad(set_to_none=True)
         batches = partial(_parts, data, params, step, method.batch, device)
-        now = Step(step, rng, pretext, optimizers, batches, params.accumulate, autocast, optim.clip_norm)
+        draw = partial(_drawn, params.seed, step, method.batch, device)
+        parts = params.accumulate
+        now = Step(step, rng, pretext, optimizers, data, batches, draw, parts, autocast, optim.clip_norm)
         for key, value in pretext.train_step(now).items():
             sums[key] = sums.get(key, 0.0) + value
         pretext.after_step(step)
@@ -147,3 +149,7 @@ def _parts(data: Samples, params: PretrainParams, step: int, size: int, device: 
     """The batch of a step in as many parts as are asked for."""
     for i in range(step * params.accumulate, (step + 1) * params.accumulate):
         yield data.at_step(params.seed, i, size // params.accumulate).to(device)
+
+
+def _drawn(seed: int, step: int, size: int, device: torch.device, samples: Samples) -> Batch:
+    return samples.at_step(seed, step, size).to(device)

@@ -100,7 +100,7 @@ def pretrained(
             save_backbone(new, pretext.backbone(), job.method, job.values, job.spec, job.digest)
             (new / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
             last = {str(k): float(v) for k, v in history[-1].items() if k not in ("step", "split")}
-            metrics: dict[str, Any] = {"heldout": last}
+            metrics: dict[str, Any] = {"heldout": last, "guided_by_labels": pretext.reads_labels}
             if isinstance(pretext, MaskedPretext):
                 size = pretext.params.batch
                 known, asked = (side.capped(SAID_OF, size).in_order(size) for side in (data, heldout))

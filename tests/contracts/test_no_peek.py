@@ -122,8 +122,8 @@ def test_no_peek_from_raw_geometry(masked):
     """Hidden faces that are other faces, in the stored solid, and all content made of it anew: nothing that is computed
     across faces (areas, cavities, what lies over a face) may carry them to the encoder."""
     pretext, batch = small(masked).eval(), batch_for(masked)
-    if "faces" not in kinds(pretext.reads):
-        pytest.skip("reads no faces")
+    if "faces" not in kinds(pretext.backbone().reads):
+        pytest.skip("its encoder reads no faces")
     tokens = pretext.tokens(batch)
     mask = pretext.mask(tokens, generator(3))
     hidden = mask.hidden[:, tokens.kind == FACE]

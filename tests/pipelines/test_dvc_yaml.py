@@ -12,12 +12,13 @@ def stages() -> dict:
     return yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 
 
-PRETRAINING = ("pretrain", "distill", "blend", "evolved")
+PRETRAINING = ("pretrain", "guided", "distill", "blend", "evolved")
+TAUGHT = PRETRAINING[2:]
 
 
 def test_every_stage_is_a_script_and_depends_on_it():
     for name, stage in stages().items():
-        script = "pretrain" if name in PRETRAINING[:3] else name
+        script = "pretrain" if name in PRETRAINING[:4] else name
         assert stage["cmd"].startswith(f"python -m pipelines.{script}")
         assert f"pipelines/{script}.py" in stage["deps"]
 
@@ -57,17 +58,18 @@ def test_what_learns_from_a_pretrained_encoder_waits_for_it():
         for teacher in (values.get("teacher", {}), *values.get("teachers", {}).values())
         if teacher.get("source") == "checkpoint"
     }
-    for name in (*PRETRAINING[1:], "evolve"):
+    for name in (*TAUGHT, "evolve"):
         assert set(taught.values()) <= set(stages()[name]["deps"])
-    assert {method for name in PRETRAINING[1:] for method in stages()[name]["matrix"]["method"]} == set(taught)
+    assert {method for name in TAUGHT for method in stages()[name]["matrix"]["method"]} == set(taught)
 
 
 def test_the_ways_to_pretrain_differ_by_teacher_labels_and_weights_alone():
-    first, second, third, fourth = (stages()[name] for name in PRETRAINING)
+    first, guided, second, third, fourth = (stages()[name] for name in PRETRAINING)
+    assert [d for d in guided["deps"] if d != "data/labels"] == first["deps"]
     teacher = {"models/mae_images", "brep_mae/pretext/mae_images.py"}
     assert [d for d in second["deps"] if d not in teacher] == first["deps"]
     assert [d for d in third["deps"] if d != "data/labels"] == second["deps"]
-    assert all(first[key] == other[key] for key in ("cmd", "params", "outs") for other in (second, third))
+    assert all(first[key] == other[key] for key in ("cmd", "params", "outs") for other in (guided, second, third))
     search = {"pipelines/evolved.py", "brep_mae/pretext/m3ae.py", "results/evolve/${item.method}"}
     assert [d for d in fourth["deps"] if d not in search] == second["deps"]
     assert all(first[key] == fourth[key] for key in ("params", "outs"))
@@ -81,9 +83,10 @@ def test_what_is_trained_with_the_weights_of_a_search_waits_for_it():
 
 def test_labels_concern_what_learns_or_scores_by_them_and_no_parsing_or_pretraining():
     readers = {name for name, stage in stages().items() if "data/labels" in stage["deps"]}
-    assert readers == {"blend", "probe", "fewshot", "continual", "policy"}
-    told = {m for m, v in settings.load().methods.items() if "same_prob" in v}
-    assert set(stages()["blend"]["matrix"]["method"]) == told
+    assert readers == {"blend", "guided", "probe", "fewshot", "continual", "policy"}
+    blocks = settings.load().methods
+    for name, key in (("blend", "same_prob"), ("guided", "mask_hidden")):
+        assert set(stages()[name]["matrix"]["method"]) == {m for m, values in blocks.items() if key in values}
 
 
 def test_editing_one_method_concerns_its_own_instance_alone():

@@ -103,7 +103,8 @@ def test_what_it_cost_is_told_beside_metrics_that_do_not_depend_on_the_machine(w
     assert all(value > 0 for value in cost.values())
     assert {"samples_per_s", "minutes", "peak_mb", "backbone_parameters", "parameters"} <= set(cost)
     metrics = json.loads((whole / "models/mae_faces/metrics.json").read_text())
-    assert set(metrics) == {"heldout", "r2_by_surface"} and not set(metrics["heldout"]) & set(cost)
+    assert set(metrics) == {"heldout", "guided_by_labels", "r2_by_surface"}
+    assert not set(metrics["heldout"]) & set(cost) and metrics["guided_by_labels"] is False
 
 
 CLEAN = """

@@ -49,6 +49,9 @@ class Files(Solids):
             )
         self.uids = tuple(uids)
 
+    def has_label(self, uid: str) -> bool:
+        return any(super(Files, self).has_label(solid) for solid in self._solids[uid])
+
     def graph(self, uid: str) -> FaceGraph:
         return merged([super(Files, self).graph(solid) for solid in self._solids[uid]])
 
