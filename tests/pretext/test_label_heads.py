@@ -1,0 +1,71 @@
+"""What guides a mask: which labelled solids teach the head, which judge, and what the head asks of them."""
+
+import math
+
+import pytest
+import torch
+
+from brep_mae.checks import SettingsError
+from brep_mae.composition.guided import judged
+from brep_mae.composition.label_heads import FaceClasses, PartClasses, ShownClasses
+from brep_mae.datasets.batch import Batch, Faces
+from brep_mae.datasets.loader import Samples
+from brep_mae.models.encoder import Latent
+from brep_mae.schema import UNLABELLED
+
+
+class Named(Samples):
+    def __init__(self, uids, labelled) -> None:
+        self.uids, self.labelled = tuple(uids), set(labelled)
+
+    def batch(self, uids) -> Batch:
+        raise NotImplementedError
+
+    def has_label(self, uid: str) -> bool:
+        return uid in self.labelled
+
+
+def test_a_fifth_of_the_labelled_files_judges_and_solids_of_a_file_stay_together():
+    uids = [f"{file:016x}#{solid}" for file in range(50) for solid in range(3)]
+    data = Named(uids, [uid for uid in uids if not uid.endswith("#2")])
+    learned, judging = (set(side.uids) for side in judged(data))
+    assert learned | judging == data.labelled and not learned & judging
+    files = [{uid.split("#")[0] for uid in side} for side in (learned, judging)]
+    assert not files[0] & files[1] and len(files[1]) == 10
+    again = Named(uids[::-1], data.labelled)
+    assert {*judged(again)[1].uids} == judging, "the side of a file does not depend on the order"
+
+
+def test_too_few_labels_are_refused_with_the_remedy():
+    with pytest.raises(SettingsError, match="needs labels of two training files or more, and there are 1: label some"):
+        judged(Named(["a#0", "a#1", "b#0"], ["a#0", "a#1"]))
+
+
+def heads_batch() -> tuple[Latent, Batch]:
+    """Two solids of 2 and 1 faces, one of the faces without a label; the second solid has no class."""
+    faces = Faces(solid=torch.tensor([0, 0, 1]), label=torch.tensor([2, UNLABELLED, 0]), part=torch.tensor([1, -1]))
+    valid = torch.tensor([[True, True, True], [True, True, False]])
+    latent = Latent(torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0)), valid, torch.zeros(2, 2).long())
+    return latent, Batch(("a#0", "b#0"), faces, None)
+
+
+@pytest.mark.parametrize("head, classes", [(FaceClasses, 3), (PartClasses, 2), (ShownClasses, 3)])
+def test_a_head_that_says_nothing_has_the_loss_of_a_guess_and_unlabelled_rows_do_not_count(head, classes):
+    latent, batch = heads_batch()
+    made = head(4, classes).eval()
+    with torch.no_grad():
+        made.layers[-1].weight.zero_()
+        made.layers[-1].bias.zero_()
+    guess = math.log(2) if head is ShownClasses else math.log(classes)
+    assert made(latent, batch).item() == pytest.approx(guess, abs=1e-6)
+    batch.faces.label[:], batch.faces.part[:] = UNLABELLED, UNLABELLED
+    assert made(latent, batch).item() == 0
+
+
+def test_shown_classes_are_those_of_any_face():
+    latent, batch = heads_batch()
+    made = ShownClasses(4, 3).eval()
+    with torch.no_grad():
+        made.layers[-1].weight.zero_()
+        made.layers[-1].bias.copy_(torch.tensor([-20.0, -20.0, 20.0]))  # the first solid shows 2 alone, the second 0
+    assert made(latent, batch).item() == pytest.approx((0 + 2 * 20 / 3) / 2, abs=1e-3)
