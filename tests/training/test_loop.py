@@ -22,6 +22,7 @@ from tests.contracts.test_methods import SPEC, small
 from tests.stored import solids, store
 
 CPU = torch.device("cpu")
+RESUMED = ["mae_faces", "attribute_masking", "dbot_faces", "i_mae", "mixmask", "mlo_mae_faces", "mlo_mae_images"]
 PARAMS = PretrainParams(seed=3, log_every=2, checkpoint_every=4, weight_decay=0.05, clip_norm=1.0, warmup=0.2)
 
 
@@ -40,7 +41,7 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("name", ["mae_faces", "attribute_masking", "dbot_faces", "i_mae", "mixmask", "mlo_mae_faces"])
+@pytest.mark.parametrize("name", RESUMED)
 def test_a_training_cut_off_and_resumed_gives_the_losses_of_one_that_was_not(stored, tmp_path, name):
     """A teacher's weights, the number of its round and a queue of keys are part of what is resumed; dBOT's second
     round begins at step 5, between the checkpoint and the cut; attribute masking draws dropout in every step; MLO-MAE
