@@ -1,0 +1,1 @@
+"""Solids into files: with the class of every face as its name and its colour."""

@@ -1,0 +1,1 @@
+"""Pages on which a person sees parts and what is said of them."""
