@@ -32,16 +32,16 @@ METHOD = "attribute_masking"
 
 
 def parsed(name: str, mfcad: str, solids: int, kept: Path) -> Path:
-    """The labelled shards of "generated" or "mfcad", made where `kept` has none yet."""
+    """The labelled shards of "generated" (machined parts), "modelled" or "mfcad", made where `kept` has none yet."""
     out = kept / name / "parsed"
     if not out.is_dir():
         (kept / name).mkdir(parents=True, exist_ok=True)
-        path = mfcad
-        if name == "generated":
-            path = str(kept / name / "parts")
-            generate(Path(path), "machined", solids, 0, 1)
-        params = settings.load()
-        source = open_source(name, path, 0 if name == "generated" else solids, kept / name)
+        params, kind = settings.load(), {"generated": "machined"}.get(name, name)
+        if name == "mfcad":
+            source = open_source(name, mfcad, solids, kept / name)
+        else:
+            generate(kept / name / "parts", kind, solids, 0, 1)
+            source = open_source("generated", str(kept / name / "parts"), 0, kept / name)
         parse_dataset(source, out, params.parse, params.split, 1, labelled=True)
     return out
 

@@ -9,7 +9,7 @@ invariants   scalars of faces and arcs that stay when the solid is turned, moved
 analytic     exact parameters of surfaces, curves and points
 field        samples of position and signed trimming distance in (u, v)
 record       the stored solid itself, for what has to be computed anew in every step
-frames       renders of the solid, with the face of every pixel; natural images are frames alone
+frames       renders of the solid, with the face of every pixel; a natural image is a frame of a solid without faces
 
 A batch of any content but frames holds `faces` as well.
 """

@@ -1,7 +1,8 @@
 """Natural images as frames: any folder or tar archive of images, decoded once into a store of one size.
 
 An image is a solid of one frame without faces: every method that reads frames alone can train on it, and the encoder
-goes on to renders of the same size. Subfolders are classes. Folders called train, val or test are the split.
+goes on to renders of the same size. Subfolders are classes, which methods that learn from the class of a solid read as
+such. Folders called train, val or test are the split.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
-from brep_mae.datasets.batch import Batch, Frames
+from brep_mae.datasets.batch import Batch, Faces, Frames
 from brep_mae.datasets.frames import FrameWriter, open_frames
 from brep_mae.datasets.image_files import Refused, decode, read_files
 from brep_mae.datasets.loader import Samples
@@ -54,13 +55,16 @@ class ImageSet:
 class Images(Samples):
     """The stored images of some sides of the split ("train", "validation", "test").
 
+    Args:
+        read: with "faces" in it a batch holds the classes, as `faces.part` (B,) of solids without a face.
+
     Shapes: batch of B -> frames.image (B, 1, 3, size, size) in [0, 1], frames.face (B, 1, size, size) all -1.
     """
 
-    def __init__(self, folder: Path, *sides: str) -> None:
+    def __init__(self, folder: Path, *sides: str, read: frozenset[str] = frozenset({"frames"})) -> None:
         self.about = read_about(folder)
         self.uids = tuple(uid for side in sides for uid in self.about.split[side])
-        self.read = frozenset({"frames"})
+        self.read = read
         self._frames = open_frames(folder)
 
     @property
@@ -69,13 +73,25 @@ class Images(Samples):
 
     def labels(self) -> np.ndarray:
         """(len(self),) int64 class of each image, UNLABELLED = none."""
-        return np.array([self.about.labels[uid] for uid in self.uids], np.int64)
+        return self._classes(self.uids)
+
+    def _classes(self, uids: Sequence[str]) -> np.ndarray:
+        return np.array([self.about.labels[uid] for uid in uids], np.int64)
+
+    def has_label(self, uid: str) -> bool:
+        return "faces" in self.read and self.about.labels[uid] != UNLABELLED
+
+    def _faces(self, uids: Sequence[str]) -> Faces:
+        none = torch.zeros(0, dtype=torch.long)
+        classes = torch.from_numpy(self._classes(uids))
+        return Faces(solid=none, surface=none, scalars=torch.zeros(0, 2), label=none, part=classes)
 
     def batch(self, uids: Sequence[str]) -> Batch:
         pixels = torch.from_numpy(np.stack([self._frames[uid][0] for uid in uids]))
         image = pixels.permute(0, 1, 4, 2, 3).float().div_(255)
         face = torch.full((1, 1, 1, 1), -1).expand(len(uids), 1, self.size, self.size)
-        return Batch(tuple(uids), None, Frames(image, face))
+        faces = self._faces(uids) if "faces" in self.read else None
+        return Batch(tuple(uids), faces, Frames(image, face))
 
 
 def store_images(path: Path, size: int, limit: int, validation: float, test: float, work: Path) -> Path:

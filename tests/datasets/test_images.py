@@ -90,6 +90,19 @@ def test_subfolders_are_classes_and_a_flat_folder_has_none(tmp_path):
     assert set(Images(flat, "train").labels()) == {UNLABELLED}
 
 
+def test_a_batch_holds_the_classes_of_its_images_where_faces_are_read(tmp_path):
+    files = two_classes(12) | {"untold.png": content(99)}
+    folder = store(write(tmp_path / "in", files), tmp_path)
+    data = Images(folder, "train", "validation", "test", read=frozenset({"frames", "faces"}))
+    batch = data.batch(data.uids)
+    assert batch.faces.n_solids == len(data) and len(batch.faces.label) == 0
+    assert batch.faces.part.tolist() == data.labels().tolist()
+    told = [data.about.classes[n] in uid for uid, n in zip(data.uids, batch.faces.part, strict=True) if n >= 0]
+    assert all(told) and len(told) == 12
+    assert [uid for uid in data.uids if not data.has_label(uid)] == ["untold.png"]
+    assert not any(map(Images(folder, "train").has_label, data.uids)), "who reads no classes has none"
+
+
 def test_side_folders_are_the_split_and_a_missing_side_comes_out_of_train(tmp_path):
     files = {f"all/{side}/{name}": data for side in ("train", "test") for name, data in two_classes(20).items()}
     files |= {name: content(100 + i) for i, name in enumerate(files) if "test" in name}
