@@ -14,10 +14,12 @@ class Answer:
     Args:
         classes: one name; of a model with several labels any number of them, () = none of its classes.
         share: how sure the model is, in [0, 1]; of several classes the least sure one's.
+        shares: of a model with several labels, how sure it is of each of `classes`.
     """
 
     classes: tuple[str, ...]
     share: float
+    shares: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -40,6 +42,7 @@ class SolidAnswers:
         surfaces: type of each face's surface, by the face's number.
         faces: an answer for each face, by its number; () where solids or files are what has a class.
         whole: the answer for the solid, or for its whole file; None where faces are what has a class.
+        face_names: name of each face in the file, by the face's number; () where no face has one.
     """
 
     path: Path
@@ -48,9 +51,21 @@ class SolidAnswers:
     surfaces: tuple[str, ...]
     faces: tuple[Answer, ...] = ()
     whole: Answer | None = None
+    face_names: tuple[str, ...] = ()
 
     def of_face(self, number: int) -> Answer:
         """The answer that holds for a face: its own, or its solid's."""
         answer = self.faces[number] if self.faces else self.whole
         assert answer is not None
         return answer
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A solid that nothing is said of, or a whole file where it gave none, and why; `solid` is its number."""
+
+    path: Path
+    file: str
+    solid: int
+    reason: str
+    detail: str

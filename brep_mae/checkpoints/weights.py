@@ -34,18 +34,24 @@ def write_weights(path: Path, state: dict[str, Tensor]) -> None:
     write_whole(path, save(weights, {CHECKSUM: fingerprint(weights)}))
 
 
-def read_weights(path: Path, into: torch.nn.Module) -> None:
-    """Fills a network. Raises CheckpointError where the file is damaged or holds another network."""
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """What a file of weights holds. Raises CheckpointError where the file is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
             checksum = (file.metadata() or {}).get(CHECKSUM)
             weights = {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path}: weights do not fit ({error}); pretrain again") from None
+        raise CheckpointError(f"{path}: weights do not fit ({error}); make it again") from None
     if fingerprint(weights) != checksum:
         raise CheckpointError(
-            f"{path}: its checksum does not match its weights; restore it from a copy or pretrain again"
+            f"{path}: its checksum does not match its weights; restore it from a copy or make it again"
         )
+    return weights
+
+
+def read_weights(path: Path, into: torch.nn.Module) -> None:
+    """Fills a network. Raises CheckpointError where the file is damaged or holds another network."""
+    weights = read_tensors(path)
     try:
         into.load_state_dict(weights)
     except RuntimeError as error:

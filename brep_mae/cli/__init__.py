@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from brep_mae.cli.fit import fit
 from brep_mae.cli.parse import inspect, parse
 from brep_mae.cli.predict import predict
 from brep_mae.cli.tasks import task
@@ -45,5 +46,5 @@ def ui(port: int) -> None:
     os.execve(sys.executable, command, os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
 
 
-for command in (parse, inspect, task, predict, verify):
+for command in (parse, inspect, fit, task, predict, verify):
     main.add_command(command)

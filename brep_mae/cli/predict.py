@@ -1,4 +1,4 @@
-"""`brep-mae predict`: what a task that was learned says of CAD files."""
+"""`brep-mae predict`: what a fitted model, or a task that was learned, says of CAD files."""
 
 import json
 import os
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from brep_mae.answers import Answer, LeftOut, SolidAnswers
 from brep_mae.cli.shared import existing, found_cad_files, limits
 
 if TYPE_CHECKING:
-    from brep_mae.continual.supermask import SupermaskModel
+    from brep_mae.fitted.ask import Answers
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -22,93 +23,146 @@ INTERRUPTED = 130
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--tasks", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the tasks.")
-@click.option("--task", "name", required=True, help="Which of them answers.")
+@click.option("--model", type=click.Path(path_type=Path), help="Folder of a model that `fit` made.")
+@click.option("--tasks", "folder", type=click.Path(path_type=Path), help="Folder of tasks, in place of a model.")
+@click.option("--task", "name", help="Which of the tasks answers.")
+@click.option("--csv", "table", type=click.Path(path_type=Path), help="Write a table: file,solid,face,class,share.")
 @click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
 @limits
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every face.")
 def predict(
-    inputs: tuple[Path, ...], folder: Path, name: str, workers: int, deadline: float, memory: int, as_json: bool
+    inputs: tuple[Path, ...],
+    model: Path | None,
+    folder: Path | None,
+    name: str | None,
+    table: Path | None,
+    workers: int,
+    deadline: float,
+    memory: int,
+    as_json: bool,
 ) -> None:
-    """Classes of the faces or solids of CAD files, by a task that was learned; each as soon as it is known."""
+    """Classes of the faces, solids or files, by a fitted model or a learned task; each as soon as it is known."""
     from brep_mae.brep.workers.pool import ParseOptions
-    from brep_mae.checkpoints.backbones import described
-    from brep_mae.continual import task_folder
+    from brep_mae.fitted.ask import ask
+    from brep_mae.output.folder import output_file
     from brep_mae.progress import progress
 
-    answered = 0
+    given_tasks = folder is not None and name is not None
+    if (model is None) == (folder is None) or (folder is None) != (name is None):
+        raise click.UsageError("name a model with --model, or a task with --tasks and --task")
+    answered: list[list[SolidAnswers | LeftOut]] = []
     try:
-        model = task_folder.open_tasks(existing(folder))
-        number = task_folder.task_number(folder, name)
+        if table is not None:
+            click.get_current_context().with_resource(output_file(table))
+        answers, grid, together = (
+            _of_task(existing(folder), name)
+            if given_tasks and folder and name
+            else _of_model(existing(model or Path()))
+        )
         given = [Path(os.path.abspath(existing(path))) for path in inputs]  # a link keeps its own name
         files = sorted({file for path in given for file in found_cad_files(path)})
         root = Path(os.path.commonpath([file.parent for file in files]))
-        options = ParseOptions(described(folder)[2].grid, 0, 0, False, False, root, deadline, memory)
-        by_face = model.tasks[number].kind == "segmentation"
-        with _printed(name, as_json) as write, progress(len(files), "predict") as advance:
-            for done, each in enumerate(_answers(model, number, files, options, workers), 1):
-                for about in each:
-                    write(about, _line(about, by_face))
-                    answered += "rows" in about
+        options = ParseOptions(grid, 0, 0, False, False, root, deadline, memory)
+        asked = {"task": name} if given_tasks else {"model": str(model)}
+        with _printed(asked, as_json) as write, progress(len(files), "predict") as advance:
+            for done, each in enumerate(ask(answers, together, files, options, workers), 1):
+                for one in each:
+                    write(_about(one), _line(one))
+                answered.append(each)
                 advance(done, "")
+        if table is not None:
+            _write_table(table, [one for each in answered for one in each])
     except KeyboardInterrupt:
         raise click.exceptions.Exit(INTERRUPTED) from None
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from None
-    if not answered:
+    if not any(isinstance(one, SolidAnswers) for each in answered for one in each):
         raise click.ClickException(f"none of {len(files)} files could be used; the reasons are listed")
 
 
-def _answers(
-    model: "SupermaskModel", number: int, files: list[Path], options: Any, workers: int
-) -> Iterator[list[dict[str, Any]]]:
-    """For every file what is said of its solids, or why not."""
-    from brep_mae.brep.reject import Reject
-    from brep_mae.brep.workers.pool import parse_files
-    from brep_mae.cad_files import printable
+def _of_model(folder: Path) -> "tuple[Answers, int, bool]":
+    """What answers; the samples of its UV-grids; True = it looks at all solids of a file at once."""
+    from brep_mae.fitted.model import load_model
+
+    model = load_model(folder)
+    return model.answer, model.grid, model.unit == "file"
+
+
+def _of_task(folder: Path, name: str) -> "tuple[Answers, int, bool]":
+    from collections.abc import Sequence
+
+    from brep_mae.checkpoints.backbones import described
     from brep_mae.continual import task_folder
     from brep_mae.datasets.batch import Batch
     from brep_mae.datasets.from_graph import from_graph
+    from brep_mae.schema import SURFACE_TYPES, FaceGraph
 
-    reads = task_folder.reads(model)
-    for path, found in parse_files(files, options, workers):
-        each: list[dict[str, Any]] = []
-        for place, solid in enumerate([found] if isinstance(found, Reject) else found):
-            about: dict[str, Any] = {"file": printable(path.relative_to(options.root).as_posix()), "solid": place}
-            if isinstance(solid, Reject):
-                each.append(about | {"reject": solid.reason, "detail": solid.detail})
-                continue
-            try:
-                answers = task_folder.predict(model, Batch((solid.uid,), from_graph(solid, reads)), number)
-            except (MemoryError, RuntimeError) as error:
-                if not isinstance(error, MemoryError) and "allocate memory" not in str(
-                    error
-                ):  # torch has no error for it
-                    raise
-                detail = f"{solid.n_faces} faces need more memory than there is; free some, or use a larger machine"
-                each.append(about | {"reject": "memory", "detail": detail})
-                continue
-            rows = [{"class": c, "share": round(s, 4)} for answer in answers for c, s in answer.items()]
-            if model.tasks[number].kind == "segmentation":
-                named = zip(solid.face_name, rows, strict=True)
-                rows = [{"face": i, "name": face, **row} for i, (face, row) in enumerate(named)]
-            each.append(about | {"rows": rows})
-        yield each
+    model = task_folder.open_tasks(folder)
+    number, reads = task_folder.task_number(folder, name), task_folder.reads(model)
+    by_face = model.tasks[number].kind == "segmentation"
+
+    def of_solid(path: Path, file: str, graph: FaceGraph) -> SolidAnswers:
+        rows = task_folder.predict(model, Batch((graph.uid,), from_graph(graph, reads)), number)
+        said = tuple(Answer(tuple(row), min(row.values(), default=0.0), tuple(row.values())) for row in rows)
+        surfaces, names = tuple(SURFACE_TYPES[i] for i in graph.face_type), tuple(graph.face_name)
+        return SolidAnswers(
+            path, file, graph.solid, surfaces, said if by_face else (), None if by_face else said[0], names
+        )
+
+    def answers(path: Path, file: str, graphs: "Sequence[FaceGraph]") -> list[SolidAnswers]:
+        return [of_solid(path, file, graph) for graph in graphs]
+
+    return answers, described(folder)[2].grid, False
 
 
-def _line(about: dict[str, Any], by_face: bool) -> str:
-    rows = about.get("rows", [])
-    told = [f"{row['class']} ({row['share']:.2f})" for row in rows]
-    if by_face:
-        told = [f"{count} {label}" for label, count in Counter(row["class"] for row in rows).most_common()]
-    text = ", ".join(told) or "none of its classes"
-    if "reject" in about:
-        text = f"left out, {about['reject']}: {about['detail']}"
-    return f"{about['file']} solid {about['solid']}  {text}"
+def _rows(one: SolidAnswers) -> list[dict[str, Any]]:
+    """A row for every face, or for every class that is said of the solid."""
+    if one.whole is not None:
+        shares = one.whole.shares or (one.whole.share,) * len(one.whole.classes)
+        named = zip(one.whole.classes, shares, strict=True)
+        return [{"class": each, "share": round(share, 4)} for each, share in named]
+    return [
+        {"face": face, "name": one.face_names[face], "class": answer.name, "share": round(answer.share, 4)}
+        for face, answer in enumerate(one.faces)
+    ]
+
+
+def _about(one: SolidAnswers | LeftOut) -> dict[str, Any]:
+    about: dict[str, Any] = {"file": one.file, "solid": one.solid}
+    if isinstance(one, LeftOut):
+        return about | {"reject": one.reason, "detail": one.detail}
+    return about | {"rows": _rows(one)}
+
+
+def _line(one: SolidAnswers | LeftOut) -> str:
+    if isinstance(one, LeftOut):
+        text = f"left out, {one.reason}: {one.detail}"
+    elif one.whole is None:
+        text = ", ".join(f"{n} {name}" for name, n in Counter(answer.name for answer in one.faces).most_common())
+    else:
+        text = ", ".join(f"{row['class']} ({row['share']:.2f})" for row in _rows(one)) or "none of its classes"
+    return f"{one.file} solid {one.solid}  {text}"
+
+
+def _write_table(path: Path, each: list[SolidAnswers | LeftOut]) -> None:
+    """The columns of labels.csv, and the share; what was left out has no line."""
+    import csv
+    import io
+
+    from brep_mae.output.files import write_whole, written
+
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("file", "solid", "face", "class", "share"))
+    for one in each:
+        for row in _rows(one) if isinstance(one, SolidAnswers) else ():
+            writer.writerow((one.file, one.solid, row.get("face", ""), row["class"], row["share"]))
+    with written(path):
+        write_whole(path, text.getvalue())
 
 
 @contextmanager
-def _printed(name: str, as_json: bool) -> Iterator[Any]:
+def _printed(asked: dict[str, Any], as_json: bool) -> Iterator[Any]:
     """Yields what prints one answer at once, as JSON or for a person. The JSON is closed however the body ends."""
     if not as_json:
         yield lambda about, line: click.echo(line)
@@ -121,7 +175,7 @@ def _printed(name: str, as_json: bool) -> Iterator[Any]:
             click.echo(("," if begun else "") + "\n  " + json.dumps(about), nl=False)
             begun = True
 
-    click.echo(f'{{\n "task": {json.dumps(name)},\n "each": [', nl=False)
+    click.echo(json.dumps(asked)[:-1] + ', "each": [', nl=False)
     try:
         yield write
     finally:

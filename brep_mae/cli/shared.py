@@ -57,9 +57,10 @@ def print_values(values: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(values, indent=1))
         return
+    width = max(16, *map(len, values))
     for key, value in values.items():
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        click.echo(f"{key:>16}  {text}")
+        click.echo(f"{key:>{width}}  {text}")
 
 
 def existing(path: Path) -> Path:

@@ -47,15 +47,22 @@ def open(path: str, limit: int, work: Path) -> Source:
     return source(root, cad_files(root, limit, is_table))
 
 
-def given(paths: list[Path]) -> Source:
+def given(paths: list[Path], table: Path | None = None) -> Source:
     """The files and folders that were given, with the tables in the folders and beside and above what was given, as far
-    as all of it has one folder in common. Raises SourceError where a folder holds no CAD file."""
+    as all of it has one folder in common. Raises SourceError where a folder holds no CAD file.
+
+    Args:
+        table: the one table of labels that counts, wherever it lies; its names are relative to the folder that all of
+            it has in common, or to the table's own.
+    """
     root = Path(os.path.commonpath({path if path.is_dir() else path.parent for path in paths}))
     found = Found()
     for path in paths:
         found.add(cad_files(path, 0, is_table) if path.is_dir() else Found(files=[path]))
     holding = {folder for path in paths for folder in path.parents if folder.is_relative_to(root)}
     found.add(Found(beside=[path for folder in holding for path in folder.iterdir() if is_table(path.name)]))
+    if table is not None:
+        found.beside = [table]
     return source(root, found)
 
 
@@ -106,9 +113,11 @@ def _labels(root: Path, names: FileNames, tables: list[Path]) -> list[_Label]:
     """Every line of the tables. Where lines disagree, neither is used, for nobody knows which of them is right."""
     found: list[_Label] = []
     for table in tables:
-        given_in = table.relative_to(root).as_posix()
+        given_in = os.path.relpath(table, root)
+        folders = [table.parent] if table.parent.is_relative_to(root) else [root, table.parent]
         for line in read_table(table):
-            file, unknown = names.find(line.file, table.parent)
+            meant = [names.find(line.file, folder) for folder in folders]
+            file, unknown = next((one for one in meant if not one[1]), meant[0])
             problem = line.problem or unknown
             solid = None if line.solid is None else 0 if line.problem else int(line.solid or 0)
             face = int(line.face) if line.face and not line.problem else None

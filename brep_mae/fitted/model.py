@@ -1,0 +1,150 @@
+"""A model that was fitted, and its folder: JSON and safetensors, nothing that can run code.
+
+model.json says what the classes are and what was seen while it was fitted; classifier.safetensors holds the
+classifier; encoder/ holds the pretrained encoder, where the classifier reads its codes.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from brep_mae import schema
+from brep_mae.answers import Answer, SolidAnswers
+from brep_mae.checkpoints.backbones import CONFIG, WEIGHTS, load_backbone
+from brep_mae.checkpoints.weights import CheckpointError, read_tensors, write_weights
+from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.derived.files import merged
+from brep_mae.datasets.from_graph import from_graph
+from brep_mae.fitted.classifier import Classifier, ClassifierError, stored
+from brep_mae.models.embed import readable
+from brep_mae.models.extractor import FeatureExtractor
+from brep_mae.models.extractors.hops import Hops
+from brep_mae.models.extractors.joined import Joined
+from brep_mae.output.files import write_whole
+from brep_mae.schema import SURFACE_TYPES, FaceGraph
+
+ABOUT, CLASSIFIER, ENCODER = "model.json", "classifier.safetensors", "encoder"
+Unit = Literal["face", "solid", "file"]
+UNITS: tuple[Unit, ...] = ("face", "solid", "file")
+"""What has a class."""
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """What answers for CAD files.
+
+    Args:
+        unit: what has a class.
+        classes: their names, by number.
+        extractor: makes the features that the classifier reads.
+        grid: samples per side of the UV-grids that it reads.
+        report: what was seen while it was fitted, as JSON has it.
+    """
+
+    unit: Unit
+    classes: tuple[str, ...]
+    extractor: FeatureExtractor
+    classifier: Classifier
+    grid: int
+    report: dict[str, Any]
+
+    @torch.no_grad()
+    def answer(self, path: Path, file: str, graphs: Sequence[FaceGraph]) -> list[SolidAnswers]:
+        """What is said of the solids of one file.
+
+        Args:
+            file: the file's name as people are shown it.
+            graphs: all of its solids that could be read; where files have a class, all of them are looked at together.
+        """
+        samples = [merged(graphs)] if self.unit == "file" else graphs
+        shares = [self._shares(graph) for graph in samples]
+        if self.unit == "file":
+            shares = shares * len(graphs)
+        return [self._solid(path, file, graph, share) for graph, share in zip(graphs, shares, strict=True)]
+
+    def _shares(self, graph: FaceGraph) -> np.ndarray:
+        features = self.extractor(Batch((graph.uid,), from_graph(graph, readable(self.extractor))))
+        rows = features.face if self.unit == "face" else features.solid
+        return self.classifier.shares(rows.numpy()[:, : self.classifier.n_features])
+
+    def _solid(self, path: Path, file: str, graph: FaceGraph, shares: np.ndarray) -> SolidAnswers:
+        said = tuple(Answer((self.classes[row.argmax()],), float(row.max())) for row in shares)
+        surfaces = tuple(SURFACE_TYPES[i] for i in graph.face_type)
+        by_face = self.unit == "face"
+        names = tuple(graph.face_name)
+        return SolidAnswers(
+            path, file, graph.solid, surfaces, said if by_face else (), None if by_face else said[0], names
+        )
+
+
+def extractor(encoder: Path | None) -> FeatureExtractor:
+    """Plain features, and after them the codes of a pretrained encoder. Raises CheckpointError."""
+    if encoder is None:
+        return Hops()
+    backbone = load_backbone(encoder)
+    if "frames" in backbone.reads:
+        raise CheckpointError(f"{encoder}: the encoder reads renders; name one that reads faces alone")
+    return Joined(Hops(), backbone).eval()
+
+
+def save_model(model: FittedModel, folder: Path, encoder: Path | None) -> None:
+    """Fills an empty folder.
+
+    Args:
+        encoder: the checkpoint whose codes the classifier reads, which is copied; None = it reads plain features alone.
+    """
+    arrays = model.classifier.arrays()
+    write_weights(folder / CLASSIFIER, {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()})
+    if encoder is not None:
+        (folder / ENCODER).mkdir()
+        for name in (CONFIG, WEIGHTS):
+            shutil.copyfile(encoder / name, folder / ENCODER / name)
+    about = {
+        "schema": schema.VERSION,
+        "unit": model.unit,
+        "classes": list(model.classes),
+        "grid": model.grid,
+        "report": model.report,
+    }
+    write_whole(folder / ABOUT, json.dumps(about | {"sha256": _digest(about)}, indent=1) + "\n")
+
+
+def _digest(about: dict[str, Any]) -> str:
+    text = json.dumps({key: value for key, value in about.items() if key != "sha256"}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_model(folder: Path) -> FittedModel:
+    """The model of a folder that `save_model` filled. Raises CheckpointError, which names the reason and remedy."""
+    remedy = "fit it again, or restore it from a copy"
+    try:
+        about = json.loads((folder / ABOUT).read_text())
+        made_for, classes = about["schema"], tuple(str(name) for name in about["classes"])
+        unit, grid, report = about["unit"], int(about["grid"]), dict(about["report"])
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{folder}: no {ABOUT} in it, so no fitted model; name a folder that `fit` made"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / ABOUT}: not a model's description ({error}); {remedy}") from None
+    if made_for != schema.VERSION:
+        raise CheckpointError(f"{folder}: fitted with data schema {made_for}, this is {schema.VERSION}; fit it again")
+    if unit not in UNITS or about.get("sha256") != _digest(about):
+        raise CheckpointError(f"{folder / ABOUT}: its checksum does not match what it says; {remedy}")
+    encoder = folder / ENCODER
+    features = extractor(encoder if encoder.is_dir() else None).eval()
+    path = folder / CLASSIFIER
+    try:
+        classifier = stored({name: tensor.numpy() for name, tensor in read_tensors(path).items()})
+    except ClassifierError as error:
+        raise CheckpointError(f"{path}: {error}; {remedy}") from None
+    if classifier.n_classes != len(classes):
+        raise CheckpointError(f"{path}: {classifier.n_classes} classes, {ABOUT} names {len(classes)}; {remedy}")
+    return FittedModel(unit, classes, features, classifier, grid, report)

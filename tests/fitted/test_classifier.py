@@ -1,0 +1,62 @@
+"""Stored classifiers: the answers of scikit-learn, without it."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from brep_mae.fewshot.heads.forest import grow
+from brep_mae.fitted.classifier import ClassifierError, Forest, Linear, stored
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 12)).astype(np.float32)
+    return x, np.array([0, 2, 3])[(x[:, :3]).argmax(1)], rng.normal(size=(50, 12)).astype(np.float32)
+
+
+def test_a_forest_of_arrays_answers_as_scikit_learn_does(rows):
+    x, y, new = rows
+    grown = grow(x, y, seed=0)
+    shares = Forest.of(grown, n_classes=5).shares(new)
+    assert shares.shape == (50, 5)
+    np.testing.assert_allclose(shares[:, [0, 2, 3]], grown.predict_proba(new), atol=1e-6)
+    assert not shares[:, [1, 4]].any()  # classes that no label shows
+
+
+def test_a_linear_layer_answers_as_logistic_regression_does(rows):
+    x, y, new = rows
+    model = LogisticRegression().fit(x, y)
+    linear = Linear({"weight": model.coef_, "bias": model.intercept_})
+    np.testing.assert_allclose(linear.shares(new), model.predict_proba(new), atol=1e-6)
+
+
+def test_what_is_stored_answers_the_same(rows):
+    x, y, new = rows
+    forest = Forest.of(grow(x, y, seed=0), n_classes=4)
+    again = stored({name: np.ascontiguousarray(array) for name, array in forest.arrays().items()})
+    np.testing.assert_array_equal(again.shares(new), forest.shares(new))
+    assert (again.n_features, again.n_classes) == (12, 4)
+
+
+@pytest.mark.parametrize(
+    "name, value, reason",
+    [
+        ("left", 0, "child does not come after"),  # a walk that never ends
+        ("right", 10**6, "child does not come after"),
+        ("feature", 12, "a feature that there is not"),
+        ("feature", -1, "a feature that there is not"),
+    ],
+)
+def test_a_forest_that_would_hang_or_read_elsewhere_is_refused(rows, name, value, reason):
+    x, y, _ = rows
+    arrays = Forest.of(grow(x, y, seed=0), n_classes=4).arrays()
+    arrays[name] = arrays[name].copy()
+    arrays[name][0] = value
+    with pytest.raises(ClassifierError, match=reason):
+        stored(arrays)
+
+
+def test_other_arrays_are_no_classifier():
+    with pytest.raises(ClassifierError, match="not the arrays of a classifier"):
+        stored({"share": np.zeros((2, 3))})
