@@ -41,10 +41,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             checksum = (file.metadata() or {}).get(CHECKSUM)
             weights = {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path}: weights do not fit ({error}); make it again") from None
+        raise CheckpointError(f"{path}: weights do not fit ({error}); pretrain again, or make the file anew") from None
     if fingerprint(weights) != checksum:
         raise CheckpointError(
-            f"{path}: its checksum does not match its weights; restore it from a copy or make it again"
+            f"{path}: its checksum does not match its weights; restore it from a copy or pretrain again"
         )
     return weights
 

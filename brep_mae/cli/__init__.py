@@ -46,5 +46,13 @@ def ui(port: int) -> None:
     os.execve(sys.executable, command, os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
 
 
-for command in (parse, inspect, fit, task, predict, verify):
+COMMANDS = (
+    fit,
+    inspect,
+    parse,
+    predict,
+    task,
+    verify,
+)
+for command in COMMANDS:
     main.add_command(command)
