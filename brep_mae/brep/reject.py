@@ -17,6 +17,7 @@ REJECT_REASONS = (
     "too_large",  # a compressed file that unpacks to too much
     "too_many_faces",
     "degenerate",  # a face without extent, or with an infinite one
+    "not_written",  # the kernel can't write it in the format that was asked for
     "duplicate",  # the same bytes came before under another name
     "timeout",
     "memory",

@@ -1,4 +1,4 @@
-"""File -> the face graphs of its solids."""
+"""File -> its solids with their face graphs."""
 
 from pathlib import Path
 
@@ -12,8 +12,16 @@ from brep_mae.brep.solid.soundness import NeedsRepair
 from brep_mae.cad_files import PACKED_STEP, STEP, suffix_of
 from brep_mae.schema import FaceGraph
 
+Measured = tuple[ReadSolid, FaceGraph]
+"""A solid as it was read, and the graph whose faces have the numbers of that solid's faces."""
+
 
 def file_graphs(path: Path, key: str, name: str, sampling: Sampling) -> list[FaceGraph | Reject]:
+    """The graphs of `file_solids`."""
+    return [entry if isinstance(entry, Reject) else entry[1] for entry in file_solids(path, key, name, sampling)]
+
+
+def file_solids(path: Path, key: str, name: str, sampling: Sampling) -> list[Measured | Reject]:
     """All solids of the file, each with what it became, in the file's order.
 
     A STEP file is first read without some of the kernel's repairs, one of planes without any, which costs half as much;
@@ -28,15 +36,15 @@ def file_graphs(path: Path, key: str, name: str, sampling: Sampling) -> list[Fac
         Reject: where the file as a whole cannot be used.
     """
     if suffix_of(path) not in STEP + PACKED_STEP:
-        return _graphs(read_solids(path), key, name, MeasuredSolids(sampling))
+        return _measured(read_solids(path), key, name, MeasuredSolids(sampling))
     try:
-        found = _graphs(read_solids(path, Reading.TRUSTING), key, name, MeasuredSolids(sampling), trusting=True)
+        found = _measured(read_solids(path, Reading.TRUSTING), key, name, MeasuredSolids(sampling), trusting=True)
     except (NeedsRepair, Reject):
-        found = _graphs(read_solids(path), key, name, MeasuredSolids(sampling))
+        found = _measured(read_solids(path), key, name, MeasuredSolids(sampling))
     for reading in (Reading.ANEW, Reading.BOUNDED):
         if not any(map(_degenerate, found)):
             break
-        again = _graphs(read_solids(path, reading), key, name, MeasuredSolids(sampling))
+        again = _measured(read_solids(path, reading), key, name, MeasuredSolids(sampling))
         if len(again) == len(found):
             found = [
                 new if _degenerate(old) and not _degenerate(new) else old for old, new in zip(found, again, strict=True)
@@ -46,15 +54,15 @@ def file_graphs(path: Path, key: str, name: str, sampling: Sampling) -> list[Fac
     return found
 
 
-def _degenerate(entry: FaceGraph | Reject) -> bool:
+def _degenerate(entry: Measured | Reject) -> bool:
     return isinstance(entry, Reject) and entry.reason == "degenerate"
 
 
-def _graphs(
+def _measured(
     entries: list[ReadSolid | Reject], key: str, name: str, parts: MeasuredSolids, trusting: bool = False
-) -> list[FaceGraph | Reject]:
+) -> list[Measured | Reject]:
     """Raises NeedsRepair where `trusting` and a solid that must be sound, or anything beside it, is flawed."""
-    found: list[FaceGraph | Reject] = []
+    found: list[Measured | Reject] = []
     trusting &= any(isinstance(entry, ReadSolid) and not entry.by_default for entry in entries)
     if trusting and any(isinstance(entry, Reject) for entry in entries):
         raise NeedsRepair
@@ -64,7 +72,7 @@ def _graphs(
             found.append(entry)
             continue
         try:
-            found.append(face_graph(entry, f"{key}#{entry.index}", name, parts))
+            found.append((entry, face_graph(entry, f"{key}#{entry.index}", name, parts)))
         except Reject as reject:
             if trusting:
                 raise NeedsRepair from reject
