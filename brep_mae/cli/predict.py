@@ -17,9 +17,6 @@ from brep_mae.cli.shared import existing, found_cad_files, limits
 if TYPE_CHECKING:
     from brep_mae.fitted.ask import Answers
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -72,8 +69,6 @@ def predict(
                 advance(done, "")
         if table is not None:
             _write_table(table, [one for each in answered for one in each])
-    except KeyboardInterrupt:
-        raise click.exceptions.Exit(INTERRUPTED) from None
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from None
     if not any(isinstance(one, SolidAnswers) for each in answered for one in each):

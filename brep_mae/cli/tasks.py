@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from brep_mae.cli.commands import Commands
 from brep_mae.cli.shared import existing, print_values
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 KINDS = ("segmentation", "classification", "multilabel")
 
 
-@click.group()
+@click.group(cls=Commands)
 def task() -> None:
     """Label sets that one network learns one after another, without losing any (supermasks)."""
 
