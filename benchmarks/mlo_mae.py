@@ -33,8 +33,14 @@ from brep_mae.report.tables import interval, percent, points, summarise
 from brep_mae.training.loop import train
 
 SETS = ("generated", "mfcad", "modelled", "cifar10")
-ARMS = ("scratch", "mae", "mlo_mae")
-"""`scratch` is the encoder of `mae` that takes no step."""
+ARMS: dict[str, tuple[str, dict[str, float]]] = {
+    "scratch": ("mae", {}),
+    "mae": ("mae", {}),
+    "fixed_mask": ("mlo_mae", {"mask_lr": 1e-12}),
+    "mlo_mae": ("mlo_mae", {}),
+}
+"""Row -> method and changed numbers. `scratch` takes no step. The masking network of `fixed_mask` stays as it was
+drawn: what it gains is not owed to labels."""
 HEADS = ("frozen", "finetuned")
 IMAGE, PATCH = 32, 4
 
@@ -92,8 +98,9 @@ def told(samples: Samples, labelled: Collection[str]) -> Samples:
 
 def pretrained(arm: str, of: Learned, labelled: list[str], seed: int, work: Path) -> tuple[Any, float]:
     """The network after its training, and the seconds that a step took."""
-    params, method = settings.load(), f"{'mlo_mae' if arm == 'mlo_mae' else 'mae'}_{of.kind}"
-    values = params.methods[method] | {"steps": of.steps, "batch": of.batch} | of.changed
+    params, (kind, changed) = settings.load(), ARMS[arm]
+    method = f"{kind}_{of.kind}"
+    values = params.methods[method] | {"steps": of.steps, "batch": of.batch} | of.changed | changed
     torch.manual_seed(seed)
     pretext = build(method, values, of.spec)
     if arm == "scratch":

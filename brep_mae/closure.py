@@ -35,6 +35,7 @@ WITHOUT_EFFECT = frozenset(
         "brep_mae.report.drawings",
         "brep_mae.report.evolution",
         "brep_mae.report.figures",
+        "brep_mae.report.masks",
         "brep_mae.report.multilabel",
         "brep_mae.tracking.mlflow_model",
         "brep_mae.tracking.provenance",

@@ -1,5 +1,5 @@
 """Stage `pretrain`: one method on the training solids -> models/METHOD: backbone and its snapshots, history, metrics,
-cost, reconstructions."""
+cost, reconstructions, and of a mask that is learned what it hides."""
 
 import sys
 from collections.abc import Mapping
@@ -10,11 +10,14 @@ import torch
 
 from brep_mae import settings
 from brep_mae.checkpoints.pretexts import save_pretext
+from brep_mae.composition.guided import GuidedMAE
 from brep_mae.composition.pretext import Pretext, build
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
 from brep_mae.output.folder import Claim, output_folder
 from brep_mae.report import drawings
+from brep_mae.report.masks import MASKS, mask_figure
+from pipelines.shared.masks import MaskHistory
 from pipelines.shared.params import load
 from pipelines.shared.parsed_dataset import ParsedDataset, parsed_dataset
 from pipelines.shared.picture import pictures
@@ -74,12 +77,17 @@ def pretrain(method: str, params: settings.Params, claim: Claim, about: Mapping[
         settings={**flat, **facts, **about},
         snapshots=True,
     )
-    with pretrained(job, pretext, samples, heldout, claim) as done:
+    masks = MaskHistory(heldout, pretext.params.batch) if isinstance(pretext, GuidedMAE) else None
+    with pretrained(job, pretext, samples, heldout, claim, masks.keep if masks else None) as done:
         save_pretext(done.folder, pretext)
         for name, arrays in pictures(pretext, heldout, params.pretrain.seed).items():
             file = done.folder / f"reconstruction_{name}.npz"
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
             done.tracker.log_figure(drawings.reconstruction(file), f"figures/{file.stem}.png")
+        if masks is not None:
+            file = done.folder / MASKS
+            np.savez_compressed(file, **masks.arrays(done.looked))  # type: ignore[arg-type]
+            done.tracker.log_figure(mask_figure(file), "figures/masks.png")
         final = {f"final/{k}": value for k, value in done.heldout.items()}
         done.tracker.log_metrics(final, step=pretext.params.steps)
         costs = {f"cost/{k}": v for k, v in done.cost.items()}

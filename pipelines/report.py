@@ -10,6 +10,7 @@ from brep_mae.report import figures, tables
 from brep_mae.report.comparison import comparison, method_curves
 from brep_mae.report.drawings import reconstruction
 from brep_mae.report.evolution import search, weights_table
+from brep_mae.report.masks import mask_figure, shares_table
 from brep_mae.report.multilabel import multilabel_tables, policy_figure
 from brep_mae.report.page import fewshot_tables, method_tables, page
 from brep_mae.report.sources import Sources
@@ -38,6 +39,8 @@ def draw(sources: Sources) -> dict[str, Figure]:
         drawn["continual/accuracy after each task"] = figures.continual_matrices(sources.continual)
         if masked := [row for row in sources.continual if any(row["used"].values())]:
             drawn["continual/capacity"] = figures.continual_capacity(masked)
+    for method, path in sources.masks.items():
+        drawn[f"masks/{method}"] = mask_figure(path)
     for name, path in sources.pictures.items():
         drawn[f"reconstructions/{name}"] = reconstruction(path)
     return drawn
@@ -54,6 +57,7 @@ def main(root: Path = Path(".")) -> None:
         "methods": method_tables(sources),
         "evolved": evolved,
         "fewshot": fewshot_tables(sources),
+        "masks": [shares_table(method, path) for method, path in sources.masks.items()],
         "multilabel": multilabel,
         "continual": continual,
     }

@@ -75,6 +75,7 @@ class GuidedMAE(MaskedPretext):
     params: GuidedParams
     mask: LearnedMask
     head: LabelHead
+    _sides: tuple[Samples, tuple[Samples, Samples]] | None = None
 
     @property
     def reads(self) -> frozenset[str]:
@@ -93,6 +94,20 @@ class GuidedMAE(MaskedPretext):
             "mask": adamw(self.mask, self.params.mask_lr, flat),
         }
 
+    def sides(self, data: Samples) -> tuple[Samples, Samples]:
+        """As `judged`, found once for the samples of a training."""
+        if self._sides is None or self._sides[0] is not data:
+            self._sides = data, judged(data)
+        return self._sides[1]
+
+    @torch.no_grad()
+    def masks(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What is hidden of a batch, and sigma, which says how much that error counts: of all its faces, or of all
+        patches of its frames, in order. (M,) bool, (M,)"""
+        with evaluated(self):
+            tokens = self.tokens(batch)
+            return self.mask(tokens, torch.Generator()).hidden[tokens.valid], self.mask.sigma(tokens)[tokens.valid]
+
     def label_loss(self, batch: Batch) -> Tensor:
         """The head's, with nothing hidden."""
         loss: Tensor = self.head(self.encoder(self.tokens(batch)), batch)
@@ -105,7 +120,7 @@ class GuidedMAE(MaskedPretext):
         unroll = self.params.unroll
         if (step.number + 1) % unroll:
             return terms
-        learned, judging = (step.draw(samples) for samples in judged(step.data))
+        learned, judging = (step.draw(samples) for samples in self.sides(step.data))
         head, mask = list(self.head.parameters()), list(self.mask.parameters())
         finetune = self.label_loss(learned)
         _give(head, gradients(finetune, head))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection  # type: ignore[import-untyped]
 
 from brep_mae.report.figures import PALETTE
@@ -139,7 +139,7 @@ def faces(stored: Arrays) -> Figure:
 
 
 def panel(
-    figure: Figure, place: tuple[int, int, int], shown: Scene, grid: np.ndarray, view: tuple[int, int], title: str
+    figure: FigureBase, place: tuple[int, int, int], shown: Scene, grid: np.ndarray, view: tuple[int, int], title: str
 ) -> None:
     """One scene of the solid `grid` (F, U, V, 7), at a place (rows, columns, number) of the figure."""
     samples = grid[..., POINT][grid[..., INSIDE] > 0.5]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from brep_mae.report import methods, tables
+from brep_mae.report import masks, methods, tables
 from brep_mae.report.evolution import weights_table
 from brep_mae.report.multilabel import multilabel_tables
 from brep_mae.report.sources import Sources
@@ -106,7 +106,8 @@ def page(sources: Sources, pngs: Mapping[str, bytes]) -> str:
 
     Args:
         pngs: name -> figure as PNG. The part before the first "/" of the name is the section it goes to: "comparison",
-            "methods", "evolved", "fewshot", "multilabel", "continual" or "reconstructions"; the rest is its caption.
+            "methods", "evolved", "masks", "fewshot", "multilabel", "continual" or "reconstructions"; the rest is its
+            caption.
     """
 
     def drawn(section: str) -> str:
@@ -128,6 +129,11 @@ def page(sources: Sources, pngs: Mapping[str, bytes]) -> str:
         + drawn("evolved")
         if sources.evolved
         else "<p>No weights were searched for: run the evolve stage.</p>",
+        "What learned masks hide": f'<p class="note">{escape(masks.NOTE)}</p>\n'
+        + "".join(html_table(masks.shares_table(*found)) for found in sources.masks.items())
+        + drawn("masks")
+        if sources.masks
+        else "<p>No mask was learned: run the guided stage.</p>",
         "Few labels": drawn("fewshot")
         + ("".join(map(html_table, fewshot)) or "<p>There are no few-shot results: run the fewshot stage.</p>"),
         "Several labels a solid": "".join(map(html_table, multilabel_tables(sources.multilabel))) + drawn("multilabel")

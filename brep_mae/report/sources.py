@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from brep_mae.report.masks import MASKS
+
 
 def read_json(path: Path) -> dict[str, Any]:
     """An object from a file; empty where there is no file."""
@@ -40,6 +42,7 @@ class Sources:
         costs: method -> its cost.json.
         multilabel: rows {"rule", "seed", "macro_f1", ..., "classes", "weights", "thresholds", ...} of stage policy.
         evolved: method -> rows {"candidate", "generation", "weights", "soft", "hard", "sd", ...} of its search.
+        masks: method -> npz file with what its learned mask hides (see `masks.mask_figure`).
         pictures: "method/name" -> npz file with a reconstruction (see `drawings.reconstruction`).
     """
 
@@ -54,6 +57,7 @@ class Sources:
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
     costs: dict[str, dict[str, Any]] = field(default_factory=dict)
     evolved: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    masks: dict[str, Path] = field(default_factory=dict)
     pictures: dict[str, Path] = field(default_factory=dict)
 
     @classmethod
@@ -74,5 +78,6 @@ class Sources:
             metrics={f.name: found for f in folders if (found := read_json(f / "metrics.json"))},
             costs={f.name: cost for f in folders if (cost := read_json(f / "cost.json"))},
             evolved={path.parent.name: read_jsonl(path) for path in sorted(results.glob("evolve/*/candidates.jsonl"))},
+            masks={folder.name: path for folder in folders if (path := folder / MASKS).exists()},
             pictures={f"{f.name}/{path.stem}": path for f in folders for path in sorted(f.glob("reconstruction*.npz"))},
         )

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from brep_mae.composition.picture import Picture
 from brep_mae.composition.pretext import Pretext
+from brep_mae.datasets.batch import Faces
 from brep_mae.datasets.content import kinds
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.schema import POINT
@@ -45,8 +46,14 @@ def _faces(picture: Picture) -> dict[str, np.ndarray]:
     faces, (rows,) = picture.truth.faces_with(DRAWN), picture.predicted.values()
     predicted = faces.grid.clone()
     predicted[picture.chosen] = rows
+    return outlines(faces) | {"predicted": predicted.numpy(), "hidden": picture.chosen.numpy()}
+
+
+def outlines(faces: Faces) -> dict[str, np.ndarray]:
+    """What is drawn of faces as they are: grid (F, U, V, 7), solid (F,), edge (E, U, 3) and the two faces beside it,
+    edge_face (2, E)."""
     once = faces.arc_index[0] < faces.arc_index[1]  # of the two arcs along an edge
-    arrays = {"grid": faces.grid, "predicted": predicted, "hidden": picture.chosen, "solid": faces.solid}
+    arrays = {"grid": faces.grid, "solid": faces.solid}
     arrays |= {"edge": faces.arc_grid[once][..., POINT], "edge_face": faces.arc_index[:, once]}
     return {name: array.numpy() for name, array in arrays.items()}
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,21 +59,30 @@ class Pretraining:
 @dataclass(frozen=True)
 class Pretrained:
     """A finished training: `folder` that becomes the output, on the CPU the network in evaluation mode, `heldout` loss
-    and terms after the last step, `cost` as in cost.json."""
+    and terms after the last step, `cost` as in cost.json, `looked` the folder of what `look` has kept."""
 
     folder: Path
     heldout: dict[str, float]
     cost: dict[str, float]
     tracker: Tracker
+    looked: Path
+
+
+Look = Callable[[Path, int, Pretext], Mapping[str, float]]
+"""(folder, steps done, network) -> numbers that are tracked. What it keeps in the folder outlives a kill."""
 
 
 @contextmanager
 def pretrained(
-    job: Pretraining, pretext: Pretext, data: Samples, heldout: Samples, claim: Claim
+    job: Pretraining, pretext: Pretext, data: Samples, heldout: Samples, claim: Claim, look: Look | None = None
 ) -> Iterator[Pretrained]:
     """Trains, or goes on where a run was cut off, and fills the output: backbone, history.jsonl, metrics.json with what
     is predicted of held-out samples, cost.json. What the caller adds to `folder` inside the context is published with
-    them."""
+    them.
+
+    Args:
+        look: called at every checkpoint.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with (
         unfinished(job.stage, claim.out, *job.inputs) as work,
@@ -81,6 +90,7 @@ def pretrained(
         progress(pretext.params.steps, job.name) as bar,
     ):
         costs = Costs(work / "costs.json")
+        tracker.set_tags({"guided_by_labels": str(pretext.reads_labels).lower()})
 
         def report(row: dict[str, float | str]) -> None:
             step = int(row["step"])
@@ -93,6 +103,8 @@ def pretrained(
         def keep(step: int, now: Pretext) -> None:
             if job.snapshots:
                 save_snapshot(work / STEPS, step, now.backbone())
+            if look is not None:
+                tracker.log_metrics(look(work / "looked", step, now), step=step)
 
         history = train(pretext, data, heldout, job.budget, work / "state.pt", report, device, keep)
         pretext.cpu().eval()
@@ -110,6 +122,6 @@ def pretrained(
             (new / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
             tracker.log_metrics({f"cost/{k}": v for k, v in cost.items()}, step=pretext.params.steps)
             tracker.set_tags({"ckpt_sha256": sha256(new / WEIGHTS)})
-            yield Pretrained(new, last, cost, tracker)
+            yield Pretrained(new, last, cost, tracker, work / "looked")
             if job.snapshots:
                 shutil.copytree(work / STEPS, new / STEPS, copy_function=link_or_copy)
