@@ -6,9 +6,13 @@ import warnings
 import click
 
 from brep_mae.cli.commands import Commands
+from brep_mae.cli.doctor import doctor
 from brep_mae.cli.fit import fit
+from brep_mae.cli.generate import generate
+from brep_mae.cli.models import models
 from brep_mae.cli.parse import inspect, parse
 from brep_mae.cli.predict import predict
+from brep_mae.cli.render import render
 from brep_mae.cli.tasks import task
 from brep_mae.cli.ui import ui
 from brep_mae.cli.verify import verify
@@ -28,10 +32,14 @@ def main(context: click.Context) -> None:
 
 
 COMMANDS = (
+    doctor,
     fit,
+    generate,
     inspect,
+    models,
     parse,
     predict,
+    render,
     task,
     ui,
     verify,
