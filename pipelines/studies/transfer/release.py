@@ -1,10 +1,14 @@
-"""Stage `release`: an encoder to hand on, what it was made from and what it scores -> release/NAME of the study."""
+"""Stage `release`: an encoder to hand on, what it was made from and what it scores -> release/NAME of the study.
+
+Those in brep_mae/checkpoints/shipped, which come with the package, are copies of what it makes, less the README.
+"""
 
 import json
 import shutil
 import sys
 from pathlib import Path
 
+from brep_mae import schema
 from brep_mae.checkpoints.backbones import CONFIG, WEIGHTS
 from brep_mae.output.folder import output_folder
 from brep_mae.output.note import sha256
@@ -43,7 +47,17 @@ def main(folder: str, name: str) -> None:
         f"{weights.stat().st_size / 1e6:.2f} MB, SHA-256 `{sha256(weights)}`. Licence of the weights: "
         f"Apache-2.0.\n\n{made.markdown()}\n{scored.markdown()}"
     )
+    heldout = json.loads((study.model_of(name, 0) / "metrics.json").read_text())["heldout"]
+    card = {
+        "schema": schema.VERSION,
+        "trained_on": "; ".join(f"{origin} ({files} files)" for _, origin, _, files, _ in data),
+        "labels": read,
+        "licence": "weights Apache-2.0; data " + ", ".join(sorted({licence for _, _, licence, _, _ in data})),
+        "sha256": sha256(weights),
+        "scores": {f"held-out {term}": round(value, 3) for term, value in heldout.items() if term != "skipped"},
+    }
     with output_folder(study.folder / "release" / name) as claim, claim.filled() as new:
+        (new / "card.json").write_text(json.dumps(card, indent=1, sort_keys=True) + "\n")
         for file in (CONFIG, WEIGHTS):
             shutil.copyfile(study.model_of(name, 0) / file, new / file)
         (new / "README.md").write_text(text)
