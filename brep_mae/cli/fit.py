@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from brep_mae.cli.shared import existing, limits, print_values
+from brep_mae.cli.shared import encoder_folder, existing, limits, print_values
 
 if TYPE_CHECKING:
     from brep_mae.datasets.source import Source
@@ -23,7 +23,13 @@ UNITS = ("face", "solid", "file")
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New folder for the model."
 )
 @click.option("--of", "unit", type=click.Choice(UNITS), help="What has a class; else as the labels have it.")
-@click.option("--encoder", type=click.Path(path_type=Path), help="Pretrained encoder whose codes are read as well.")
+@click.option(
+    "--encoder",
+    "named",
+    default="label_free",
+    show_default=True,
+    help="Whose codes are read beside plain features: one that `models` lists, a folder, or none.",
+)
 @click.option(
     "--unlabelled",
     default=100,
@@ -40,7 +46,7 @@ def fit(
     labels: Path | None,
     out: Path,
     unit: "Unit | None",
-    encoder: Path | None,
+    named: str,
     unlabelled: int,
     seed: int,
     workers: int,
@@ -56,7 +62,8 @@ def fit(
     from brep_mae.output.folder import output_folder
     from brep_mae.tracking import tracking
 
-    settings = {"of": unit, "encoder": encoder and str(encoder), "unlabelled": unlabelled, "seed": seed}
+    encoder = encoder_folder(named)
+    settings = {"of": unit, "encoder": named, "unlabelled": unlabelled, "seed": seed}
     try:
         with output_folder(out) as claim:
             shards = claim.work / "shards"
@@ -101,7 +108,7 @@ def _parse(
         raise click.ClickException(
             f"{source.root}: no labels; write them with `brep-mae labels template` and name the table with --labels"
         )
-    grid = described(existing(encoder))[2].grid if encoder else ParseParams().grid
+    grid = described(encoder)[2].grid if encoder else ParseParams().grid
     settings = ParseParams(grid=grid, field_pool=16, field_samples=1, deadline_s=deadline, memory_mb=memory)
     split = SplitParams(validation=0.1, test=0.1)
     report = parse_dataset(_sampled(source, unlabelled), shards, settings, split, workers, labelled=True)

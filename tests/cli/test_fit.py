@@ -75,8 +75,14 @@ def test_solids_have_classes_as_well_and_an_encoder_stands_beside_plain_features
 
 
 def test_shards_may_be_learned_from_in_place_of_files(shards, tmp_path):
-    report = json.loads(ok("fit", shards, "--out", tmp_path / "model", "--of", "solid", "--json"))
+    out = tmp_path / "model"
+    report = json.loads(ok("fit", shards, "--out", out, "--of", "solid", "--encoder", "none", "--json"))
     assert (report["unit"], report["files"]) == ("solid", PARTS - 1) and report["expected"] == 1.0
+
+
+def test_an_encoder_that_reads_other_grids_is_told_with_the_remedy(shards, tmp_path):
+    done = run("fit", shards, "--out", tmp_path / "model")
+    assert done.exit_code == 1 and "label_free reads 8: parse again with --grid 8" in done.output, done.output
 
 
 def test_nothing_to_learn_from_is_told_with_the_remedy_and_leaves_nothing(parts, tmp_path):
@@ -89,6 +95,7 @@ def test_nothing_to_learn_from_is_told_with_the_remedy_and_leaves_nothing(parts,
         ((parts, "--labels", one), "fewer than two classes (the only one is flat): label parts of others"),
         ((bare,), "no labels; write them with `brep-mae labels template`"),
         ((parts, "--labels", tmp_path / "none.csv"), "none.csv: no such file or folder"),
+        ((parts, "--labels", one, "--encoder", "unheard_of"), "unheard_of: no such file or folder"),
     ):
         done = run("fit", *arguments, "--out", tmp_path / "model", "--workers", 1)
         assert done.exit_code == 1 and reason in done.output, done.output
