@@ -1,6 +1,5 @@
 """`brep-mae fit`: a few labelled parts -> a model in a folder."""
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ import click
 from brep_mae.cli.shared import encoder_folder, existing, limits, print_values
 
 if TYPE_CHECKING:
-    from brep_mae.datasets.source import Source
     from brep_mae.fitted.model import Unit
 
 UNITS = ("face", "solid", "file")
@@ -55,82 +53,20 @@ def fit(
     as_json: bool,
 ) -> None:
     """Learn from a few labelled CAD files (or a folder of shards), say what to expect, and keep the model."""
-    import shutil
-
-    from brep_mae.fitted import fit as fitting
-    from brep_mae.fitted.model import save_model
-    from brep_mae.output.folder import output_folder
+    from brep_mae.fitted.from_files import FitOptions, fit_files
     from brep_mae.tracking import tracking
 
-    encoder = encoder_folder(named)
     settings = {"of": unit, "encoder": named, "unlabelled": unlabelled, "seed": seed}
     try:
-        with output_folder(out) as claim:
-            shards = claim.work / "shards"
-            try:
-                if (parsed := existing(inputs[0]) / "dataset.json").is_file() and len(inputs) == 1 and labels is None:
-                    shards = parsed.parent
-                else:
-                    _parse(inputs, labels, encoder, unlabelled, shards, workers, deadline, memory)
-                model, reads_codes = fitting.fit(shards, unit, encoder, seed, _echo_fold)
-            finally:
-                shutil.rmtree(claim.work / "shards", ignore_errors=True)
-            with claim.filled() as folder:
-                save_model(model, folder, encoder if reads_codes else None)
-        report = model.report
+        given, table = [existing(path) for path in inputs], labels and existing(labels)
+        options = FitOptions(unit, encoder_folder(named), unlabelled, seed, workers, deadline, memory)
+        report = fit_files(given, table, out, options, lambda text: click.echo(text, err=True)).report
         scores = {"expected": report["expected"], "test": report["test"], **report["scores"]}
         with tracking.run("fit", str(out), settings) as tracker:
             tracker.log_metrics({name: score for name, score in scores.items() if score is not None})
     except (ValueError, RuntimeError, OSError) as error:
         raise click.ClickException(str(error)) from None
     print_values({"model": str(out), **report} if as_json else {"model": str(out), **_told(report)}, as_json)
-
-
-def _parse(
-    inputs: tuple[Path, ...],
-    labels: Path | None,
-    encoder: Path | None,
-    unlabelled: int,
-    shards: Path,
-    workers: int,
-    deadline: float,
-    memory: int,
-) -> None:
-    """Fills `shards` with the labelled files and a sample of the others; tells of labels that fit nothing."""
-    from brep_mae.checkpoints.backbones import described
-    from brep_mae.datasets.adapters import solids
-    from brep_mae.ingest import parse_dataset
-    from brep_mae.settings import ParseParams, SplitParams
-
-    given = [Path(os.path.abspath(existing(path))) for path in inputs]  # a link keeps its own name
-    source = solids.given(given, labels and Path(os.path.abspath(existing(labels))))
-    if not source.rows:
-        raise click.ClickException(
-            f"{source.root}: no labels; write them with `brep-mae labels template` and name the table with --labels"
-        )
-    grid = described(encoder)[2].grid if encoder else ParseParams().grid
-    settings = ParseParams(grid=grid, field_pool=16, field_samples=1, deadline_s=deadline, memory_mb=memory)
-    split = SplitParams(validation=0.1, test=0.1)
-    report = parse_dataset(_sampled(source, unlabelled), shards, settings, split, workers, labelled=True)
-    for reject in report.rejects[:10]:
-        click.echo(f"left out: {reject['file']}: {reject['reason']}: {reject['detail']}", err=True)
-    for line in report.labels.lines() if report.labels else ():
-        click.echo(f"label not used: {line}", err=True)
-
-
-def _sampled(source: "Source", unlabelled: int) -> "Source":
-    """The labelled files, and of the others those whose names hash lowest."""
-    from dataclasses import replace
-
-    named = {row.file for row in source.rows if not row.problem}
-    by_name = {path.relative_to(source.root).as_posix(): path for path in source.files}
-    others = sorted(by_name.keys() - named, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())
-    kept = (by_name.keys() & named) | set(others[:unlabelled])
-    return replace(source, files=[path for name, path in by_name.items() if name in kept])
-
-
-def _echo_fold(done: int, folds: int) -> None:
-    click.echo(f"ways to learn compared on {done} of {folds} folds", err=True)
 
 
 def _told(report: dict[str, Any]) -> dict[str, str]:

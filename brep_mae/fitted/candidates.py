@@ -48,7 +48,15 @@ def _plain_forest(table: Table, seed: int) -> Classifier:
 
 
 def _linear(table: Table, seed: int) -> Classifier:
-    layer = frozen.probe(table.n_classes, table.x, table.y)
+    return _layer(table.n_classes, table.x, table.y)
+
+
+def _plain_linear(table: Table, seed: int) -> Classifier:
+    return _layer(table.n_classes, table.x[:, : table.plain], table.y)
+
+
+def _layer(n_classes: int, x: np.ndarray, y: np.ndarray) -> Classifier:
+    layer = frozen.probe(n_classes, x, y)
     return Linear({"weight": layer.weight.detach().numpy(), "bias": layer.bias.detach().numpy()})
 
 
@@ -61,15 +69,16 @@ CANDIDATES: dict[str, Learn] = {
     "forest": _forest,
     "plain_forest": _plain_forest,
     "linear": _linear,
+    "plain_linear": _plain_linear,
     "self_trained": _self_trained,
 }
-"""By name, the first one where labels are too few to compare: a forest on plain features and codes; on plain features
-alone; logistic regression on both; a forest that also learns from its own sure answers on unlabelled parts."""
+"""By name, the first one where labels are too few to compare: a forest, or logistic regression, on plain features
+and codes, or on plain features alone; a forest that also learns from its own sure answers on unlabelled parts."""
 
 
 def candidates(table: Table) -> dict[str, Learn]:
     """Those that differ for what there is."""
-    without = {"plain_forest"} if not table.has_codes else set()
+    without = {"plain_forest", "plain_linear"} if not table.has_codes else set()
     if not len(table.others):
         without.add("self_trained")
     return {name: learn for name, learn in CANDIDATES.items() if name not in without}

@@ -33,9 +33,9 @@ def test_codes_that_help_are_chosen_and_codes_that_do_not_are_left_out():
     y, file = rng.integers(0, 2, 200), np.arange(200) // 10
     noise, signal = rng.normal(size=(200, 4)), (y[:, None] + 0.1 * rng.normal(size=(200, 2)))
     helpful = choose(table(np.concatenate([noise, signal], 1), y, file, plain=4), seed=0)
-    assert helpful.scores["plain_forest"] < 0.7 < helpful.scores[helpful.name]
+    assert max(helpful.scores["plain_forest"], helpful.scores["plain_linear"]) < 0.7 < helpful.scores[helpful.name]
     useless = table(np.concatenate([signal, np.repeat(noise, 30, 1)], 1), y, file, plain=2)
-    assert choose(useless, seed=0).name == "plain_forest"
+    assert choose(useless, seed=0).name.startswith("plain_")
 
 
 def test_a_class_of_one_file_is_not_counted_and_nothing_is_promised_where_every_class_is():
@@ -75,4 +75,4 @@ def test_only_what_differs_is_compared():
     plain = table(np.zeros((4, 2)), [0, 1, 0, 1], range(4))
     assert list(candidates(plain)) == ["forest", "linear"]
     whole = table(np.zeros((4, 2)), [0, 1, 0, 1], range(4), plain=1, others=np.zeros((3, 2), np.float32))
-    assert list(candidates(whole)) == ["forest", "plain_forest", "linear", "self_trained"]
+    assert list(candidates(whole)) == ["forest", "plain_forest", "linear", "plain_linear", "self_trained"]

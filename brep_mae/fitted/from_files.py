@@ -1,0 +1,114 @@
+"""CAD files and a table of labels -> a fitted model in a folder: parse, compare, keep."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from brep_mae.checkpoints.backbones import described
+from brep_mae.datasets.adapters import solids
+from brep_mae.datasets.source import Source
+from brep_mae.fitted.fit import FitError, fit
+from brep_mae.fitted.model import FittedModel, Unit, save_model
+from brep_mae.ingest import parse_dataset
+from brep_mae.output.folder import output_folder
+from brep_mae.settings import ParseParams, SplitParams
+
+TOLD = 10
+"""Most files that are told of as left out."""
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How to fit.
+
+    Args:
+        unit: what has a class; None = as the labels have it.
+        encoder: folder of an encoder whose codes are read beside plain features; None = plain features alone.
+        unlabelled: most files without a label that are learned from as well.
+        seed: of all that is drawn.
+        workers: processes that read files.
+        deadline_s, memory_mb: what one file may take, as in `brep.workers`.
+    """
+
+    unit: Unit | None
+    encoder: Path | None
+    unlabelled: int = 100
+    seed: int = 0
+    workers: int = os.cpu_count() or 1
+    deadline_s: float = ParseParams().deadline_s
+    memory_mb: int = ParseParams().memory_mb
+
+
+def fit_files(
+    inputs: Sequence[Path],
+    labels: Path | None,
+    out: Path,
+    options: FitOptions,
+    tell: Callable[[str], None] = lambda text: None,
+) -> FittedModel:
+    """Fills the folder `out` with a model that learned from the labelled ones of the files, in place of an earlier one.
+
+    Args:
+        inputs: CAD files and folders of them; or one folder of labelled shards, and no `labels`.
+        labels: a table of labels; None = every labels.csv in the folders.
+        tell: is told what was left out, and how far the work has come.
+
+    Raises:
+        FitError: there is nothing to learn from.
+        OutputError: `out` cannot be written, is in use, or holds what this program did not write.
+        ValueError: files, labels or encoder cannot be read.
+    """
+    with output_folder(out) as claim:
+        shards = claim.work / "shards"
+        try:
+            if labels is None and len(inputs) == 1 and (inputs[0] / "dataset.json").is_file():
+                shards = inputs[0]
+            else:
+                _parse(inputs, labels, shards, options, tell)
+            model, reads_codes = fit(
+                shards,
+                options.unit,
+                options.encoder,
+                options.seed,
+                lambda done, folds: tell(f"ways to learn compared on {done} of {folds} folds"),
+            )
+        finally:
+            shutil.rmtree(claim.work / "shards", ignore_errors=True)
+        with claim.filled() as folder:
+            save_model(model, folder, options.encoder if reads_codes else None)
+    return model
+
+
+def _parse(
+    inputs: Sequence[Path], labels: Path | None, shards: Path, options: FitOptions, tell: Callable[[str], None]
+) -> None:
+    """Fills `shards` with the labelled files and a sample of the others."""
+    given = [Path(os.path.abspath(path)) for path in inputs]  # a link keeps its own name
+    source = solids.given(given, labels and Path(os.path.abspath(labels)))
+    if not source.rows:
+        raise FitError(
+            f"{source.root}: no labels; write them with `brep-mae labels template` and name the table with --labels"
+        )
+    grid = described(options.encoder)[2].grid if options.encoder else ParseParams().grid
+    settings = ParseParams(
+        grid=grid, field_pool=16, field_samples=1, deadline_s=options.deadline_s, memory_mb=options.memory_mb
+    )
+    split = SplitParams(validation=0.1, test=0.1)
+    sampled = _sampled(source, options.unlabelled)
+    report = parse_dataset(sampled, shards, settings, split, options.workers, labelled=True)
+    for reject in report.rejects[:TOLD]:
+        tell(f"left out: {reject['file']}: {reject['reason']}: {reject['detail']}")
+    for line in report.labels.lines() if report.labels else ():
+        tell(f"label not used: {line}")
+
+
+def _sampled(source: Source, unlabelled: int) -> Source:
+    """The labelled files, and of the others those whose names hash lowest."""
+    named = {row.file for row in source.rows if not row.problem}
+    by_name = {path.relative_to(source.root).as_posix(): path for path in source.files}
+    others = sorted(by_name.keys() - named, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())
+    kept = (by_name.keys() & named) | set(others[:unlabelled])
+    return replace(source, files=[path for name, path in by_name.items() if name in kept])
