@@ -13,14 +13,14 @@ from brep_mae.report.tables import Table
 
 MASKS = "masks.npz"
 SHOWN = 4
-"""Checkpoints that are drawn, from the first to the last."""
+"""Steps that are drawn, from the first to the last."""
 IMAGES = 4
 """Images that are drawn at most."""
 FEWEST = 20
 """Held-out tokens of a kind, below which nothing is said of it."""
 NOTE = (
-    "Orange is hidden and blue is seen (of images: as it is); the darker, the larger sigma, which weighs the errors of "
-    "what is hidden."
+    "Held-out samples. Orange is hidden and blue is seen (of images: as it is); the darker, the larger sigma among all "
+    "that is drawn of a step. The error of what is hidden counts sigma times."
 )
 
 
@@ -31,7 +31,7 @@ def read_masks(path: Path) -> dict[str, np.ndarray]:
 
 
 def shares(stored: Arrays) -> dict[str, np.ndarray]:
-    """Kind of token, with the number of those held out -> the share of it that is hidden at every checkpoint (S,)."""
+    """Kind of token, with the number of those held out -> the share of it that is hidden at every step (S,)."""
     hidden, every = stored["number"][:, 0], stored["number"][0, 1]
     return {
         f"{kind} ({every[i]:.0f})": hidden[:, i] / every[i]
@@ -41,13 +41,13 @@ def shares(stored: Arrays) -> dict[str, np.ndarray]:
 
 
 def shown_steps(stored: Arrays) -> list[int]:
-    """Places of the checkpoints that are drawn."""
+    """Places of the steps that are drawn."""
     last = len(stored["steps"]) - 1
     return sorted({round(i * last / (SHOWN - 1)) for i in range(SHOWN)})
 
 
 def shares_table(method: str, path: Path) -> Table:
-    """A row for every kind of token: how much of it is hidden, at the checkpoints that are drawn."""
+    """A row for every kind of token: how much of it is hidden, at the steps that are drawn."""
     stored = read_masks(path)
     places = shown_steps(stored)
     body = [[kind, *(f"{100 * share[i]:.1f}" for i in places)] for kind, share in shares(stored).items()]
@@ -61,7 +61,7 @@ def shares_table(method: str, path: Path) -> Table:
 
 
 def mask_figure(path: Path) -> Figure:
-    """A row for every drawn sample and a panel for every drawn checkpoint; below, the shares of kinds over all."""
+    """A row for every drawn sample and a panel for every drawn step; below, the shares of kinds over all."""
     stored = read_masks(path)
     rows = len(np.unique(stored["solid"])) if "solid" in stored else min(IMAGES, len(stored["images"]))
     height = (3.0 if "solid" in stored else 2.2) * rows
@@ -80,10 +80,10 @@ def mask_figure(path: Path) -> Figure:
 
 
 def _shades(stored: Arrays) -> np.ndarray:
-    """Sigma from 0, the least, to 1, the largest of all that is drawn. (S, M)"""
+    """Sigma from 0, the least, to 1, the largest of all that is drawn of a step. (S, M)"""
     sigma = stored["sigma"]
-    shades: np.ndarray = (sigma - sigma.min()) / max(float(np.ptp(sigma)), 1e-12)
-    return shades
+    least, most = sigma.min(1, keepdims=True), sigma.max(1, keepdims=True)
+    return np.asarray((sigma - least) / np.maximum(most - least, 1e-12))
 
 
 def _colors(hidden: np.ndarray, shade: np.ndarray) -> np.ndarray:

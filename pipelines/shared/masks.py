@@ -1,4 +1,4 @@
-"""What a learned mask hides at every checkpoint of its training, as the arrays that `report.masks` draws and counts."""
+"""What a learned mask hides in the course of its training, as the arrays that `report.masks` draws and counts."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ COUNTED = 16
 
 
 class MaskHistory:
-    """Keeps a file per checkpoint, so that a training that was cut off and resumed has them all.
+    """Keeps a file per step that is looked at, so that a training that was cut off and resumed has them all.
 
     Args:
         heldout: samples whose masks are looked at: all for what is counted, a few for what is drawn.

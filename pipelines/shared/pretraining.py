@@ -81,7 +81,7 @@ def pretrained(
     them.
 
     Args:
-        look: called at every checkpoint.
+        look: called before the first step, and whenever the loss on held-out samples is taken.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with (
@@ -99,12 +99,18 @@ def pretrained(
             terms = {f"{row['split']}/{k}": float(v) for k, v in row.items() if k not in ("step", "split")}
             tracker.log_metrics(terms, step=step)
             bar(step, f"{row['split']} loss {row['loss']:.3f}")
+            if row["split"] == "heldout":
+                seen(step)
+
+        def seen(step: int) -> None:
+            if look is not None:
+                tracker.log_metrics(look(work / "looked", step, pretext), step=step)
 
         def keep(step: int, now: Pretext) -> None:
             if job.snapshots:
                 save_snapshot(work / STEPS, step, now.backbone())
-            if look is not None:
-                tracker.log_metrics(look(work / "looked", step, now), step=step)
+            if step == 0:
+                seen(step)
 
         history = train(pretext, data, heldout, job.budget, work / "state.pt", report, device, keep)
         pretext.cpu().eval()

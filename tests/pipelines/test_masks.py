@@ -1,15 +1,23 @@
-"""What is stored of a learned mask at every checkpoint: which of a few held-out tokens it hides, and of which kind."""
+"""What is stored of a learned mask in the course of its training: which of a few tokens it hides, and of which kind."""
+
+import json
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
+from brep_mae.datasets.splits import write_split
 from brep_mae.report.masks import mask_figure, read_masks
 from brep_mae.schema import SURFACE_TYPES
+from brep_mae.tracking import tracking
+from pipelines import pretrain
 from pipelines.shared.masks import MaskHistory
 from pipelines.shared.picture import chosen
+from tests.conftest import TOP
 from tests.contracts.test_methods import small
 from tests.stored import solids, store
+from tests.synthetic import GRID
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +33,7 @@ def history(stored, name):
 
 
 @pytest.mark.parametrize("name", ["mlo_mae_faces", "mlo_mae_images"])
-def test_what_is_hidden_at_every_checkpoint_is_what_the_mask_scores_highest(stored, tmp_path, name):
+def test_what_is_hidden_at_every_step_is_what_the_mask_scores_highest(stored, tmp_path, name):
     pretext, data, masks = history(stored, name)
     found = [masks.keep(tmp_path, 0, pretext)]
     with torch.no_grad():
@@ -75,3 +83,23 @@ def test_patches_are_counted_by_whether_they_show_the_solid(stored, tmp_path):
     pretext.masks = lambda batch: (shows(batch.frames.face), torch.ones(len(shows(batch.frames.face))))
     assert masks.keep(tmp_path, 0, pretext) == {"hidden/ground": 0.0, "hidden/solid": 1.0}
     assert masks.arrays(tmp_path)["number"][0, 1, 1] == shows(frames).sum()
+
+
+def test_the_stage_leaves_the_masks_of_every_row_and_its_run_says_that_labels_guided_it(stored, tmp_path, monkeypatch):
+    folder, uids = stored
+    (tmp_path / "data").symlink_to(folder)
+    (folder / "parsed/dataset.json").write_text(json.dumps({"parse": {"grid": GRID}, "digest": "d"}))
+    write_split(folder / "parsed/split.json", {"train": uids[:10], "validation": uids[10:], "test": uids[10:]})
+    params, tiny = yaml.safe_load((TOP / "params.yaml").read_text()), {"dim": 16, "depth": 1, "heads": 2}
+    params["methods"]["mlo_mae_faces"] |= {"steps": 4, "batch": 4, "size": tiny, "decoder": tiny}
+    params["pretrain"] |= {"log_every": 2, "checkpoint_every": 4}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setattr(tracking, "_import_mlflow", lambda: None)
+    pretrain.main("mlo_mae_faces")
+    assert read_masks(tmp_path / "models/mlo_mae_faces/masks.npz")["steps"].tolist() == [0, 2, 4]
+    (run,) = (tmp_path / "runs").iterdir()
+    written = "".join(path.read_text() for path in run.glob("*.jsonl"))
+    assert '"guided_by_labels": "true"' in written and '"hidden/plane"' in written
+    assert list(run.rglob("masks.png"))
