@@ -29,8 +29,8 @@ def box_or_cylinder(i: int) -> TopoDS_Shape:
     return BRepPrimAPI_MakeCylinder(1 + i / 10, 2 + i / 7).Shape() if i % 2 else box(1 + i / 10, 2, 3 + i / 7)
 
 
-def small_encoder(folder: Path) -> Path:
-    spec = DataSpec(grid=4, frame=0)
+def small_encoder(folder: Path, grid: int = 4) -> Path:
+    spec = DataSpec(grid=grid, frame=0)
     values = {"steps": 1, "batch": 1, "lr": 0.1, "dim": 16, "depth": 2, "dropout": 0.0, "mask_ratio": 0.3}
     values["weights"] = {"invariants.scalars": 1.0}
     torch.manual_seed(0)
