@@ -90,6 +90,14 @@ def load_backbone(folder: Path) -> FeatureExtractor:
     return _with_weights(folder, folder / WEIGHTS)
 
 
+def load_face_backbone(folder: Path) -> FeatureExtractor:
+    """The same, of one that reads faces alone. Raises CheckpointError where it reads renders."""
+    backbone = load_backbone(folder)
+    if "frames" in backbone.reads:
+        raise CheckpointError(f"{folder}: the encoder reads renders; name one that reads faces alone")
+    return backbone
+
+
 def _with_weights(folder: Path, path: Path) -> FeatureExtractor:
     backbone = new_backbone(folder)
     read_weights(path, backbone)

@@ -17,7 +17,7 @@ import torch
 
 from brep_mae import schema
 from brep_mae.answers import Answer, SolidAnswers
-from brep_mae.checkpoints.backbones import CONFIG, WEIGHTS, load_backbone
+from brep_mae.checkpoints.backbones import CONFIG, WEIGHTS, load_face_backbone
 from brep_mae.checkpoints.weights import CheckpointError, read_tensors, write_weights
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.derived.files import merged
@@ -86,12 +86,7 @@ class FittedModel:
 
 def extractor(encoder: Path | None) -> FeatureExtractor:
     """Plain features, and after them the codes of a pretrained encoder. Raises CheckpointError."""
-    if encoder is None:
-        return Hops()
-    backbone = load_backbone(encoder)
-    if "frames" in backbone.reads:
-        raise CheckpointError(f"{encoder}: the encoder reads renders; name one that reads faces alone")
-    return Joined(Hops(), backbone).eval()
+    return Hops() if encoder is None else Joined(Hops(), load_face_backbone(encoder)).eval()
 
 
 def save_model(model: FittedModel, folder: Path, encoder: Path | None) -> None:

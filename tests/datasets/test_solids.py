@@ -58,7 +58,6 @@ def test_without_the_file_nothing_is_labelled(tmp_path):
         (",,1,slot", "it names no file"),
         ("a.step,,one,slot", "solid '' and face 'one' must be whole numbers"),
         ("a.step,-1,1,slot", "solid '-1' and face '1' must be whole numbers"),
-        ("a.step,,1,", "it names no class"),
         ("a.step,,1", "it has 3 fields, not 4"),
         ("a.step,,1,a,b", "it has 5 fields, not 4"),
     ],
@@ -69,6 +68,18 @@ def test_a_line_that_labels_nothing_is_told_and_costs_no_other(tmp_path, line, r
     assert (good.given_in, good.line, good.problem) == ("labels.csv", 2, "")
     assert bad.line == 4 and bad.problem.startswith(reason), bad.problem
     assert source.face_classes == ("slot",) and source.label(graph("a.step")).face_label.tolist() == [0, -1, -1, -1]
+
+
+def test_a_line_without_a_class_waits_to_be_filled_in_and_is_no_mistake(tmp_path):
+    source = open_solids(str(folder(tmp_path, "a.step,0,0,slot", "a.step,0,1,", "a.step,0,x,")), 0, tmp_path)
+    assert [(row.line, row.problem[:22]) for row in source.rows] == [(2, ""), (4, "solid '0' and face 'x'")]
+    assert source.label(graph("a.step")).face_label.tolist() == [0, -1, -1, -1]
+
+
+def test_columns_for_people_are_not_read(tmp_path):
+    folder(tmp_path)
+    (tmp_path / "labels.csv").write_text("file,solid,face,class,surface,area_mm2,name,share\na.step,0,1,slot,x,y,z,1\n")
+    assert open_solids(str(tmp_path), 0, tmp_path).label(graph("a.step")).face_label.tolist() == [-1, 0, -1, -1]
 
 
 def test_lines_that_disagree_label_nothing(tmp_path):
@@ -167,8 +178,8 @@ def test_a_class_of_a_file_is_that_of_all_its_solids(tmp_path):
     (root / "labels.csv").write_text("file,class,split\na.step,SOIC,test\nc.step,QFP,\na.step,,\n")
     (root / "deeper" / "labels.csv").write_text("file,solid,face,class\nb.step,1,2,pin\n../a.step,2,,SOT\n")
     source = open_solids(str(root), 0, tmp_path)
-    assert source.part_classes == ("SOIC", "SOT") and [row.solid for row in source.rows] == [1, 2, *[None] * 3]
-    assert [row.problem[:12] for row in source.rows] == ["", "", "", "no file 'c.s", "it names no "]
+    assert source.part_classes == ("SOIC", "SOT") and [row.solid for row in source.rows] == [1, 2, None, None]
+    assert [row.problem[:12] for row in source.rows] == ["", "", "", "no file 'c.s"]
     assert [source.label(graph("a.step", solid)).part_label for solid in range(3)] == [0, 0, 1]
     assert source.label(graph("deeper/b.step", 1)).part_label == -1
     assert source.sides == {("a.step", None): "test"}

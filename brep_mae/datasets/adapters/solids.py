@@ -2,8 +2,9 @@
 
 labels.csv has the columns file, solid, face, class, and split if wanted. `file` is relative to the folder that
 labels.csv lies in; `solid` and `face` are numbers, as `brep-mae inspect --json` gives them. An empty `solid` is the
-first one; an empty `face` names the class of the whole solid. What it does not name stays unlabelled. `split` is the
-side on which a task has the solid: train, validation or test; empty is train where other solids have one.
+first one; an empty `face` names the class of the whole solid. What it does not name stays unlabelled, as does a line
+whose `class` is empty. `split` is the side on which a task has the solid: train, validation or test; empty is train
+where other solids have one.
 With the columns file, class alone a line is about every solid of its file; what another table says of one solid goes
 before it.
 """
@@ -116,6 +117,8 @@ def _labels(root: Path, names: FileNames, tables: list[Path]) -> list[_Label]:
         given_in = os.path.relpath(table, root)
         folders = [table.parent] if table.parent.is_relative_to(root) else [root, table.parent]
         for line in read_table(table):
+            if not line.label and not line.problem:  # to be filled in yet
+                continue
             meant = [names.find(line.file, folder) for folder in folders]
             file, unknown = next((one for one in meant if not one[1]), meant[0])
             problem = line.problem or unknown

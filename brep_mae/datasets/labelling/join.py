@@ -12,18 +12,29 @@ from typing import Any
 from brep_mae.datasets.labelling.labels import LabelReport, SolidLabels, write_labels
 from brep_mae.datasets.shards import Shards
 from brep_mae.datasets.source import LabelError, Row, Source
-from brep_mae.schema import UNLABELLED
+from brep_mae.schema import UNLABELLED, FaceGraph
 
 
 def join_labels(source: Source, shards: Shards, rejects: Iterable[Mapping[str, Any]], out: Path) -> LabelReport:
-    """Fills the folder `out` with the labels that `source` has for the solids of `shards`.
+    """Fills the folder `out` with the labels that `source` has for the solids of `shards`; the report is that of
+    `matched`."""
+    found, report = matched(source, shards, rejects)
+    write_labels(out, source.face_classes, source.part_classes, found, asdict(report))
+    return report
+
+
+def matched(
+    source: Source, graphs: Iterable[FaceGraph], rejects: Iterable[Mapping[str, Any]]
+) -> tuple[dict[str, SolidLabels], LabelReport]:
+    """The labels of each solid by its uid, and what became of every line.
 
     Args:
-        rejects: {file, solid, reason, detail} of what was left out by the parser, to explain labels without a solid.
+        rejects: {file, solid, reason, detail} of what was left out by the parser, to explain labels without a solid;
+            read after the last graph.
     """
     found: dict[str, SolidLabels] = {}
     stored: dict[str, dict[int, str]] = defaultdict(dict)
-    for graph in shards:
+    for graph in graphs:
         try:
             labelled = source.label(graph)
         except LabelError as error:
@@ -33,7 +44,7 @@ def join_labels(source: Source, shards: Shards, rejects: Iterable[Mapping[str, A
         found[graph.uid] = SolidLabels(labelled.face_label, labelled.part_label, side)
         stored[graph.file][graph.solid] = ""
     unused = _unused(source.rows, stored, rejects)
-    report = LabelReport(
+    return found, LabelReport(
         rows=len(source.rows),
         used=len(source.rows) - len(unused),
         faces=sum(int((one.faces != UNLABELLED).sum()) for one in found.values()),
@@ -41,8 +52,6 @@ def join_labels(source: Source, shards: Shards, rejects: Iterable[Mapping[str, A
         parts=sum(one.part != UNLABELLED for one in found.values()),
         unused=unused + _without(source.rows, stored),
     )
-    write_labels(out, source.face_classes, source.part_classes, found, asdict(report))
-    return report
 
 
 def _unused(

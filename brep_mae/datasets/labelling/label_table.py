@@ -14,14 +14,16 @@ OF_FILES = ("file", "class")
 """The columns of a table that names a class for each file, whatever number of solids it holds."""
 SPLIT = "split"
 """A column more, which may be left out: the side of the split that the solid is on."""
+NOTES = ("name", "surface", "area_mm2", "faces", "share")
+"""Columns for people, which say nothing about labels and may be left out."""
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _SAVE = "remedy: save it again as UTF-8, which spreadsheets call 'CSV UTF-8'"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line, as it was written but for blanks around its fields; `solid` None = every one of the file. `problem`
-    says what is wrong with its form."""
+    """One line, as it was written but for blanks around its fields; `solid` None = every one of the file; `label` "" =
+    not labelled yet. `problem` says what is wrong with its form."""
 
     number: int
     file: str
@@ -61,20 +63,19 @@ def read_table(path: Path) -> list[Line]:
 
 
 def _known(columns: list[str]) -> bool:
+    columns = [column for column in columns if column not in NOTES]
     return sorted(columns) in [sorted((*known, *more)) for known in (COLUMNS, OF_FILES) for more in ((), (SPLIT,))]
 
 
 def _line(number: int, values: dict[str, str], problem: str) -> Line:
     file, face, label, side = (values.get(column, "") for column in ("file", "face", "class", SPLIT))
     solid = values.get("solid")
-    return Line(number, file, solid, face, label, side, problem or _problem(solid or "", face, label, side))
+    return Line(number, file, solid, face, label, side, problem or _problem(solid or "", face, side))
 
 
-def _problem(solid: str, face: str, label: str, side: str) -> str:
+def _problem(solid: str, face: str, side: str) -> str:
     if not all(text.isascii() and text.isdigit() for text in (solid or "0", face or "0")):
         return f"solid {solid!r} and face {face!r} must be whole numbers from 0, or empty"
-    if not label:
-        return "it names no class"
     return "" if side in ("", *SIDES) else f"split {side!r} is none of {', '.join(SIDES)}"
 
 
