@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from brep_mae import settings
+from brep_mae.checkpoints.backbones import weights_named
 from brep_mae.checks import SettingsError
 from brep_mae.composition.masked import MaskedPretext
 from brep_mae.composition.pretext import DataSpec, build
@@ -98,7 +99,7 @@ def main(method: str) -> None:
     known = targets(method, values, data.spec)
     sides(data, p)
     flat = settings.flat({"evolve": p, "method": method}) | {"data.digest": data.digest}
-    inputs = (method, values, params.pretrain.model_dump(), p.model_dump(), data.digest)
+    inputs = (method, values, weights_named(values), params.pretrain.model_dump(), p.model_dump(), data.digest)
     rows: list[dict[str, Any]] = []
     with (
         output_folder(RESULTS / "evolve" / method) as claim,

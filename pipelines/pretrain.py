@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from brep_mae import settings
+from brep_mae.checkpoints.backbones import weights_named
 from brep_mae.checkpoints.pretexts import save_pretext
 from brep_mae.composition.guided import GuidedMAE
 from brep_mae.composition.pretext import Pretext, build
@@ -73,7 +74,7 @@ def pretrain(method: str, params: settings.Params, claim: Claim, about: Mapping[
         spec=data.spec,
         digest=digest,
         budget=params.pretrain,
-        inputs=(method, values, params.pretrain.model_dump(), digest),
+        inputs=(method, values, weights_named(values), params.pretrain.model_dump(), digest),
         settings={**flat, **facts, **about},
         snapshots=True,
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from brep_mae.checkpoints.weights import CHECKSUM, CheckpointError, read_weights
 from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.output.files import write_whole
+from brep_mae.output.note import sha256
 
 CONFIG, WEIGHTS, STEPS = "config.json", "model.safetensors", "steps"
 
@@ -83,6 +84,19 @@ def require_grid(encoder: Path, parsed: Path) -> None:
         raise ValueError(
             f"{parsed}: grids of {stored} samples a side, {encoder} reads {reads}: parse again with --grid {reads}"
         )
+
+
+def weights_named(values: Mapping[str, Any]) -> dict[str, str]:
+    """`path` of every network that a method's block names, such as a teacher -> SHA-256 of its weights. One that is not
+    there has none; whoever opens it says so."""
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= weights_named(value)
+        elif key == "path" and value:
+            file = Path(value) / WEIGHTS if Path(value).is_dir() else Path(value)
+            found |= {value: sha256(file)} if file.is_file() else {}
+    return found
 
 
 def load_backbone(folder: Path) -> FeatureExtractor:

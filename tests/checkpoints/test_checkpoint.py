@@ -15,6 +15,7 @@ from brep_mae.checkpoints.backbones import (
     save_backbone,
     save_snapshot,
     snapshots,
+    weights_named,
 )
 from brep_mae.checkpoints.pretexts import WHOLE, load_pretext, save_pretext
 from brep_mae.checkpoints.state import load_state, save_state
@@ -120,3 +121,19 @@ def test_one_flipped_bit_in_a_training_state_is_found(tmp_path):
 
 def test_no_state_is_no_error(tmp_path):
     assert load_state(tmp_path / "none.pt", torch.device("cpu")) is None
+
+
+def test_the_weights_that_a_block_names_are_known_by_their_content(saved, tmp_path_factory):
+    folder, file = saved[0], tmp_path_factory.mktemp("timm") / "vit.safetensors"
+    file.write_bytes(b"1")
+    block = {
+        "lr": 0.1,
+        "init": None,
+        "teachers": {"a": {"path": str(folder)}, "b": {"path": str(file)}, "c": {"path": ""}},
+    }
+    before = weights_named(block)
+    assert set(before) == {str(folder), str(file)} and weights_named(block) == before
+    file.write_bytes(b"2")
+    after = weights_named(block)
+    assert after[str(file)] != before[str(file)] and after[str(folder)] == before[str(folder)]
+    assert weights_named({"teacher": {"path": str(folder / "nobody")}}) == {}

@@ -20,7 +20,7 @@ from brep_mae.checkpoints.weights import CheckpointError
 from brep_mae.datasets.splits import read_split, write_split
 from brep_mae.models.embed import embed
 from brep_mae.output.note import sha256
-from pipelines import pretrain
+from pipelines import evolve, pretrain
 from pipelines.shared import pretraining
 from pipelines.shared.stage import run_stage
 from tests.conftest import TOP
@@ -179,6 +179,30 @@ def test_a_run_that_fails_leaves_the_model_of_the_run_before(whole, tmp_path, mo
     with pytest.raises((SystemExit, CheckpointError, IndexError), match=words if change is not no_steps else None):
         run_stage(pretrain.main, "mae_faces")
     assert content(folder / "models") == before
+
+
+@pytest.mark.parametrize("module, stage", [(pretrain, pretraining), (evolve, evolve)])
+def test_what_was_begun_with_another_teacher_is_not_gone_on_with(whole, tmp_path, monkeypatch, module, stage):
+    shutil.copytree(whole / "data", tmp_path / "data")
+    params = yaml.safe_load((whole / "params.yaml").read_text())
+    params["evolve"] |= {"solids": 5, "embedded": 5}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pretrain, "samples_for", lambda *_: ([], [], "d"))  # they need a teacher that can be opened
+    keys = []
+
+    def begun(stage: str, out: Path, *inputs: object) -> None:
+        keys.append(json.dumps(inputs, default=str))
+        raise CheckpointError("far enough")
+
+    monkeypatch.setattr(stage, "unfinished", begun)
+    teacher = Path(params["methods"]["joint"]["teachers"]["images"]["path"])
+    teacher.mkdir(parents=True)
+    for content in (b"1", b"1", b"2"):
+        (teacher / "model.safetensors").write_bytes(content)
+        with pytest.raises(CheckpointError, match="far enough"):
+            module.main("joint")
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_full_disk_ends_a_stage_with_one_sentence(whole, tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from brep_mae.models.encoder import Latent
 from brep_mae.schema import UNLABELLED
 from brep_mae.settings import PretrainParams
 from brep_mae.training.loop import train
-from tests.contracts.test_methods import block
+from tests.contracts.test_methods import block, small
 
 
 class Named(Samples):
@@ -41,6 +41,17 @@ def test_a_fifth_of_the_labelled_files_judges_and_solids_of_a_file_stay_together
     assert not files[0] & files[1] and len(files[1]) == 10
     again = Named(uids[::-1], data.labelled)
     assert {*judged(again)[1].uids} == judging, "the side of a file does not depend on the order"
+
+
+def test_the_sides_of_a_training_are_found_once():
+    uids = [f"{file:016x}#0" for file in range(20)]
+    data, asked = Named(uids, uids), []
+    data.has_label = lambda uid: asked.append(uid) or True
+    pretext = small("mlo_mae_faces")
+    first = pretext.sides(data)
+    assert pretext.sides(data) is first and len(asked) == 20
+    other = Named(uids[:10], uids)
+    assert {*pretext.sides(other)[0].uids, *pretext.sides(other)[1].uids} == set(uids[:10])
 
 
 def test_too_few_labels_are_refused_with_the_remedy():

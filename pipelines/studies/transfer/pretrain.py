@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from brep_mae import settings
-from brep_mae.checkpoints.backbones import WEIGHTS
+from brep_mae.checkpoints.backbones import WEIGHTS, weights_named
 from brep_mae.composition.pretext import DataSpec, Pretext, build
 from brep_mae.datasets.combined import AlternatingDataset, ConcatDataset
 from brep_mae.datasets.images import Images, store_images
@@ -98,7 +98,7 @@ def pretraining_of(study: Study, name: str, seed: int) -> tuple[Pretraining, Pre
         spec=spec,
         digest=digest,
         budget=budget,
-        inputs=(name, source.model_dump(), values, budget.model_dump(), digest),
+        inputs=(name, source.model_dump(), values, weights_named(values), budget.model_dump(), digest),
         settings=settings.flat({"source": source, "method": values, "pretrain": budget}),
         snapshots=False,
     )
