@@ -11,6 +11,7 @@ from brep_mae.report.comparison import comparison, method_curves
 from brep_mae.report.drawings import reconstruction
 from brep_mae.report.evolution import search, weights_table
 from brep_mae.report.masks import mask_figure, shares_table
+from brep_mae.report.methods import marked_rows
 from brep_mae.report.multilabel import multilabel_tables, policy_figure
 from brep_mae.report.page import fewshot_tables, method_tables, page
 from brep_mae.report.sources import Sources
@@ -21,12 +22,13 @@ from pipelines.shared.stage import run_stage
 def draw(sources: Sources) -> dict[str, Figure]:
     """Every figure there are results for, named "section/caption" as the page wants them."""
     drawn: dict[str, Figure] = {}
+    fewshot = marked_rows(sources.fewshot, "encoder", sources.metrics)
     if sources.probe or sources.fewshot:
-        drawn["comparison/all methods"] = comparison(sources.probe, sources.fewshot)
+        drawn["comparison/all methods"] = comparison(marked_rows(sources.probe, "method", sources.metrics), fewshot)
     for task in dict.fromkeys(row["task"] for row in sources.fewshot):
         for score in tables.SCORES:
             if any(row["task"] == task and score in row for row in sources.fewshot):
-                drawn[f"fewshot/{task} {score}"] = figures.fewshot_curves(sources.fewshot, task, score)
+                drawn[f"fewshot/{task} {score}"] = figures.fewshot_curves(fewshot, task, score)
     for method, rows in sources.histories.items():
         probes = [row for row in sources.probe if row["method"] == method]
         if probes or any(row["split"] == "heldout" for row in rows):

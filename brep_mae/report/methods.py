@@ -23,10 +23,21 @@ def of_tasks(*rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(row["task"] for found in rows for row in found))
 
 
+def guided_names(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Method whose pretraining has read labels -> what it is called in tables and figures."""
+    return {name: f"{name} (guided by labels)" for name, of in metrics.items() if of.get("guided_by_labels")}
+
+
+def marked_rows(rows: Sequence[Row], column: str, metrics: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """The rows for a figure, `column` of which names methods, in which guided ones say so."""
+    guided = guided_names(metrics)
+    return [{**row, column: guided.get(row[column], row[column])} for row in rows]
+
+
 def marked(tables: Sequence[Table], metrics: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     """The tables, in which every method says so whose pretraining has read labels: none of its scores compares with one
     of a method that has not."""
-    guided = {name: f"{name} (guided by labels)" for name, of in metrics.items() if of.get("guided_by_labels")}
+    guided = guided_names(metrics)
     return [replace(table, rows=[[guided.get(row[0], row[0]), *row[1:]] for row in table.rows]) for table in tables]
 
 

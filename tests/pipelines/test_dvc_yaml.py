@@ -89,6 +89,11 @@ def test_labels_concern_what_learns_or_scores_by_them_and_no_parsing_or_pretrain
         assert set(stages()[name]["matrix"]["method"]) == {m for m, values in blocks.items() if key in values}
 
 
+def test_dvc_metrics_show_says_which_methods_labels_guided():
+    shown = yaml.safe_load(Path("dvc.yaml").read_text())["metrics"]
+    assert {f"models/{method}/metrics.json" for method in stages()["guided"]["matrix"]["method"]} <= set(shown)
+
+
 def test_editing_one_method_concerns_its_own_instance_alone():
     for name in PRETRAINING:
         stage = stages()[name]
