@@ -36,8 +36,9 @@ test: setup  ## lint, types, import contract and tests
 smoke: setup  ## the whole graph with small numbers, and the wheel in an environment of its own
 	.ci/smoke
 
-docs: setup  ## docs/ as pages in site/, and the picture in docs/architecture.md drawn from the imports anew
+docs: setup  ## docs/ as pages in site/, after what is drawn from the code
 	python -m docs.draw_imports
+	python -m docs.draw_methods
 	mkdocs build --strict --quiet
 
 ui: setup  ## the runs of this folder in MLflow's pages
