@@ -43,6 +43,17 @@ def shipped() -> list[Listed]:
     return list(_in(SHIPPED))
 
 
+def find(name: str) -> Path:
+    """The folder of a model: one that comes with this package by its name, else any folder by its path. Raises
+    CheckpointError where there is none."""
+    if Path(name).name == name and (SHIPPED / name).is_dir():
+        return SHIPPED / name
+    if not Path(name).is_dir():
+        names = ", ".join(one.name for one in shipped())
+        raise CheckpointError(f"{name}: no such file or folder, nor a model that comes with the package ({names})")
+    return Path(name)
+
+
 def listed(folder: Path) -> list[Listed]:
     """`folder` itself, if it is a model, else those directly in it, by name."""
     return [found] if (found := _model(folder)) else list(_in(folder))

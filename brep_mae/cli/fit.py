@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from brep_mae.cli.shared import encoder_folder, existing, limits, print_values
+from brep_mae.cli.shared import existing, limits, print_values
 
 if TYPE_CHECKING:
     from brep_mae.fitted.model import Unit
@@ -53,13 +53,16 @@ def fit(
     as_json: bool,
 ) -> None:
     """Learn from a few labelled CAD files (or a folder of shards), say what to expect, and keep the model."""
+    from brep_mae.checkpoints.listed import find
     from brep_mae.fitted.from_files import FitOptions, fit_files
     from brep_mae.tracking import tracking
 
     settings = {"of": unit, "encoder": named, "unlabelled": unlabelled, "seed": seed}
     try:
         given, table = [existing(path) for path in inputs], labels and existing(labels)
-        options = FitOptions(unit, encoder_folder(named), unlabelled, seed, workers, deadline, memory)
+        options = FitOptions(
+            unit, None if named == "none" else find(named), unlabelled, seed, workers, deadline, memory
+        )
         report = fit_files(given, table, out, options, lambda text: click.echo(text, err=True)).report
         scores = {"expected": report["expected"], "test": report["test"], **report["scores"]}
         with tracking.run("fit", str(out), settings) as tracker:

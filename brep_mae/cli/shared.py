@@ -77,13 +77,3 @@ def found_cad_files(path: Path) -> list[Path]:
     if not files:
         raise click.ClickException(f"{path}: holds no CAD file; known suffixes are {', '.join(SUFFIXES)}")
     return files
-
-
-def encoder_folder(named: str) -> Path | None:
-    """The folder of an encoder: one that comes with this package, by its name, or any other; None for the word none."""
-    from brep_mae.checkpoints.listed import SHIPPED
-
-    if named == "none":
-        return None
-    shipped = SHIPPED / named
-    return shipped if Path(named).name == named and shipped.is_dir() else existing(Path(named))
