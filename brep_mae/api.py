@@ -163,4 +163,4 @@ def fit(
     given = [Path(parts)] if isinstance(parts, str | Path) else [Path(part) for part in parts]
     folder = None if encoder is None else find(str(encoder))
     options = FitOptions(unit, folder, unlabelled, seed)
-    return Model(fit_files(given, labels and Path(labels), Path(out), options))
+    return Model(fit_files(given, Path(labels) if labels else None, Path(out), options))
