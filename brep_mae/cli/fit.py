@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from brep_mae.cli.shared import existing, limits, print_values
+from brep_mae.cli.shared import encoder_folder, existing, limits, print_values
 
 if TYPE_CHECKING:
     from brep_mae.fitted.model import Unit
@@ -53,7 +53,6 @@ def fit(
     as_json: bool,
 ) -> None:
     """Learn from a few labelled CAD files (or a folder of shards), say what to expect, and keep the model."""
-    from brep_mae.checkpoints.listed import find
     from brep_mae.fitted.from_files import FitOptions, fit_files
     from brep_mae.tracking import tracking
 

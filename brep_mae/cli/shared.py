@@ -77,3 +77,10 @@ def found_cad_files(path: Path) -> list[Path]:
     if not files:
         raise click.ClickException(f"{path}: holds no CAD file; known suffixes are {', '.join(SUFFIXES)}")
     return files
+
+
+def encoder_folder(named: str) -> Path | None:
+    """The folder of an encoder: one that comes with this package, by its name, or any other; None for the word none."""
+    from brep_mae.checkpoints.listed import find
+
+    return None if named == "none" else find(named)
