@@ -59,9 +59,7 @@ def fit(
     settings = {"of": unit, "encoder": named, "unlabelled": unlabelled, "seed": seed}
     try:
         given, table = [existing(path) for path in inputs], labels and existing(labels)
-        options = FitOptions(
-            unit, None if named == "none" else find(named), unlabelled, seed, workers, deadline, memory
-        )
+        options = FitOptions(unit, encoder_folder(named), unlabelled, seed, workers, deadline, memory)
         report = fit_files(given, table, out, options, lambda text: click.echo(text, err=True)).report
         scores = {"expected": report["expected"], "test": report["test"], **report["scores"]}
         with tracking.run("fit", str(out), settings) as tracker:
