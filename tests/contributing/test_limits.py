@@ -6,8 +6,8 @@ from pathlib import Path
 from brep_mae.plugins import KINDS
 
 MOST_LINES, MOST_FILES = 300, 15
-PLUGINS = {Path(*package.split(".")) for package in KINDS}
-"""They may hold any number of files, each of which stands for itself."""
+PLUGINS = {Path(*package.split(".")) for package in KINDS} | {Path("brep_mae/cli")}
+"""They may hold any number of files, each of which stands for itself: a plugin, or a command."""
 
 
 def files() -> list[Path]:
