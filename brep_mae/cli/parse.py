@@ -97,8 +97,8 @@ def parse(
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def inspect(path: Path, deadline: float, memory: int, as_json: bool) -> None:
     """What is in one CAD file, solid by solid, or in a folder of shards."""
-    from brep_mae.cli import summary
     from brep_mae.brep.reject import Reject
+    from brep_mae.cli import summary
 
     try:
         solids = _solids(existing(path), deadline, memory)

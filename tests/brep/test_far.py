@@ -9,8 +9,8 @@ from OCP.TopLoc import TopLoc_Location
 from brep_mae.brep.interop.occwl import uvnet_arrays
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.solid.measured import measure
-from brep_mae.schema import POINT
 from brep_mae.cli.summary import one
+from brep_mae.schema import POINT
 from tests.brep.solids import CUT, SHAPES, box, first_solid, graph_of
 
 MADE = {**CUT, "box": SHAPES["box"], "sphere": SHAPES["sphere"]}
