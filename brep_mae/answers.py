@@ -59,6 +59,11 @@ class SolidAnswers:
         assert answer is not None
         return answer
 
+    @property
+    def names(self) -> set[str]:
+        """Of all that is said of the solid and its faces."""
+        return {answer.name for answer in (*self.faces, self.whole) if answer is not None}
+
 
 @dataclass(frozen=True)
 class LeftOut:

@@ -9,6 +9,7 @@ from brep_mae.cli.commands import Commands
 from brep_mae.cli.doctor import doctor
 from brep_mae.cli.fit import fit
 from brep_mae.cli.generate import generate
+from brep_mae.cli.label import label
 from brep_mae.cli.labels import labels
 from brep_mae.cli.models import models
 from brep_mae.cli.parse import inspect, parse
@@ -37,6 +38,7 @@ COMMANDS = (
     fit,
     generate,
     inspect,
+    label,
     labels,
     models,
     parse,
