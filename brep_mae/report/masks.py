@@ -13,7 +13,7 @@ from brep_mae.report.tables import Table
 
 MASKS = "masks.npz"
 SHOWN = 4
-"""Steps that are drawn, from the first to the last."""
+"""Steps that are drawn, evenly from the first to the last."""
 IMAGES = 4
 """Images that are drawn at most."""
 FEWEST = 20
@@ -42,8 +42,9 @@ def shares(stored: Arrays) -> dict[str, np.ndarray]:
 
 def shown_steps(stored: Arrays) -> list[int]:
     """Places of the steps that are drawn."""
-    last = len(stored["steps"]) - 1
-    return sorted({round(i * last / (SHOWN - 1)) for i in range(SHOWN)})
+    steps = stored["steps"]
+    evenly = np.linspace(steps[0], steps[-1], SHOWN)
+    return sorted({int(np.abs(steps - step).argmin()) for step in evenly})
 
 
 def shares_table(method: str, path: Path) -> Table:
