@@ -21,7 +21,7 @@ NAMED = [line for page in PAGES for line in named(page)]
 def of_brep_mae(words: list[str]) -> None:
     """Parses the words as click would, but for whether files are there; runs nothing."""
     command: click.Command = main
-    context = click.Context(main, info_name="brep-mae")
+    context = click.Context(main, info_name="brep-mae", **main.context_settings)
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         assert words[0] in command.commands, f"no command {words[0]}"
         command = command.commands[words.pop(0)]
