@@ -14,7 +14,6 @@ are the linear maps, and all is scored on the test images.
 import argparse
 import json
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,9 @@ from sklearn.preprocessing import StandardScaler
 from brep_mae import settings
 from brep_mae.checkpoints.backbones import load_backbone, save_backbone
 from brep_mae.composition.pretext import DataSpec, build
-from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.evaluation.separability import separability
-from brep_mae.masking.pairs import draw_partners
 from brep_mae.models.backbone import Backbone
-from brep_mae.pretext.i_mae import blend
 from brep_mae.report.tables import Table, percent, summarise
 from brep_mae.seeds import generator
 from brep_mae.training.loop import train
@@ -44,7 +40,6 @@ SHARES = (0.2, 0.3, 0.5)
 SHOWN = 0.3
 """Share of the subordinate image in the printed table; the JSON holds all of SHARES."""
 PLAIN, ON = "plain MAE", "plain MAE, trained on"
-Views = Callable[[Batch, torch.Generator], tuple[Batch, Batch]]
 
 
 def values(method: str, steps: int) -> dict[str, Any]:
@@ -54,38 +49,20 @@ def values(method: str, steps: int) -> dict[str, Any]:
     return own
 
 
-def paired_by_class(data: Images, q: float) -> Views:
-    """Blends of which a share `q` is of two images of one class. Natural images have no faces to carry their labels."""
-    label_of = dict(zip(data.uids, data.labels().tolist(), strict=True))
-
-    def views(batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
-        label = torch.tensor([label_of[uid] for uid in batch.uid])
-        partner = draw_partners(torch.arange(len(label)), label, q, rng)
-        return blend(batch, partner, float(torch.rand((), generator=rng)))
-
-    return views
-
-
-def trained(
-    method: str, block: dict[str, Any], store: Path, seed: int, work: Path, start: Path | None, q: float | None
-) -> Backbone:
+def trained(method: str, block: dict[str, Any], store: Path, seed: int, work: Path, start: Path | None) -> Backbone:
     """The encoder after the block's steps on the training images.
 
     Args:
         start: folder of the backbone that training starts from, None = fresh weights.
-        q: share of pairs of one class, None = no labels are used.
     """
     torch.manual_seed(seed)
     pretext = build(method, block, DataSpec(grid=8, frame=IMAGE))
     if start is not None:
         pretext.backbone().load_state_dict(load_backbone(start).state_dict())
-    data = Images(store, "train")
-    if q is not None:
-        pretext.views = paired_by_class(Images(store, "train", "validation"), q)  # type: ignore[assignment]
+    data, heldout = (Images(store, side, read=pretext.reads) for side in ("train", "validation"))
     steps = int(block["steps"])
     budget = settings.load().pretrain.model_copy(update={"seed": seed, "log_every": steps, "checkpoint_every": steps})
-    heldout = Images(store, "validation").thinned(2 * BATCH)
-    train(pretext, data, heldout, budget, work / "state.pt", lambda row: None, torch.device("cpu"))
+    train(pretext, data, heldout.thinned(2 * BATCH), budget, work / "state.pt", lambda row: None, torch.device("cpu"))
     backbone = pretext.backbone().eval()
     assert isinstance(backbone, Backbone)
     return backbone
@@ -131,21 +108,22 @@ def plain(store: Path, work: Path, seed: int, steps: int) -> Rows:
     """Trains the plain MAE of a seed and leaves it in work/plain-SEED."""
     block, folder = values("mae_images", steps), work / f"plain-{seed}"
     with tempfile.TemporaryDirectory() as own:
-        encoder = trained("mae_images", block, store, seed, Path(own), None, None)
+        encoder = trained("mae_images", block, store, seed, Path(own), None)
     save_backbone(folder, encoder, "mae_images", block, DataSpec(grid=8, frame=IMAGE), "images")
     return examined(PLAIN, None, seed, encoder, encoder, store)
 
 
 def further(store: Path, work: Path, seed: int, steps: int, name: str, q: float | None) -> Rows:
-    """Goes on from the plain MAE of a seed: alone, or as i-MAE with it as the teacher."""
+    """Goes on from the plain MAE of a seed: alone, or as i-MAE with it as the teacher, with a share `q` of pairs of one
+    class; None = no labels are used."""
     start = work / f"plain-{seed}"
     method = "mae_images" if name == ON else "i_mae"
     block = values(method, steps)
     if method == "i_mae":
         teacher = {"source": "checkpoint", "reads": "frames", "path": str(start), "dim": block["size"]["dim"]}
-        block |= {"teacher": teacher, "warm_start": True, "same_prob": None}
+        block |= {"teacher": teacher, "warm_start": True, "same_prob": q}
     with tempfile.TemporaryDirectory() as own:
-        encoder = trained(method, block, store, seed, Path(own), start if name == ON else None, q)
+        encoder = trained(method, block, store, seed, Path(own), start if name == ON else None)
     plain = load_backbone(start)
     assert isinstance(plain, Backbone)
     return examined(name, q, seed, encoder, plain, store)
