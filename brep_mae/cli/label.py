@@ -5,29 +5,45 @@ from pathlib import Path
 
 import click
 
+from brep_mae.answers import SolidAnswers
 from brep_mae.cli.shared import existing, found_cad_files, limits
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--classes", required=True, help="Names to choose from, separated by commas.")
+@click.option("--classes", default="", help="Names to choose from, separated by commas; else those of the model.")
+@click.option("--model", type=click.Path(path_type=Path), help="Folder of a model that `fit` made, which suggests.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The page, an HTML file.")
 @click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
 @limits
-def label(inputs: tuple[Path, ...], classes: str, out: Path, workers: int, deadline: float, memory: int) -> None:
+def label(
+    inputs: tuple[Path, ...], classes: str, model: Path | None, out: Path, workers: int, deadline: float, memory: int
+) -> None:
     """A page that shows CAD files and saves the classes that you give to their faces or solids as labels.csv."""
+    from brep_mae.brep.workers.pool import ParseOptions
+    from brep_mae.fitted.ask import ask
+    from brep_mae.fitted.model import load_model
     from brep_mae.output.folder import output_file
     from brep_mae.viewer.label_page import write_label_page
 
     choices = list(dict.fromkeys(name.strip() for name in classes.split(",") if name.strip()))
-    if not choices:
-        raise click.UsageError("--classes names no class; write for example --classes hole,pocket,slot")
+    if not choices and model is None:
+        raise click.UsageError(
+            "--classes names no class; write for example --classes hole,pocket,slot, or --model FOLDER"
+        )
+    suggestions: list[SolidAnswers] = []
     try:
         click.get_current_context().with_resource(output_file(out))
         given = [Path(os.path.abspath(existing(path))) for path in inputs]  # a link keeps its own name
         files = sorted({file for path in given for file in found_cad_files(path)})
         root = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in given]))
-        left_out = write_label_page(out, files, root, choices, workers, deadline, memory)
+        if model is not None:
+            fitted = load_model(existing(model))
+            options = ParseOptions(fitted.grid, 0, 0, False, False, root, deadline, memory)
+            for each in ask(fitted.answer, fitted.unit == "file", files, options, workers):
+                suggestions += [one for one in each if isinstance(one, SolidAnswers)]
+            choices = choices or list(fitted.classes)
+        left_out = write_label_page(out, files, root, choices, workers, deadline, memory, suggestions)
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from None
     for file, reject in left_out:

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 @click.option("--tasks", "folder", type=click.Path(path_type=Path), help="Folder of tasks, in place of a model.")
 @click.option("--task", "name", help="Which of the tasks answers.")
 @click.option("--csv", "table", type=click.Path(path_type=Path), help="Write a table: file,solid,face,class,share.")
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page that shows the parts in 3-D."
+)
+@click.option("--step", type=click.Path(file_okay=False, path_type=Path), help="New folder: STEP coloured by class.")
+@click.option("--glb", type=click.Path(file_okay=False, path_type=Path), help="New folder: GLB, a material a class.")
 @click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
 @limits
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every face.")
@@ -33,6 +38,9 @@ def predict(
     folder: Path | None,
     name: str | None,
     table: Path | None,
+    html: Path | None,
+    step: Path | None,
+    glb: Path | None,
     workers: int,
     deadline: float,
     memory: int,
@@ -47,11 +55,11 @@ def predict(
     given_tasks = folder is not None and name is not None
     if (model is None) == (folder is None) or (folder is None) != (name is None):
         raise click.UsageError("name a model with --model, or a task with --tasks and --task")
-    answered: list[list[SolidAnswers | LeftOut]] = []
+    answered: list[SolidAnswers | LeftOut] = []
     try:
         if table is not None:
             click.get_current_context().with_resource(output_file(table))
-        answers, grid, together = (
+        answers, classes, grid, together = (
             _of_task(existing(folder), name)
             if given_tasks and folder and name
             else _of_model(existing(model or Path()))
@@ -65,27 +73,34 @@ def predict(
             for done, each in enumerate(ask(answers, together, files, options, workers), 1):
                 for one in each:
                     write(_about(one), _line(one))
-                answered.append(each)
+                answered += each
                 advance(done, "")
+        said = [one for one in answered if isinstance(one, SolidAnswers)]
         if table is not None:
-            _write_table(table, [one for each in answered for one in each])
+            _write_table(table, said)
+        if said and (html or step or glb):
+            from brep_mae.viewer.outputs import Outputs, write_outputs
+
+            title = f"{len(files)} files by {(model or folder or root).resolve().name}"
+            written = write_outputs(said, classes, Outputs(html, step, glb), title, workers, deadline, memory)
+            for file, reject in written.left_out:
+                click.echo(f"{file} not written, {reject.reason}: {reject.detail}", err=True)
+            click.echo(f"written: {len(written.paths)} files", err=True)
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from None
-    if not any(isinstance(one, SolidAnswers) for each in answered for one in each):
+    if not said:
         raise click.ClickException(f"none of {len(files)} files could be used; the reasons are listed")
 
 
-def _of_model(folder: Path) -> "tuple[Answers, int, bool]":
-    """What answers; the samples of its UV-grids; True = it looks at all solids of a file at once."""
+def _of_model(folder: Path) -> "tuple[Answers, Sequence[str], int, bool]":
+    """What answers; its classes; the samples of its UV-grids; True = it looks at all solids of a file at once."""
     from brep_mae.fitted.model import load_model
 
     model = load_model(folder)
-    return model.answer, model.grid, model.unit == "file"
+    return model.answer, model.classes, model.grid, model.unit == "file"
 
 
-def _of_task(folder: Path, name: str) -> "tuple[Answers, int, bool]":
-    from collections.abc import Sequence
-
+def _of_task(folder: Path, name: str) -> "tuple[Answers, Sequence[str], int, bool]":
     from brep_mae.checkpoints.backbones import described
     from brep_mae.continual import task_folder
     from brep_mae.datasets.batch import Batch
@@ -104,10 +119,10 @@ def _of_task(folder: Path, name: str) -> "tuple[Answers, int, bool]":
             path, file, graph.solid, surfaces, said if by_face else (), None if by_face else said[0], names
         )
 
-    def answers(path: Path, file: str, graphs: "Sequence[FaceGraph]") -> list[SolidAnswers]:
+    def answers(path: Path, file: str, graphs: Sequence[FaceGraph]) -> list[SolidAnswers]:
         return [of_solid(path, file, graph) for graph in graphs]
 
-    return answers, described(folder)[2].grid, False
+    return answers, model.tasks[number].classes, described(folder)[2].grid, False
 
 
 def _rows(one: SolidAnswers) -> list[dict[str, Any]]:
@@ -139,8 +154,8 @@ def _line(one: SolidAnswers | LeftOut) -> str:
     return f"{one.file} solid {one.solid}  {text}"
 
 
-def _write_table(path: Path, each: list[SolidAnswers | LeftOut]) -> None:
-    """The columns of labels.csv, and the share; what was left out has no line."""
+def _write_table(path: Path, said: list[SolidAnswers]) -> None:
+    """The columns of labels.csv, and the share."""
     import csv
     import io
 
@@ -149,8 +164,8 @@ def _write_table(path: Path, each: list[SolidAnswers | LeftOut]) -> None:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(("file", "solid", "face", "class", "share"))
-    for one in each:
-        for row in _rows(one) if isinstance(one, SolidAnswers) else ():
+    for one in said:
+        for row in _rows(one):
             writer.writerow((one.file, one.solid, row.get("face", ""), row["class"], row["share"]))
     with written(path):
         write_whole(path, text.getvalue())

@@ -55,6 +55,29 @@ def test_a_few_labelled_parts_make_a_model_that_answers_for_others(parts, model,
     assert all(0.5 < float(row["share"]) <= 1 for row in table)
 
 
+def test_answers_are_written_into_a_page_and_into_coloured_files(parts, model, tmp_path):
+    """What is in them is tested beside what writes them; here, that the answers of a model reach them."""
+    page, step, glb = tmp_path / "said.html", tmp_path / "step", tmp_path / "glb"
+    ok("predict", parts / "20.step", parts / "21.step", "--model", model, "--html", page, "--step", step, "--glb", glb)
+    assert {path.name for path in (*step.glob("*.step"), *glb.glob("*.glb"))} == {
+        "20.step",
+        "21.step",
+        "20.glb",
+        "21.glb",
+    }
+    names = [face["name"] for face in json.loads(ok("inspect", step / "21.step", "--json"))["each"][0]["each_face"]]
+    assert sorted(names) == ["curved", "flat", "flat"]
+    assert "21.step" in page.read_text() and "curved" in page.read_text()
+
+
+def test_a_labelling_page_starts_from_what_the_model_suggests(parts, model, tmp_path):
+    ok("label", parts / "21.step", "--model", model, "--out", tmp_path / "label.html")
+    text = (tmp_path / "label.html").read_text()
+    assert "curved" in text and "flat" in text
+    done = run("label", parts / "21.step", "--out", tmp_path / "none.html")
+    assert done.exit_code == 2 and "--classes names no class" in done.output
+
+
 def test_the_report_tells_what_was_learned_and_what_to_expect(model):
     report = json.loads((model / "model.json").read_text())["report"]
     assert (report["unit"], report["files"], report["test"]) == ("face", 6, 1.0)
