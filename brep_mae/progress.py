@@ -3,8 +3,9 @@
 import datetime
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -13,6 +14,7 @@ from rich.text import Text
 EVERY_S = 10.0
 """Seconds between two lines where the output is not a terminal."""
 
+Item = TypeVar("Item")
 Advance = Callable[[int, str], None]
 """Called with the amount done so far and a short note."""
 
@@ -58,3 +60,11 @@ def progress(total: int, title: str) -> Iterator[Advance]:
         print(f"{title} {done}/{total}, {rate:.1f}/s{left}{tail}", file=sys.stderr, flush=True)
 
     yield line
+
+
+def shown(items: Sequence[Item], title: str) -> Iterator[Item]:
+    """The items one after the other, with the progress through them."""
+    with progress(len(items), title) as advance:
+        for done, item in enumerate(items, 1):
+            yield item
+            advance(done, "")

@@ -15,6 +15,9 @@ from brep_mae.cli.models import models
 from brep_mae.cli.parse import inspect, parse
 from brep_mae.cli.predict import predict
 from brep_mae.cli.render import render
+from brep_mae.cli.retrieval.duplicates import duplicates
+from brep_mae.cli.retrieval.embed import embed
+from brep_mae.cli.retrieval.similar import similar
 from brep_mae.cli.tasks import task
 from brep_mae.cli.ui import ui
 from brep_mae.cli.verify import verify
@@ -35,6 +38,8 @@ def main(context: click.Context) -> None:
 
 COMMANDS = (
     doctor,
+    duplicates,
+    embed,
     fit,
     generate,
     inspect,
@@ -44,6 +49,7 @@ COMMANDS = (
     parse,
     predict,
     render,
+    similar,
     task,
     ui,
     verify,

@@ -1,37 +1,23 @@
 """`brep-mae labels`: a table of labels to fill in, to check, to read off the parts, and which parts to label first."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from brep_mae.cli.commands import Commands
-from brep_mae.cli.shared import DEFAULT, encoder_folder, existing, limits
+from brep_mae.cli.shared import DEFAULT, encoder_folder, graphs_of, parts, source_of, tell, told
 
 if TYPE_CHECKING:
-    from brep_mae.datasets.source import Source
     from brep_mae.reading import Rejects
-    from brep_mae.schema import FaceGraph
-
-SHOWN = 10
-"""Files that are left out, before the rest of them is only counted."""
 
 
 @click.group(cls=Commands)
 def labels() -> None:
     """Tables of labels: write one to fill in, check it, read it off the parts, choose what to label first."""
-
-
-def parts(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The arguments and options of all commands that read parts."""
-    inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-    workers = click.option(
-        "--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes."
-    )
-    return inputs(workers(limits(command)))
 
 
 OUT = click.option("--out", required=True, type=click.Path(path_type=Path), help="New table, a CSV file.")
@@ -63,17 +49,17 @@ def template(
     from brep_mae.datasets.labelling.label_table import OF_FILES
     from brep_mae.labels import tables
 
-    with _told(), _new(out):
-        source = _source(inputs, None)
+    with told(), _new(out):
+        source = source_of(inputs, None)
         if unit == "file":
             names = [path.relative_to(source.root).as_posix() for path in source.files]
             count = tables.write_table(out, OF_FILES, map(tables.empty_file_row, names))
         else:
             columns = tables.OF_FACES if unit == "face" else tables.OF_SOLIDS
             rejects: Rejects = []
-            graphs = _graphs(source, workers, deadline, memory, rejects)
+            graphs = graphs_of(source, workers, deadline, memory, rejects)
             rows = [row for graph in graphs for row in tables.empty_rows(graph, unit)]
-            _tell(rejects)
+            tell(rejects)
             if not rows:
                 raise click.ClickException(f"{source.root}: none of {len(source.files)} files gave a solid")
             count = tables.write_table(out, columns, rows)
@@ -87,15 +73,15 @@ def check(inputs: tuple[Path, ...], workers: int, deadline: float, memory: int, 
     """Tell which lines fit no part and why, and what each class has; exit code 1 where a line is not used."""
     from brep_mae.labels.check import check as checked
 
-    with _told():
-        source = _source(inputs, table)
+    with told():
+        source = source_of(inputs, table)
         if not source.rows:
             raise click.ClickException(
                 f"{source.root}: no line with a class; write a table with `brep-mae labels template` and fill it in"
             )
         rejects: Rejects = []
-        report, classes = checked(source, _graphs(source, workers, deadline, memory, rejects), rejects)
-    _tell(rejects)
+        report, classes = checked(source, graphs_of(source, workers, deadline, memory, rejects), rejects)
+    tell(rejects)
     for line in report.lines(len(report.unused)):
         click.echo(f"not used: {line}")
     width = max(map(len, (one.name for one in classes)), default=0)
@@ -137,17 +123,17 @@ def suggest(
     from brep_mae.labels.suggest import unlabelled
     from brep_mae.models.extractors.hops import Hops
 
-    with _told():
+    with told():
         encoder = encoder_folder(named)
         extractor = Hops() if encoder is None else load_face_backbone(encoder)
         grid = DEFAULT.grid if encoder is None else described(encoder)[2].grid
-        source = _source(inputs, table)
+        source = source_of(inputs, table)
         todo = replace(source, files=unlabelled(source))
         if not todo.files:
             raise click.ClickException(f"{source.root}: every file has a label already; name more files")
         rejects: Rejects = []
-        found = suggested(_graphs(todo, workers, deadline, memory, rejects, grid), extractor, count, seed)
-    _tell(rejects)
+        found = suggested(graphs_of(todo, workers, deadline, memory, rejects, grid), extractor, count, seed)
+    tell(rejects)
     if not found:
         raise click.ClickException(f"{source.root}: none of {len(todo.files)} files gave a solid")
     for name in found:
@@ -164,24 +150,16 @@ def read(inputs: tuple[Path, ...], workers: int, deadline: float, memory: int, o
     """Write the table that the names or colours of the faces in the files are."""
     from brep_mae.labels import tables
 
-    with _told(), _new(out):
-        source = _source(inputs, None)
+    with told(), _new(out):
+        source = source_of(inputs, None)
         rejects: Rejects = []
         try:
-            count = tables.write_said(out, _graphs(source, workers, deadline, memory, rejects), by)
+            count = tables.write_said(out, graphs_of(source, workers, deadline, memory, rejects), by)
         except tables.NothingToRead as error:
             raise click.ClickException(f"{source.root}: {error}") from None
         finally:
-            _tell(rejects)
+            tell(rejects)
     click.echo(f"{out}: {count} faces with a class")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, RuntimeError) as error:
-        raise click.ClickException(str(error)) from None
 
 
 @contextmanager
@@ -193,26 +171,3 @@ def _new(out: Path) -> Iterator[None]:
         raise click.ClickException(f"{out}: exists, and may hold labels; name a new file with --out, or move it away")
     with output_file(out):
         yield
-
-
-def _source(inputs: tuple[Path, ...], table: Path | None) -> "Source":
-    from brep_mae.datasets.adapters import solids
-
-    given = [Path(os.path.abspath(existing(path))) for path in inputs]  # a link keeps its own name
-    return solids.given(given, table and Path(os.path.abspath(existing(table))))
-
-
-def _graphs(
-    source: "Source", workers: int, deadline: float, memory: int, rejects: "Rejects", grid: int = DEFAULT.grid
-) -> "Iterator[FaceGraph]":
-    from brep_mae.brep.workers.pool import ParseOptions
-    from brep_mae.reading import solids_of
-
-    return solids_of(source, ParseOptions(grid, 0, 0, False, False, source.root, deadline, memory), workers, rejects)
-
-
-def _tell(rejects: "Rejects") -> None:
-    for reject in rejects[:SHOWN]:
-        click.echo(f"left out: {reject['file']}: {reject['reason']}: {reject['detail']}", err=True)
-    if len(rejects) > SHOWN:
-        click.echo(f"and {len(rejects) - SHOWN} more", err=True)

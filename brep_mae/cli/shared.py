@@ -3,15 +3,23 @@
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from brep_mae.settings import LEAST_MEMORY_MB, ParseParams
 
+if TYPE_CHECKING:
+    from brep_mae.datasets.source import Source
+    from brep_mae.reading import Rejects
+    from brep_mae.schema import FaceGraph
+
 DEFAULT = ParseParams()
+SHOWN = 10
+"""Files that are left out, before the rest of them is only counted."""
 
 
 class Seconds(click.FloatRange):
@@ -84,3 +92,44 @@ def encoder_folder(named: str) -> Path | None:
     from brep_mae.checkpoints.listed import find
 
     return None if named == "none" else find(named)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """An error whose message says file, reason and remedy ends the command with exit code 1."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def parts(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The arguments and options of all commands that read parts."""
+    inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+    workers = click.option(
+        "--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes."
+    )
+    return inputs(workers(limits(command)))
+
+
+def source_of(inputs: tuple[Path, ...], table: Path | None) -> "Source":
+    from brep_mae.datasets.adapters import solids
+
+    given = [Path(os.path.abspath(existing(path))) for path in inputs]  # a link keeps its own name
+    return solids.given(given, table and Path(os.path.abspath(existing(table))))
+
+
+def graphs_of(
+    source: "Source", workers: int, deadline: float, memory: int, rejects: "Rejects", grid: int = DEFAULT.grid
+) -> "Iterator[FaceGraph]":
+    from brep_mae.brep.workers.pool import ParseOptions
+    from brep_mae.reading import solids_of
+
+    return solids_of(source, ParseOptions(grid, 0, 0, False, False, source.root, deadline, memory), workers, rejects)
+
+
+def tell(rejects: "Rejects") -> None:
+    for reject in rejects[:SHOWN]:
+        click.echo(f"left out: {reject['file']}: {reject['reason']}: {reject['detail']}", err=True)
+    if len(rejects) > SHOWN:
+        click.echo(f"and {len(rejects) - SHOWN} more", err=True)

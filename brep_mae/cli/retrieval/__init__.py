@@ -1,0 +1,1 @@
+"""Commands on vectors of parts: made, searched, and which parts are the same."""

@@ -1,0 +1,1 @@
+"""Which parts resemble one another, and which are the same."""
