@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from brep_mae.viewer.outputs import Outputs
-from tests.viewer.conftest import DANGEROUS, answers, write
+from tests.viewer.conftest import DANGEROUS, ENDING, answers, write
 
 MIDDLE = (
     "(() => { const box = drawing.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2] })()"
@@ -66,7 +66,7 @@ def test_the_part_is_drawn(page: Any) -> None:
 def test_the_mouse_over_a_face_tells_class_share_number_and_surface(page: Any) -> None:
     page.click("#parts li:nth-child(3) button")
     text = hovered(page)
-    assert DANGEROUS in text and "40 %, unsure" in text and "plane" in text and "face " in text
+    assert ENDING in text and "40 %, unsure" in text and "plane" in text and "face " in text
 
 
 def test_of_several_solids_the_mouse_tells_which(page: Any) -> None:
