@@ -26,7 +26,8 @@ from brep_mae.checkpoints.listed import find
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.from_graph import from_graph
 from brep_mae.fitted.from_files import FitOptions, fit_files
-from brep_mae.fitted.model import ABOUT, FittedModel, Unit, load_model
+from brep_mae.fitted.model import ABOUT, FittedModel, load_model
+from brep_mae.fitted.rows import Unit
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import FaceGraph

@@ -9,7 +9,7 @@ import click
 from brep_mae.cli.shared import encoder_folder, existing, limits, print_values
 
 if TYPE_CHECKING:
-    from brep_mae.fitted.model import Unit
+    from brep_mae.fitted.rows import Unit
 
 UNITS = ("face", "solid", "file")
 
@@ -20,7 +20,12 @@ UNITS = ("face", "solid", "file")
 @click.option(
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New folder for the model."
 )
-@click.option("--of", "unit", type=click.Choice(UNITS), help="What has a class; else as the labels have it.")
+@click.option(
+    "--of",
+    "unit",
+    type=click.Choice(UNITS),
+    help="What has a class; else as the labels have it. Of labelled faces: solid or file learns which it shows.",
+)
 @click.option(
     "--encoder",
     "named",
@@ -72,6 +77,7 @@ def fit(
 def _told(report: dict[str, Any]) -> dict[str, str]:
     """The report for a person."""
     unit = report["unit"]
+    measure = f"F1 of the classes that {unit}s show" if report["several"] else f"of {unit}s right"
     learned = f"{_count(report['rows'], unit)} with a class"
     if unit == "face":
         learned += f", of {_count(report['files'], 'file')}"
@@ -84,14 +90,15 @@ def _told(report: dict[str, Any]) -> dict[str, str]:
         values["expected"] = "can't be told: no class is shown by two files with labels"
     else:
         values["expected"] = (
-            f"{_percent(report['expected'])} of {unit}s right on parts like these, ± {_percent(report['spread'])} from "
-            f"fold to fold; always saying the commonest class: {_percent(report['commonest'])}"
+            f"{_percent(report['expected'])} {measure} on parts like these, ± {_percent(report['spread'])} from "
+            f"fold to fold; always saying the commonest: {_percent(report['commonest'])}"
         )
     if report["test"] is not None:
-        values["on test parts"] = f"{_percent(report['test'])} of {unit}s right"
+        values["on test parts"] = f"{_percent(report['test'])} {measure}"
+    word = "F1" if report["several"] else "right"
     for one in report["classes"]:
         shown = _count(one["rows"], unit) + (f" of {_count(one['files'], 'file')}" if unit == "face" else "")
-        right = "too few files to check: label more" if one["right"] is None else f"{_percent(one['right'])} right"
+        right = "too few files to check: label more" if one["right"] is None else f"{_percent(one['right'])} {word}"
         values[one["name"]] = f"{shown}, {right}"
     if report["next"]:
         values["label next"] = ", ".join(report["next"])

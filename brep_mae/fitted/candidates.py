@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
 
 from brep_mae.fewshot.heads import forest, frozen, self_trained
@@ -20,8 +22,9 @@ FOLDS = 5
 class Table:
     """Labelled rows (faces, solids or files), and rows without a label that may be learned from.
 
-    Shapes: x (R, D) plain features, then the codes of an encoder if there is one; y (R,) classes; file (R,) whose they
-        are; others (U, D); plain = number of plain features
+    Shapes: x (R, D) plain features, then the codes of an encoder if there is one; y (R,) classes, or (R, C) True =
+        shows the class, where a row may show several; file (R,) whose they are; others (U, D); plain = number of plain
+        features
     """
 
     x: np.ndarray
@@ -38,13 +41,46 @@ class Table:
     def has_codes(self) -> bool:
         return self.x.shape[1] > self.plain
 
+    @property
+    def several(self) -> bool:
+        """True = a row may show several classes."""
+        return self.y.ndim == 2
+
+    def shows(self, number: int) -> np.ndarray:
+        """(R,) True = the row has, or shows, the class of that number."""
+        shown: np.ndarray = self.y[:, number] if self.several else self.y == number
+        return shown
+
+    def files_of(self, number: int) -> int:
+        """How many files show the class."""
+        return len(np.unique(self.file[self.shows(number)]))
+
+    def said(self, shares: np.ndarray) -> np.ndarray:
+        """Answers in the form of y: the likeliest class, or all that are likelier than not."""
+        answers: np.ndarray = shares > 0.5 if self.several else shares.argmax(1)
+        return answers
+
+    def score(self, said: np.ndarray, rows: np.ndarray, classes: np.ndarray) -> float:
+        """Share of rows that are right; of several classes the F1 over all pairs of a row and one of `classes`."""
+        if self.several:
+            pairs = self.y[rows][:, classes].ravel(), said[rows][:, classes].ravel()
+            return float(f1_score(*pairs, zero_division=0.0))
+        return float((said[rows] == self.y[rows]).mean())
+
 
 def _forest(table: Table, seed: int) -> Classifier:
-    return Forest.of(forest.grow(table.x, table.y, seed), table.n_classes)
+    return _grown(table, table.x, seed)
 
 
 def _plain_forest(table: Table, seed: int) -> Classifier:
-    return Forest.of(forest.grow(table.x[:, : table.plain], table.y, seed), table.n_classes)
+    return _grown(table, table.x[:, : table.plain], seed)
+
+
+def _grown(table: Table, x: np.ndarray, seed: int) -> Classifier:
+    if table.several:
+        means = ExtraTreesRegressor(forest.TREES, max_features=forest.FEATURES, random_state=seed)
+        return Forest.of_several(means.fit(x, table.y.astype(np.float32)))
+    return Forest.of(forest.grow(x, table.y, seed), table.n_classes)
 
 
 def _linear(table: Table, seed: int) -> Classifier:
@@ -79,6 +115,8 @@ and codes, or on plain features alone; a forest that also learns from its own su
 def candidates(table: Table) -> dict[str, Learn]:
     """Those that differ for what there is."""
     without = {"plain_forest", "plain_linear"} if not table.has_codes else set()
+    if table.several:
+        without |= {"linear", "plain_linear", "self_trained"}
     if not len(table.others):
         without.add("self_trained")
     return {name: learn for name, learn in CANDIDATES.items() if name not in without}
@@ -86,20 +124,20 @@ def candidates(table: Table) -> dict[str, Learn]:
 
 @dataclass(frozen=True)
 class Choice:
-    """What cross-validation says.
+    """What cross-validation says; scores are those of `Table.score`.
 
     Args:
-        name: the candidate with most rows right.
-        accuracy: its share of right rows less what choosing it on the same rows flatters; None = it can't be told.
+        name: the candidate with the best score.
+        expected: its score less what choosing it on the same rows flatters; None = it can't be told.
         spread: standard deviation over the folds.
-        commonest: accuracy of always saying the commonest class.
-        scores: share of right rows of every candidate.
+        commonest: score of always saying the commonest class, or all classes that most rows show.
+        scores: of every candidate.
         checked: (R,) True = the row's class is shown by another file as well, so that it could be held out.
-        said: (R,) class that the chosen candidate gave when the row was held out.
+        said: answers of the chosen candidate, in the form of y, for rows that were held out.
     """
 
     name: str
-    accuracy: float | None
+    expected: float | None
     spread: float
     commonest: float
     scores: dict[str, float]
@@ -108,39 +146,46 @@ class Choice:
 
 
 def choose(table: Table, seed: int, on_fold: Callable[[int, int], None] = lambda done, all: None) -> Choice:
-    """Compares the candidates. Rows whose class a single file shows can't be held out, and do not count.
+    """Compares the candidates. A class that a single file shows can't be held out, and does not count.
 
-    The share of right rows of the best of several candidates is too high an estimate for it; what it is too high by is
-    estimated from the folds (Tibshirani and Tibshirani 2009, "A bias correction for the minimum error rate in
-    cross-validation", Annals of Applied Statistics 3).
+    The score of the best of several candidates is too high an estimate for it; what it is too high by is estimated
+    from the folds (Tibshirani and Tibshirani 2009, "A bias correction for the minimum error rate in cross-validation",
+    Annals of Applied Statistics 3).
     """
     learners = candidates(table)
-    shown_by = np.array([len(np.unique(table.file[table.y == c])) for c in range(table.n_classes)])
-    checked = shown_by[table.y] > 1
+    classes = np.array([number for number in range(table.n_classes) if table.files_of(number) > 1], int)
+    checked = np.isin(table.y, classes) if not table.several else np.full(len(table.y), len(classes) > 0)
     n_files = len(np.unique(table.file))
-    said = {name: np.full(len(table.y), -1) for name in learners}
+    said = {name: np.zeros_like(table.y) for name in learners}
     folds = [(learned, held[checked[held]]) for learned, held in _folds(table, n_files)] if checked.any() else []
     folds = [(learned, held) for learned, held in folds if len(held)]
     for done, (learned, held) in enumerate(folds):
         part = table.only(learned)
         for name, learn in learners.items():
             classifier = learn(part, seed)
-            said[name][held] = classifier.shares(table.x[held, : classifier.n_features]).argmax(1)
+            said[name][held] = table.said(classifier.shares(table.x[held, : classifier.n_features]))
         on_fold(done + 1, len(folds))
-    common = float(np.bincount(table.y).max() / len(table.y))
     if not folds:
         first = next(iter(learners))
-        return Choice(first, None, 0.0, common, {}, checked & False, said[first])
+        return Choice(first, None, 0.0, 0.0, {}, checked & False, said[first])
     right = {
-        name: np.array([(answers[held] == table.y[held]).mean() for _, held in folds]) for name, answers in said.items()
+        name: np.array([table.score(answers, held, classes) for _, held in folds]) for name, answers in said.items()
     }
     weight = np.array([len(held) for _, held in folds])
     scores = {name: float(np.average(of_fold, weights=weight)) for name, of_fold in right.items()}
     best = max(scores, key=lambda name: scores[name])
     flattery = float(np.average(np.max(list(right.values()), 0) - right[best], weights=weight))
-    commonest = float(np.bincount(table.y[checked]).max() / checked.sum())
     spread = float(right[best].std(ddof=1)) if len(folds) > 1 else 0.0
+    commonest = table.score(_commonest(table, checked), np.flatnonzero(checked), classes)
     return Choice(best, scores[best] - flattery, spread, commonest, scores, checked, said[best])
+
+
+def _commonest(table: Table, checked: np.ndarray) -> np.ndarray:
+    """The same answer for every row, in the form of y."""
+    if not table.several:
+        return np.full(len(table.y), np.bincount(table.y[checked]).argmax())
+    share = table.y.mean(0)
+    return np.broadcast_to(share > 0.5 if (share > 0.5).any() else share == share.max(), table.y.shape)
 
 
 def _folds(table: Table, n_files: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 LEAF = -1
 """Child of a node that has none."""
@@ -19,7 +19,7 @@ class ClassifierError(ValueError):
 
 
 class Classifier(ABC):
-    """Features (R, D) -> shares of C classes (R, C), each row with the sum 1."""
+    """Features (R, D) -> shares of C classes (R, C), each in [0, 1]; where a row has one class their sum is 1."""
 
     n_features: int
     n_classes: int
@@ -54,11 +54,21 @@ class Forest(Classifier):
     @classmethod
     def of(cls, grown: ExtraTreesClassifier, n_classes: int) -> "Forest":
         """The same answers as scikit-learn's, for classes 0 to n_classes - 1 of which it may know some alone."""
+        values = np.concatenate([estimator.tree_.value[:, 0] for estimator in grown.estimators_])
+        share = np.zeros((len(values), n_classes), np.float32)
+        share[:, grown.classes_] = values / values.sum(1, keepdims=True)
+        return cls._of(grown, share)
+
+    @classmethod
+    def of_several(cls, grown: ExtraTreesRegressor) -> "Forest":
+        """The means of a forest that has learned numbers in [0, 1], one for each class that a row may show."""
+        values = np.concatenate([estimator.tree_.value[:, :, 0] for estimator in grown.estimators_])
+        return cls._of(grown, values.astype(np.float32))
+
+    @classmethod
+    def _of(cls, grown: ExtraTreesClassifier | ExtraTreesRegressor, share: np.ndarray) -> "Forest":
         trees = [estimator.tree_ for estimator in grown.estimators_]
         starts = np.cumsum([0, *(tree.node_count for tree in trees)])
-        share = np.zeros((starts[-1], n_classes), np.float32)
-        values = np.concatenate([tree.value[:, 0] for tree in trees])
-        share[:, grown.classes_] = values / values.sum(1, keepdims=True)
 
         def moved(name: str) -> np.ndarray:
             parts = [(getattr(t, name), start) for t, start in zip(trees, starts[:-1], strict=True)]

@@ -5,7 +5,7 @@ Cross-validation on the labelled parts chooses how to learn (candidates.py). Par
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,9 @@ from brep_mae.datasets.derived.files import Files, file_of
 from brep_mae.datasets.labelling.labels import Labels
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import open_shards
-from brep_mae.evaluation.problem import SIZE, FewshotTask, Rows, every_row, features_of, in_batches, tasks
 from brep_mae.fitted.candidates import CANDIDATES, Choice, Table, candidates, choose
-from brep_mae.fitted.classifier import Classifier
-from brep_mae.fitted.model import FittedModel, Unit, extractor
+from brep_mae.fitted.model import FittedModel, extractor
+from brep_mae.fitted.rows import Rows, Unit, every_row, labelled_rows
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import UNLABELLED
@@ -39,7 +38,8 @@ class FitError(ValueError):
 @dataclass(frozen=True)
 class ClassReport:
     """One class: `files` and `rows` (faces, solids, files) that show it; `right` is the share of its rows that were
-    told right when they were held out, None where too few files show it."""
+    told right when they were held out, or its F1 where a row may show several classes; None where too few files show
+    it."""
 
     name: str
     files: int
@@ -53,6 +53,7 @@ class FitReport:
 
     Args:
         unit: what has a class.
+        several: True = a solid or file may show several; all scores are F1 over pairs of a row and a class then.
         files, rows: that are labelled and were learned from.
         unlabelled: files without a label that were at hand.
         head: the candidate that was chosen, and `scores`, what each of them had right when rows were held out.
@@ -63,6 +64,7 @@ class FitReport:
     """
 
     unit: Unit
+    several: bool
     files: int
     rows: int
     unlabelled: int
@@ -118,46 +120,55 @@ def fit(
     stored = open_shards(shards)
     labels = stored.labels
     unit = unit or unit_of(labels, shards)
-    classes = labels.face_classes if unit == "face" else labels.part_classes
-    of_faces, of_parts = tasks(len(labels.face_classes), 0), tasks(0, len(labels.part_classes))
-    if not (of_faces if unit == "face" else of_parts):
+    several = unit != "face" and not labels.part_classes
+    classes = labels.face_classes if unit == "face" or several else labels.part_classes
+    if not classes:
         raise FitError(f"no {unit} has a class; name the classes in labels.csv (`brep-mae labels template` writes one)")
-    (task,) = of_faces if unit == "face" else of_parts
     reader = extractor(encoder)
     data = _samples(shards, unit, stored.uids, readable(reader))
     sides = {file_of(uid): one.side for uid, one in labels.solids.items()}
     labelled = [uid for uid in data.uids if data.has_label(uid)]
     learned = [uid for uid in labelled if sides.get(file_of(uid)) != "test"]
     others = [uid for uid in data.uids if not data.has_label(uid)]
-    rows = _rows(task, reader, data, learned)
-    if len(np.unique(rows.y)) < 2:
-        shown = f"the only one is {classes[rows.y[0]]}" if len(rows.y) else "there is none"
-        raise FitError(f"{len(rows.y)} labelled {unit}s show fewer than two classes ({shown}): label parts of others")
-    table = _table(task, reader, data, rows, others, seed)
+
+    def rows_of(uids: list[str]) -> Rows:
+        return labelled_rows(unit, len(classes) if several else 0, reader, data, uids)
+
+    if not learned:
+        raise FitError(
+            f"no {unit} to learn from has a class; name the classes of some parts that are not on the side test"
+        )
+    table = _table(unit, reader, data, rows_of(learned), learned, others, len(classes), seed)
+    shown = [name for number, name in enumerate(classes) if table.files_of(number)]
+    if len(shown) < 2:
+        only = f"the only one is {shown[0]}" if shown else "there is none"
+        raise FitError(f"{len(table.y)} labelled {unit}s show fewer than two classes ({only}): label parts of others")
     choice = choose(table, seed, on_fold)
     classifier = candidates(table)[choice.name](table, seed)
-    tested = [uid for uid in labelled if uid not in set(learned)]
-    test = _right(classifier, _rows(task, reader, data, tested)) if tested else None
     report = FitReport(
         unit=unit,
+        several=several,
         files=len(np.unique(table.file)),
         rows=len(table.y),
         unlabelled=len({file_of(uid) for uid in others}),
         head=choice.name,
         scores=choice.scores,
-        expected=choice.accuracy,
+        expected=choice.expected,
         spread=choice.spread,
         commonest=choice.commonest,
-        test=test,
+        test=None,
         classes=[_class(name, number, table, choice) for number, name in enumerate(classes)],
-        next=_least_sure(task, reader, data, others, table, dict(zip(stored.uids, stored.files, strict=True))),
+        next=_least_sure(unit, reader, data, others, table, dict(zip(stored.uids, stored.files, strict=True))),
     )
+    if tested := [uid for uid in labelled if uid not in set(learned)]:
+        rows = rows_of(tested)
+        said = table.said(classifier.shares(rows.x[:, : classifier.n_features]))
+        kept = Table(rows.x, rows.y, rows.sample, table.others, table.plain, len(classes))
+        report = replace(report, test=kept.score(said, np.arange(len(said)), np.arange(len(classes))))
     grid = int(stored[0].face_grid.shape[1])
     reads_codes = classifier.n_features > table.plain
-    model = FittedModel(
-        unit, tuple(classes), reader if reads_codes else extractor(None), classifier, grid, report.as_json()
-    )
-    return model, reads_codes
+    reader = reader if reads_codes else extractor(None)
+    return FittedModel(unit, several, tuple(classes), reader, classifier, grid, report.as_json()), reads_codes
 
 
 def _samples(shards: Path, unit: Unit, uids: list[str], reads: frozenset[str]) -> Solids:
@@ -166,38 +177,37 @@ def _samples(shards: Path, unit: Unit, uids: list[str], reads: frozenset[str]) -
     return Solids(shards, None, uids, reads)
 
 
-def _rows(task: FewshotTask, reader: FeatureExtractor, data: Solids, uids: list[str]) -> Rows:
-    batches = in_batches(data, uids)
-    return Rows(task, batches, features_of(reader, batches))
-
-
 def _table(
-    task: FewshotTask, reader: FeatureExtractor, data: Solids, rows: Rows, others: list[str], seed: int
+    unit: Unit,
+    reader: FeatureExtractor,
+    data: Solids,
+    rows: Rows,
+    uids: list[str],
+    others: list[str],
+    n_classes: int,
+    seed: int,
 ) -> Table:
-    uids = [uid for batch in rows.batches for uid in batch.uid]
     _, file_number = np.unique([file_of(uid) for uid in uids], return_inverse=True)
-    place = rows.part % 1_000_000 + SIZE * (rows.part // 1_000_000)  # `Rows` numbers solids within their batch
-    beside = every_row(task, reader, in_batches(data, others))
+    beside = every_row(unit, reader, data, others)
     if len(beside) > LEARNED_FROM:
         beside = beside[np.random.default_rng(seed).choice(len(beside), LEARNED_FROM, replace=False)]
-    plain = every_row(task, extractor(None), in_batches(data, uids[:1])).shape[1]
-    return Table(rows.x, rows.y, file_number[place], beside, plain, task.n_classes)
-
-
-def _right(classifier: Classifier, rows: Rows) -> float:
-    return float((classifier.shares(rows.x[:, : classifier.n_features]).argmax(1) == rows.y).mean())
+    plain = every_row(unit, extractor(None), data, uids[:1]).shape[1]
+    return Table(rows.x, rows.y, file_number[rows.sample], beside, plain, n_classes)
 
 
 def _class(name: str, number: int, table: Table, choice: Choice) -> ClassReport:
-    mine = table.y == number
-    files = len(np.unique(table.file[mine]))
-    held = mine & choice.checked & (choice.said >= 0)
-    right = float((choice.said[held] == number).mean()) if held.any() and files >= FEW else None
+    mine, files = table.shows(number), table.files_of(number)
+    right = None
+    if files >= FEW and choice.expected is not None:
+        if table.several:
+            right = table.score(choice.said, np.flatnonzero(choice.checked), np.array([number]))
+        else:
+            right = float((choice.said[mine & choice.checked] == number).mean())
     return ClassReport(name, files, int(mine.sum()), right)
 
 
 def _least_sure(
-    task: FewshotTask,
+    unit: Unit,
     reader: FeatureExtractor,
     data: Solids,
     others: list[str],
@@ -207,10 +217,13 @@ def _least_sure(
     """Files without a label by how little sure a forest is of their rows (uncertainty sampling; Lewis and Gale 1994, "A
     sequential algorithm for training text classifiers"). One that has learned from its own answers on these files is
     sure of all of them, so another is asked."""
-    classifier = CANDIDATES["forest"](table, 0) if others else None
+    if not others:
+        return []
+    classifier = CANDIDATES["forest"](table, 0)
     names = {file_of(uid): name for uid, name in file_names.items()}
     doubt: dict[str, list[float]] = {}
     for uid in others:
-        x = every_row(task, reader, [data.batch([uid])])
-        doubt.setdefault(names[file_of(uid)], []).append(float(1 - classifier.shares(x).max(1).mean()))  # type: ignore[union-attr]
+        shares = classifier.shares(every_row(unit, reader, data, [uid]))
+        sure = np.maximum(shares, 1 - shares).min(1) if table.several else shares.max(1)
+        doubt.setdefault(names[file_of(uid)], []).append(float(1 - sure.mean()))
     return sorted(doubt, key=lambda file: -np.mean(doubt[file]))[:NEXT]

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.derived.files import merged
 from brep_mae.datasets.from_graph import from_graph
 from brep_mae.fitted.classifier import Classifier, ClassifierError, stored
+from brep_mae.fitted.rows import UNITS, Unit
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.models.extractors.hops import Hops
@@ -31,9 +32,6 @@ from brep_mae.output.files import write_whole
 from brep_mae.schema import SURFACE_TYPES, FaceGraph
 
 ABOUT, CLASSIFIER, ENCODER = "model.json", "classifier.safetensors", "encoder"
-Unit = Literal["face", "solid", "file"]
-UNITS: tuple[Unit, ...] = ("face", "solid", "file")
-"""What has a class."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,7 @@ class FittedModel:
 
     Args:
         unit: what has a class.
+        several: True = a solid or file may show several, those of its faces.
         classes: their names, by number.
         extractor: makes the features that the classifier reads.
         grid: samples per side of the UV-grids that it reads.
@@ -49,6 +48,7 @@ class FittedModel:
     """
 
     unit: Unit
+    several: bool
     classes: tuple[str, ...]
     extractor: FeatureExtractor
     classifier: Classifier
@@ -75,13 +75,22 @@ class FittedModel:
         return self.classifier.shares(rows.numpy()[:, : self.classifier.n_features])
 
     def _solid(self, path: Path, file: str, graph: FaceGraph, shares: np.ndarray) -> SolidAnswers:
-        said = tuple(Answer((self.classes[row.argmax()],), float(row.max())) for row in shares)
+        said = tuple(self._shown(row) if self.several else self._likeliest(row) for row in shares)
         surfaces = tuple(SURFACE_TYPES[i] for i in graph.face_type)
         by_face = self.unit == "face"
         names = tuple(graph.face_name)
         return SolidAnswers(
             path, file, graph.solid, surfaces, said if by_face else (), None if by_face else said[0], names
         )
+
+    def _likeliest(self, shares: np.ndarray) -> Answer:
+        return Answer((self.classes[shares.argmax()],), float(shares.max()))
+
+    def _shown(self, shares: np.ndarray) -> Answer:
+        """All classes that are likelier than not; as sure as the least sure of all classes, shown or not."""
+        shown = np.flatnonzero(shares > 0.5)
+        names = tuple(self.classes[i] for i in shown)
+        return Answer(names, float(np.maximum(shares, 1 - shares).min()), tuple(float(shares[i]) for i in shown))
 
 
 def extractor(encoder: Path | None) -> FeatureExtractor:
@@ -104,6 +113,7 @@ def save_model(model: FittedModel, folder: Path, encoder: Path | None) -> None:
     about = {
         "schema": schema.VERSION,
         "unit": model.unit,
+        "several": model.several,
         "classes": list(model.classes),
         "grid": model.grid,
         "report": model.report,
@@ -123,6 +133,7 @@ def load_model(folder: Path) -> FittedModel:
         about = json.loads((folder / ABOUT).read_text())
         made_for, classes = about["schema"], tuple(str(name) for name in about["classes"])
         unit, grid, report = about["unit"], int(about["grid"]), dict(about["report"])
+        several = bool(about["several"])
     except FileNotFoundError:
         raise CheckpointError(
             f"{folder}: no {ABOUT} in it, so no fitted model; name a folder that `fit` made"
@@ -142,4 +153,4 @@ def load_model(folder: Path) -> FittedModel:
         raise CheckpointError(f"{path}: {error}; {remedy}") from None
     if classifier.n_classes != len(classes):
         raise CheckpointError(f"{path}: {classifier.n_classes} classes, {ABOUT} names {len(classes)}; {remedy}")
-    return FittedModel(unit, classes, features, classifier, grid, report)
+    return FittedModel(unit, several, classes, features, classifier, grid, report)

@@ -97,6 +97,14 @@ def test_solids_have_classes_as_well_and_an_encoder_stands_beside_plain_features
     assert "block (" in ok("predict", parts / "20.step", "--model", out)
 
 
+def test_of_labelled_faces_a_model_may_say_which_classes_a_solid_shows(parts, few, tmp_path):
+    out = tmp_path / "model"
+    text = ok("fit", parts, "--labels", few, "--out", out, "--of", "solid", "--encoder", "none", "--workers", 1)
+    assert "F1 of the classes that solids show" in text and "on test parts  100.0 % F1" in text, text
+    values = json.loads(ok("predict", parts / "20.step", parts / "21.step", "--model", out, "--json"))["each"]
+    assert [[row["class"] for row in one["rows"]] for one in values] == [["flat"], ["curved", "flat"]]
+
+
 def test_shards_may_be_learned_from_in_place_of_files(shards, tmp_path):
     out = tmp_path / "model"
     report = json.loads(ok("fit", shards, "--out", out, "--of", "solid", "--encoder", "none", "--json"))

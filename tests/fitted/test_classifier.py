@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import LogisticRegression
 
 from brep_mae.fewshot.heads.forest import grow
@@ -22,6 +23,13 @@ def test_a_forest_of_arrays_answers_as_scikit_learn_does(rows):
     assert shares.shape == (50, 5)
     np.testing.assert_allclose(shares[:, [0, 2, 3]], grown.predict_proba(new), atol=1e-6)
     assert not shares[:, [1, 4]].any()  # classes that no label shows
+
+
+def test_a_forest_of_several_labels_answers_as_scikit_learn_does(rows):
+    x, y, new = rows
+    shown = np.stack([y == 0, y > 0, x[:, 3] > 0], 1).astype(np.float32)
+    grown = ExtraTreesRegressor(50, random_state=0).fit(x, shown)
+    np.testing.assert_allclose(Forest.of_several(grown).shares(new), grown.predict(new), atol=1e-6)
 
 
 def test_a_linear_layer_answers_as_logistic_regression_does(rows):
