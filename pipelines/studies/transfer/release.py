@@ -1,6 +1,7 @@
 """Stage `release`: an encoder to hand on, what it was made from and what it scores -> release/NAME of the study.
 
-Those in brep_mae/checkpoints/shipped, which come with the package, are copies of what it makes, less the README.
+Those that come with the package, in brep_mae/checkpoints/shipped, are copies less the README: `label_free` of `all`,
+`generated_labels` of `modelled_labels`.
 """
 
 import json
