@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+Unit = Literal["face", "solid", "file"]
+UNITS: tuple[Unit, ...] = ("face", "solid", "file")
+"""What something is said of."""
 UNSURE = 0.6
 """An answer with a smaller share than this wants a person's look."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from brep_mae.answers import SolidAnswers
+from brep_mae.answers import SolidAnswers, Unit
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.workers import pool
 from brep_mae.cad_files import printable
@@ -27,7 +27,6 @@ from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.from_graph import from_graph
 from brep_mae.fitted.from_files import FitOptions, fit_files
 from brep_mae.fitted.model import ABOUT, FittedModel, load_model
-from brep_mae.fitted.rows import Unit
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import FaceGraph

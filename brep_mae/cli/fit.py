@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from brep_mae.answers import UNITS
 from brep_mae.cli.shared import encoder_folder, existing, limits, print_values
 
 if TYPE_CHECKING:
-    from brep_mae.fitted.rows import Unit
-
-UNITS = ("face", "solid", "file")
+    from brep_mae.answers import Unit
 
 
 @click.command()

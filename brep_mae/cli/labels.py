@@ -4,10 +4,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
+from brep_mae.answers import UNITS, Unit
 from brep_mae.cli.commands import Commands
 from brep_mae.cli.shared import DEFAULT, encoder_folder, graphs_of, parts, source_of, tell, told
 
@@ -33,7 +34,7 @@ TABLE = click.option(
     "--of",
     "unit",
     default="face",
-    type=click.Choice(("face", "solid", "file")),
+    type=click.Choice(UNITS),
     show_default=True,
     help="What gets a class: a line each.",
 )
@@ -43,7 +44,7 @@ def template(
     deadline: float,
     memory: int,
     out: Path,
-    unit: Literal["face", "solid", "file"],
+    unit: Unit,
 ) -> None:
     """Write a table with an empty class for every face, solid or file."""
     from brep_mae.datasets.labelling.label_table import OF_FILES
@@ -119,8 +120,9 @@ def suggest(
     from dataclasses import replace
 
     from brep_mae.checkpoints.backbones import described, load_face_backbone
+    from brep_mae.fewshot.selection import CANDIDATES
+    from brep_mae.fitted.from_files import unlabelled
     from brep_mae.labels.suggest import suggest as suggested
-    from brep_mae.labels.suggest import unlabelled
     from brep_mae.models.extractors.hops import Hops
 
     with told():
@@ -128,7 +130,7 @@ def suggest(
         extractor = Hops() if encoder is None else load_face_backbone(encoder)
         grid = DEFAULT.grid if encoder is None else described(encoder)[2].grid
         source = source_of(inputs, table)
-        todo = replace(source, files=unlabelled(source))
+        todo = replace(source, files=sorted(unlabelled(source)[:CANDIDATES]))
         if not todo.files:
             raise click.ClickException(f"{source.root}: every file has a label already; name more files")
         rejects: Rejects = []

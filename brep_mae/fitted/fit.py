@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from brep_mae.answers import Unit
 from brep_mae.checkpoints.backbones import require_grid
 from brep_mae.datasets.derived.files import Files, file_of
 from brep_mae.datasets.labelling.labels import Labels
@@ -18,7 +19,7 @@ from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import open_shards
 from brep_mae.fitted.candidates import CANDIDATES, Choice, Table, candidates, choose
 from brep_mae.fitted.model import FittedModel, extractor
-from brep_mae.fitted.rows import Rows, Unit, every_row, labelled_rows
+from brep_mae.fitted.rows import Rows, every_row, labelled_rows
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import UNLABELLED

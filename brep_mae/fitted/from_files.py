@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from brep_mae.answers import Unit
 from brep_mae.checkpoints.backbones import described
 from brep_mae.datasets.adapters import solids
 from brep_mae.datasets.source import Source
 from brep_mae.fitted.fit import FitError, fit
 from brep_mae.fitted.model import FittedModel, save_model
-from brep_mae.fitted.rows import Unit
 from brep_mae.ingest import parse_dataset
 from brep_mae.output.folder import output_folder
 from brep_mae.settings import ParseParams, SplitParams
@@ -106,10 +106,15 @@ def _parse(
         tell(f"label not used: {line}")
 
 
-def _sampled(source: Source, unlabelled: int) -> Source:
-    """The labelled files, and of the others those whose names hash lowest."""
+def unlabelled(source: Source) -> list[Path]:
+    """The files that no table names a class for, those whose names hash lowest first."""
     named = {row.file for row in source.rows if not row.problem}
-    by_name = {path.relative_to(source.root).as_posix(): path for path in source.files}
-    others = sorted(by_name.keys() - named, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())
-    kept = (by_name.keys() & named) | set(others[:unlabelled])
-    return replace(source, files=[path for name, path in by_name.items() if name in kept])
+    others = {path: path.relative_to(source.root) for path in source.files}
+    by_hash = sorted(others, key=lambda path: hashlib.sha256(os.fsencode(others[path])).digest())
+    return [path for path in by_hash if others[path].as_posix() not in named]
+
+
+def _sampled(source: Source, count: int) -> Source:
+    """The labelled files, and `count` of the others."""
+    left_out = set(unlabelled(source)[count:])
+    return replace(source, files=[path for path in source.files if path not in left_out])

@@ -16,14 +16,13 @@ import numpy as np
 import torch
 
 from brep_mae import schema
-from brep_mae.answers import Answer, SolidAnswers
+from brep_mae.answers import UNITS, Answer, SolidAnswers, Unit
 from brep_mae.checkpoints.backbones import CONFIG, WEIGHTS, load_face_backbone
 from brep_mae.checkpoints.weights import CheckpointError, read_tensors, write_weights
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.derived.files import merged
 from brep_mae.datasets.from_graph import from_graph
 from brep_mae.fitted.classifier import Classifier, ClassifierError, stored
-from brep_mae.fitted.rows import UNITS, Unit
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.models.extractors.hops import Hops

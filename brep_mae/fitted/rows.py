@@ -2,21 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from brep_mae.answers import Unit
 from brep_mae.datasets.batch import Batch, Faces
 from brep_mae.datasets.loader import Samples
 from brep_mae.evaluation.problem import features_of, in_batches
 from brep_mae.models.extractor import FeatureExtractor, Features
 from brep_mae.schema import UNLABELLED
-
-Unit = Literal["face", "solid", "file"]
-UNITS: tuple[Unit, ...] = ("face", "solid", "file")
-"""What has a class."""
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,17 @@
 """Which parts to label first: files whose faces stand for as many others as possible, see `fewshot.selection`."""
 
-import hashlib
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.from_graph import from_graph
-from brep_mae.datasets.source import Source
 from brep_mae.evaluation.problem import features_of
-from brep_mae.fewshot.selection import CANDIDATES, covering
+from brep_mae.fewshot.selection import covering
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import FaceGraph
-
-
-def unlabelled(source: Source) -> list[Path]:
-    """The files that no table names a class for; of more than CANDIDATES those whose names hash lowest."""
-    named = {row.file for row in source.rows if not row.problem}
-    by_name = {path.relative_to(source.root).as_posix(): path for path in source.files}
-    others = sorted(by_name.keys() - named, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())
-    return sorted(by_name[name] for name in others[:CANDIDATES])
 
 
 def suggest(graphs: Iterable[FaceGraph], extractor: FeatureExtractor, count: int, seed: int) -> Sequence[str]:

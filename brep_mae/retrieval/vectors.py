@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 import torch
 
 from brep_mae import schema
+from brep_mae.answers import Unit
 from brep_mae.checkpoints.backbones import CONFIG, WEIGHTS, load_face_backbone
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.derived.files import merged
@@ -24,7 +24,6 @@ from brep_mae.models.extractors.hops import Hops
 from brep_mae.output.files import whole_file, written
 from brep_mae.schema import FaceGraph
 
-Of = Literal["face", "solid", "file"]
 ABOUT = b"brep_mae"
 PLAIN = "plain features"
 ROWS = 4096
@@ -44,7 +43,7 @@ class About:
         grid, split_closed: how the solids were parsed.
     """
 
-    of: Of
+    of: Unit
     encoder: str
     grid: int
     split_closed: bool = False
@@ -72,7 +71,7 @@ def extractor_of(encoder: Path | None) -> tuple[FeatureExtractor, str]:
 
 
 @torch.no_grad()
-def rows_of(graphs: Iterable[FaceGraph], extractor: FeatureExtractor, of: Of) -> Iterator[Rows]:
+def rows_of(graphs: Iterable[FaceGraph], extractor: FeatureExtractor, of: Unit) -> Iterator[Rows]:
     """The rows of each solid, or of each file whose solids follow one another."""
     for _, solids in groupby(graphs, key=lambda graph: graph.file):
         for graph in [merged(list(solids))] if of == "file" else solids:

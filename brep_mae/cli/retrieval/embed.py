@@ -1,26 +1,21 @@
 """`brep-mae embed`: vectors of parts as a table."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from brep_mae.answers import UNITS, Unit
 from brep_mae.cli.retrieval.solids import ENCODER, parsed_with, shards_in, solids_in
 from brep_mae.cli.shared import DEFAULT, encoder_folder, parts, told
-
-if TYPE_CHECKING:
-    from brep_mae.retrieval.vectors import Of
 
 
 @click.command()
 @parts
 @ENCODER
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Parquet file.")
-@click.option(
-    "--of", default="solid", type=click.Choice(("face", "solid", "file")), show_default=True, help="A row for each."
-)
+@click.option("--of", default="solid", type=click.Choice(UNITS), show_default=True, help="A row for each.")
 def embed(
-    inputs: tuple[Path, ...], workers: int, deadline: float, memory: int, named: str, out: Path, of: "Of"
+    inputs: tuple[Path, ...], workers: int, deadline: float, memory: int, named: str, out: Path, of: Unit
 ) -> None:
     """Vectors of the faces, solids or files of CAD files, or of a folder of shards, as a Parquet table."""
     from brep_mae.checkpoints.backbones import described
