@@ -16,6 +16,8 @@ from brep_mae.fitted.classifier import Classifier, Forest, Linear
 
 FOLDS = 5
 """Most parts into which the labelled files are cut."""
+FEW = 2
+"""A class that fewer files show can't be held out from all labelled ones and still be learned."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def choose(table: Table, seed: int, on_fold: Callable[[int, int], None] = lambda
     Annals of Applied Statistics 3).
     """
     learners = candidates(table)
-    classes = np.array([number for number in range(table.n_classes) if table.files_of(number) > 1], int)
+    classes = np.array([number for number in range(table.n_classes) if table.files_of(number) >= FEW], int)
     checked = np.isin(table.y, classes) if not table.several else np.full(len(table.y), len(classes) > 0)
     n_files = len(np.unique(table.file))
     said = {name: np.zeros_like(table.y) for name in learners}

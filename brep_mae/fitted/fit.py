@@ -17,15 +17,13 @@ from brep_mae.datasets.derived.files import Files, file_of
 from brep_mae.datasets.labelling.labels import Labels
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import open_shards
-from brep_mae.fitted.candidates import CANDIDATES, Choice, Table, candidates, choose
+from brep_mae.fitted.candidates import CANDIDATES, FEW, Choice, Table, candidates, choose
 from brep_mae.fitted.model import FittedModel, extractor
 from brep_mae.fitted.rows import Rows, every_row, labelled_rows
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import UNLABELLED
 
-FEW = 2
-"""A class that fewer files show can't be held out from all labelled ones and still be learned."""
 NEXT = 5
 """Parts that are named as those to label next."""
 LEARNED_FROM = 10_000
@@ -127,10 +125,11 @@ def fit(
         raise FitError(f"no {unit} has a class; name the classes in labels.csv (`brep-mae labels template` writes one)")
     reader = extractor(encoder)
     data = _samples(shards, unit, stored.uids, readable(reader))
-    sides = {file_of(uid): one.side for uid, one in labels.solids.items()}
-    labelled = [uid for uid in data.uids if data.has_label(uid)]
-    learned = [uid for uid in labelled if sides.get(file_of(uid)) != "test"]
-    others = [uid for uid in data.uids if not data.has_label(uid)]
+    kept_back = {file_of(uid) for uid, one in labels.solids.items() if one.side == "test"}  # with all that a file holds
+    seen = [uid for uid in data.uids if file_of(uid) not in kept_back]
+    learned = [uid for uid in seen if data.has_label(uid)]
+    others = [uid for uid in seen if not data.has_label(uid)]
+    tested = [uid for uid in data.uids if file_of(uid) in kept_back and data.has_label(uid)]
 
     def rows_of(uids: list[str]) -> Rows:
         return labelled_rows(unit, len(classes) if several else 0, reader, data, uids)
@@ -161,7 +160,7 @@ def fit(
         classes=[_class(name, number, table, choice) for number, name in enumerate(classes)],
         next=_least_sure(unit, reader, data, others, table, dict(zip(stored.uids, stored.files, strict=True))),
     )
-    if tested := [uid for uid in labelled if uid not in set(learned)]:
+    if tested:
         rows = rows_of(tested)
         said = table.said(classifier.shares(rows.x[:, : classifier.n_features]))
         kept = Table(rows.x, rows.y, rows.sample, table.others, table.plain, len(classes))

@@ -10,7 +10,7 @@ from brep_mae.datasets.derived.files import file_of
 from brep_mae.datasets.labelling.join import matched
 from brep_mae.datasets.labelling.labels import LabelReport
 from brep_mae.datasets.source import Source
-from brep_mae.fitted.fit import FEW
+from brep_mae.fitted.candidates import FEW
 from brep_mae.reading import Rejects
 from brep_mae.schema import UNLABELLED, FaceGraph
 
