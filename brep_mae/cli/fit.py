@@ -1,20 +1,16 @@
 """`brep-mae fit`: a few labelled parts -> a model in a folder."""
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from brep_mae.answers import UNITS
-from brep_mae.cli.shared import encoder_folder, existing, limits, print_values
-
-if TYPE_CHECKING:
-    from brep_mae.answers import Unit
+from brep_mae.answers import UNITS, Unit
+from brep_mae.cli.shared import encoder_folder, existing, parts, print_values
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@parts
 @click.option("--labels", type=click.Path(path_type=Path), help="Table of labels; else each labels.csv in the folders.")
 @click.option(
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New folder for the model."
@@ -40,14 +36,12 @@ if TYPE_CHECKING:
     help="Most files without a label that are learned from as well.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of all that is drawn.")
-@click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
-@limits
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def fit(
     inputs: tuple[Path, ...],
     labels: Path | None,
     out: Path,
-    unit: "Unit | None",
+    unit: Unit | None,
     named: str,
     unlabelled: int,
     seed: int,

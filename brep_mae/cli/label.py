@@ -6,16 +6,14 @@ from pathlib import Path
 import click
 
 from brep_mae.answers import SolidAnswers
-from brep_mae.cli.shared import existing, found_cad_files, limits
+from brep_mae.cli.shared import existing, found_cad_files, parts
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@parts
 @click.option("--classes", default="", help="Names to choose from, separated by commas; else those of the model.")
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of a model that `fit` made, which suggests.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The page, an HTML file.")
-@click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
-@limits
 def label(
     inputs: tuple[Path, ...], classes: str, model: Path | None, out: Path, workers: int, deadline: float, memory: int
 ) -> None:

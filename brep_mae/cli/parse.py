@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from brep_mae.cli.shared import DEFAULT, existing, limits, print_values
+from brep_mae.cli.shared import DEFAULT, existing, limits, parts, print_values
 from brep_mae.settings import ParseParams, SplitParams
 
 if TYPE_CHECKING:
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@parts
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New folder for shards.")
-@click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
 @click.option(
     "--grid",
     default=DEFAULT.grid,
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 )
 @click.option("--curvature", is_flag=True, help="Store principal curvatures too.")
 @click.option("--split-closed", is_flag=True, help="Cut full cylinders, spheres and tori in two.")
-@limits
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def parse(
     inputs: tuple[Path, ...],

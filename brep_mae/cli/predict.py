@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from brep_mae.answers import Answer, LeftOut, SolidAnswers
-from brep_mae.cli.shared import existing, found_cad_files, limits
+from brep_mae.cli.shared import existing, found_cad_files, parts
 
 if TYPE_CHECKING:
     from brep_mae.fitted.ask import Answers
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@parts
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of a model that `fit` made.")
 @click.option("--tasks", "folder", type=click.Path(path_type=Path), help="Folder of tasks, in place of a model.")
 @click.option("--task", "name", help="Which of the tasks answers.")
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 )
 @click.option("--step", type=click.Path(file_okay=False, path_type=Path), help="New folder: STEP coloured by class.")
 @click.option("--glb", type=click.Path(file_okay=False, path_type=Path), help="New folder: GLB, a material a class.")
-@click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes.")
-@limits
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every face.")
 def predict(
     inputs: tuple[Path, ...],
