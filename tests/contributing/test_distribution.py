@@ -1,13 +1,19 @@
-"""The wheel and the source distribution hold all of the package, also what is no Python, and nothing beside it."""
+"""The wheel and the source distribution hold all of the package, also what is no Python, and nothing beside it; what
+it imports is installed with it."""
 
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import grimp
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 SCRIPT = "import sys; from setuptools import build_meta as b; out = sys.argv[1]; b.build_sdist(out); b.build_wheel(out)"
 
@@ -45,3 +51,13 @@ def test_the_source_distribution_holds_the_package_and_what_is_said_of_it(built:
     assert package() <= names
     assert {"LICENSE", "README.md", "CHANGELOG.md", "CITATION.cff", "pyproject.toml"} <= names
     assert not [name for name in names if name.startswith(("tests/", "studies/", "benchmarks/"))]
+
+
+def test_what_the_package_imports_is_installed_with_it() -> None:
+    declared = tomllib.loads(Path("pyproject.toml").read_text())["project"]["dependencies"]
+    installed = {canonicalize_name(Requirement(line).name) for line in declared}
+    modules = grimp.build_graph("brep_mae", include_external_packages=True, cache_dir=None).modules
+    imported = {name.partition(".")[0] for name in modules} - {"brep_mae"} - set(sys.stdlib_module_names)
+    distributions = packages_distributions()
+    missing = {name for name in imported if not installed & {canonicalize_name(of) for of in distributions[name]}}
+    assert not missing
