@@ -43,7 +43,7 @@ WITHOUT_EFFECT = frozenset(
         "brep_mae.tracking.jsonl",
         "pipelines",
         "pipelines.shared.stage",
-        "pipelines.shared.unfinished",
+        "brep_mae.pretraining.unfinished",
     }
 )
 """Modules that show, track, time or put away what is done, or refuse wrong settings, and change nothing of it: mending

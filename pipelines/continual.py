@@ -12,6 +12,7 @@ from brep_mae.continual.class_tasks import TaskFeatures, class_groups, face_task
 from brep_mae.models.embed import readable
 from brep_mae.output.folder import output_folder
 from brep_mae.output.note import sha256
+from brep_mae.pretraining.unfinished import unfinished
 from brep_mae.schema import UNLABELLED
 from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
@@ -19,7 +20,6 @@ from pipelines.shared.params import load
 from pipelines.shared.parsed_dataset import parsed_dataset
 from pipelines.shared.places import LABELS, MODELS, RESULTS
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import unfinished
 from pipelines.studies.continual.learn import BASELINES, SUPERMASKS, Learner, learn
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     out, inputs = RESULTS / "continual", (p.model_dump(), data.digest, data.labels_digest, weights)
     with (
         output_folder(out) as claim,
-        unfinished("continual", out, *inputs) as work,
+        unfinished("pipelines.continual", out, *inputs) as work,
         tracking.run("continual", "continual", flat, {"ckpt_sha256": weights}) as tracker,
     ):
         modes: tuple[Learner, ...] = (*SUPERMASKS, *BASELINES, "majority") if data.face_classes else ()

@@ -22,6 +22,7 @@ from brep_mae.evaluation.zipf import ZipfScore, zipf_score
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.output.folder import output_folder
+from brep_mae.pretraining.unfinished import unfinished
 from brep_mae.report.evolution import EQUAL, search
 from brep_mae.tracking import tracking
 from brep_mae.training.evolve import CmaEs, best, evolve
@@ -31,7 +32,6 @@ from pipelines.shared.params import load
 from pipelines.shared.parsed_dataset import ParsedDataset, parsed_dataset
 from pipelines.shared.places import BEST_WEIGHTS, RESULTS
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import unfinished
 
 CANDIDATES = "candidates.jsonl"
 
@@ -103,7 +103,7 @@ def main(method: str) -> None:
     rows: list[dict[str, Any]] = []
     with (
         output_folder(RESULTS / "evolve" / method) as claim,
-        unfinished("evolve", claim.out, *inputs) as work,
+        unfinished("pipelines.evolve", claim.out, *inputs) as work,
         tracking.run("evolve", f"evolve {method}", flat) as tracker,
     ):
 

@@ -14,6 +14,7 @@ from brep_mae.fewshot.fewshot import MAJORITY, EncoderSource, compare, reads
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.output.folder import output_folder
 from brep_mae.output.note import sha256
+from brep_mae.pretraining.unfinished import unfinished
 from brep_mae.report.tables import SCORES, summarise
 from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
@@ -21,7 +22,6 @@ from pipelines.shared.params import load
 from pipelines.shared.parsed_dataset import parsed_dataset
 from pipelines.shared.places import LABELS, MODELS, RESULTS
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import unfinished
 
 MASKS_ONLY = "encoder.fill."
 """Prefix of what an encoder puts in the place of hidden tokens: no part of what it makes of a whole solid."""
@@ -80,7 +80,7 @@ def main() -> None:
     out, inputs = RESULTS / "fewshot", (params.fewshot.model_dump(), data.digest, data.labels_digest, hashes)
     with (
         output_folder(out) as claim,
-        unfinished("fewshot", out, *inputs) as work,
+        unfinished("pipelines.fewshot", out, *inputs) as work,
         tracking.run("fewshot", "fewshot", flat) as tracker,
     ):
         if not labelled:

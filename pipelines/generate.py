@@ -5,10 +5,10 @@ import shutil
 
 from brep_mae.output.files import link_or_copy
 from brep_mae.output.folder import output_folder
+from brep_mae.pretraining.unfinished import unfinished
 from pipelines.shared.params import load
 from pipelines.shared.places import SOURCE
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import unfinished
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
         from brep_mae.generate.generate import generate
 
         about = params.generate
-        with output_folder(SOURCE) as claim, unfinished("generate", SOURCE, about.model_dump()) as work:
+        with output_folder(SOURCE) as claim, unfinished("pipelines.generate", SOURCE, about.model_dump()) as work:
             report = generate(work / "parts", about.kind, about.solids, about.seed, os.cpu_count() or 1)
             with claim.filled() as new:
                 shutil.copytree(work / "parts", new, copy_function=link_or_copy, dirs_exist_ok=True)

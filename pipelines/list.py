@@ -15,10 +15,10 @@ from brep_mae.datasets.source import Source
 from brep_mae.output.files import write_whole
 from brep_mae.output.folder import output_file
 from brep_mae.output.note import sha256
+from brep_mae.pretraining.unfinished import WORK
 from pipelines.shared.dataset import opened
 from pipelines.shared.params import load
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import WORK
 
 FILES, LABEL_FILES = Path("data/files.json"), Path("data/label_files.json")
 SETTLED_NS = 2 * 10**9

@@ -12,6 +12,7 @@ from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.output.folder import output_folder
 from brep_mae.output.note import sha256
+from brep_mae.pretraining.unfinished import unfinished
 from brep_mae.report.tables import above, summarise
 from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
@@ -19,7 +20,6 @@ from pipelines.shared.params import load
 from pipelines.shared.parsed_dataset import parsed_dataset
 from pipelines.shared.places import LABELS, MODELS, RESULTS
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import unfinished
 
 LOGGED = 10
 """Points of a run's curve that are tracked, at most."""
@@ -60,7 +60,7 @@ def main() -> None:
     out, inputs = RESULTS / "policy", (p.model_dump(), data.digest, data.labels_digest, weights)
     with (
         output_folder(out) as claim,
-        unfinished("policy", out, *inputs) as work,
+        unfinished("pipelines.policy", out, *inputs) as work,
         tracking.run("policy", "policy", flat, {"ckpt_sha256": weights}) as tracker,
     ):
         rules = (POLICY, *COMPETITORS) if data.face_classes else ()

@@ -16,16 +16,16 @@ from brep_mae.composition.pretext import Pretext, build
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
 from brep_mae.output.folder import Claim, output_folder
+from brep_mae.pretraining.masks import MaskHistory
+from brep_mae.pretraining.picture import pictures
+from brep_mae.pretraining.pretraining import Pretraining, pretrained
+from brep_mae.pretraining.unfinished import WORK
 from brep_mae.report import drawings
 from brep_mae.report.masks import MASKS, mask_figure
-from pipelines.shared.masks import MaskHistory
 from pipelines.shared.params import load
 from pipelines.shared.parsed_dataset import ParsedDataset, parsed_dataset
-from pipelines.shared.picture import pictures
 from pipelines.shared.places import LABELS, MODELS
-from pipelines.shared.pretraining import Pretraining, pretrained
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import WORK
 
 HELDOUT_IMAGES = 400
 """As many as the frames that a hundred solids would hold out; a folder of images may hold out thousands."""
@@ -66,7 +66,7 @@ def pretrain(method: str, params: settings.Params, claim: Claim, about: Mapping[
     flat = {key.replace(f"methods.{method}.", "method."): value for key, value in flat.items()}
     facts = {"data.digest": digest, "data.train": len(samples), "seed": params.pretrain.seed}
     job = Pretraining(
-        stage="pretrain",
+        module="pipelines.pretrain",
         kind="pretrain",
         name=method,
         method=method,

@@ -11,13 +11,13 @@ from brep_mae.evaluation.problem import tasks
 from brep_mae.models.embed import readable
 from brep_mae.output.folder import output_folder
 from brep_mae.output.note import sha256
+from brep_mae.pretraining.unfinished import unfinished
 from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
 from pipelines.shared.params import load
 from pipelines.shared.parsed_dataset import parsed_dataset
 from pipelines.shared.places import LABELS, MODELS, RESULTS
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import unfinished
 
 
 def one(method: str) -> Rows:
@@ -52,7 +52,7 @@ def main() -> None:
     out, inputs = RESULTS / "probe", (params.probe.model_dump(), data.digest, data.labels_digest, hashes)
     with (
         output_folder(out) as claim,
-        unfinished("probe", out, *inputs) as work,
+        unfinished("pipelines.probe", out, *inputs) as work,
         tracking.run("probe", "probe", flat) as tracker,
     ):
         if not labelled:

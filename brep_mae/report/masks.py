@@ -25,7 +25,7 @@ NOTE = (
 
 
 def read_masks(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a masks.npz, see `pipelines/shared/masks.py`."""
+    """The arrays of a masks.npz, see `brep_mae/pretraining/masks.py`."""
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 

@@ -1,9 +1,9 @@
 """The data set that params.yaml names, for the stages that read its files."""
 
 from brep_mae.datasets.source import Source, open_source
+from brep_mae.pretraining.unfinished import WORK
 from brep_mae.settings import DatasetParams
 from pipelines.shared.places import SOURCE
-from pipelines.shared.unfinished import WORK
 
 
 def opened(dataset: DatasetParams) -> Source:

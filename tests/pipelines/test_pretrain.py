@@ -20,8 +20,8 @@ from brep_mae.checkpoints.weights import CheckpointError
 from brep_mae.datasets.splits import read_split, write_split
 from brep_mae.models.embed import embed
 from brep_mae.output.note import sha256
+from brep_mae.pretraining import pretraining
 from pipelines import evolve, pretrain
-from pipelines.shared import pretraining
 from pipelines.shared.stage import run_stage
 from tests.conftest import TOP
 from tests.full_disk import files_of_at_most

@@ -20,11 +20,11 @@ from brep_mae.datasets.loader import Samples
 from brep_mae.datasets.splits import SIDES
 from brep_mae.output.files import write_whole
 from brep_mae.output.folder import output_file
+from brep_mae.pretraining.unfinished import unfinished
 from brep_mae.progress import progress
 from brep_mae.tracking import tracking
 from pipelines.shared.parsed_dataset import parsed_dataset
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import unfinished
 from pipelines.studies.continual.plan import STUDY, HundredParams, plan
 
 SEED = 0
@@ -62,7 +62,7 @@ def main() -> None:
     params = plan().hundred
     given = parsed_dataset(params.parsed, frames=None)
     inputs = params.model_dump(), given.digest, given.labels_digest
-    with output_file(OUT), unfinished("studies.continual.hundred", OUT, *inputs) as work:
+    with output_file(OUT), unfinished("pipelines.studies.continual.hundred", OUT, *inputs) as work:
         learn(params, work)
 
 

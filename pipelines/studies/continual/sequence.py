@@ -31,12 +31,12 @@ from brep_mae.models.resnet import ResNet18
 from brep_mae.output.files import write_whole
 from brep_mae.output.folder import output_file
 from brep_mae.output.note import sha256
+from brep_mae.pretraining.unfinished import WORK, unfinished
 from brep_mae.settings import flat
 from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
 from pipelines.shared.parsed_dataset import parsed_dataset
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import WORK, unfinished
 from pipelines.studies.continual.learn import learn
 from pipelines.studies.continual.plan import ROWS, TIME, DataParams, SequenceParams, plan
 
@@ -133,7 +133,7 @@ def main(sequence: str) -> None:
     jobs = {f"{arm}-{seed}": (sequence, arm, seed) for arm in study.arms for seed in range(study.seeds)}
     with (
         output_file(out),
-        unfinished("studies.continual.sequence", out, *inputs, how) as work,
+        unfinished("pipelines.studies.continual.sequence", out, *inputs, how) as work,
         tracking.run("continual", sequence, about, {"ckpt_sha256": weights}) as tracker,
     ):
         rows = [row for found in run_jobs(one, jobs, work, 0, sequence).values() for row in found]

@@ -26,12 +26,12 @@ from brep_mae.models.extractors.joined import Joined
 from brep_mae.output.files import write_whole
 from brep_mae.output.folder import output_file
 from brep_mae.output.note import sha256
+from brep_mae.pretraining.unfinished import unfinished
 from brep_mae.report.tables import SCORES
 from brep_mae.settings import FewshotParams, flat
 from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import unfinished
 from pipelines.studies.transfer.plan import ArmParams, Plan, Study, TargetParams
 
 WITHOUT_A_CHECKPOINT = {"hops": Hops, "uvnet": UVNet}
@@ -198,7 +198,7 @@ def main(folder: str, target: str) -> None:
     }
     with (
         output_file(out),
-        unfinished("studies.transfer.fewshot", out, *inputs) as work,
+        unfinished("pipelines.studies.transfer.fewshot", out, *inputs) as work,
         tracking.run(study.folder.name, target, flat({"target": about, "fewshot": fewshot})) as tracker,
     ):
         found = run_jobs(one, jobs, work, todo.fewshot.workers, target)

@@ -16,9 +16,9 @@ from brep_mae.datasets.source import open_source, renamed
 from brep_mae.ingest import parse_dataset
 from brep_mae.output.files import link_or_copy
 from brep_mae.output.folder import output_folder
+from brep_mae.pretraining.unfinished import WORK, unfinished
 from pipelines.render import render_dataset
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import WORK, unfinished
 from pipelines.studies.transfer.plan import Plan, Study
 
 
@@ -32,7 +32,7 @@ def main(folder: str, name: str) -> None:
         return
     with (
         output_folder(out) as claim,
-        unfinished("studies.transfer.make_set", out, one.model_dump(), todo.parse) as work,
+        unfinished("pipelines.studies.transfer.make_set", out, one.model_dump(), todo.parse) as work,
     ):
         make(todo, name, work, work / "set")
         with claim.filled() as new:

@@ -14,12 +14,12 @@ from brep_mae.datasets.combined import AlternatingDataset, ConcatDataset
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
 from brep_mae.output.folder import output_folder
-from pipelines.shared.pretraining import Pretraining, pretrained
+from brep_mae.pretraining.pretraining import Pretraining, pretrained
+from brep_mae.pretraining.unfinished import WORK, unfinished
 from pipelines.shared.stage import run_stage
-from pipelines.shared.unfinished import WORK, unfinished
 from pipelines.studies.transfer.plan import SEEDS, Study
 
-STAGE = "studies.transfer.pretrain"
+MODULE = "pipelines.studies.transfer.pretrain"
 IMAGES_HELD_OUT = 0.02
 """Share of the natural images; they teach, and are never scored."""
 
@@ -48,7 +48,7 @@ def main(folder: str, name: str) -> None:
         return
     seeds, first = source.seeds, pretraining_of(study, name, 0)
     others = study.models / f"{name}-{SEEDS}"
-    with output_folder(study.models / name) as claim, unfinished(STAGE, others, *first[0].inputs) as work:
+    with output_folder(study.models / name) as claim, unfinished(MODULE, others, *first[0].inputs) as work:
         for seed in range(1, seeds):
             if not (work / str(seed) / WEIGHTS).exists():
                 with output_folder(work / str(seed)) as own, pretrained(*pretraining_of(study, name, seed), own):
@@ -90,7 +90,7 @@ def pretraining_of(study: Study, name: str, seed: int) -> tuple[Pretraining, Pre
         classes = replace(spec, face_classes=solids.face_classes, part_classes=solids.part_classes)
         pretext = build("supervised", shared | {"network": network}, classes)
     job = Pretraining(
-        stage=STAGE,
+        module=MODULE,
         kind=study.folder.name,
         name=f"{name}-{seed}" if seed else name,
         method=source.method,

@@ -13,7 +13,7 @@ from brep_mae.checks import SettingsError
 from brep_mae.composition.pretext import build
 from brep_mae.datasets.labelling.labels import FOLDER
 from brep_mae.datasets.shards import write_shard
-from pipelines.shared import unfinished
+from brep_mae.pretraining import unfinished
 from pipelines.studies.continual import hundred, plan, sequence, tables
 from tests.contracts.test_methods import SPEC, block
 from tests.stored import N_FACES, label

@@ -11,7 +11,7 @@ from brep_mae.checks import SettingsError
 from brep_mae.evaluation.metrics import scores
 from brep_mae.fewshot import fewshot as compared
 from brep_mae.fewshot.heads import forest
-from pipelines.shared import unfinished
+from brep_mae.pretraining import unfinished
 from pipelines.studies.transfer import fewshot, tables
 from tests.pipelines.studies.tiny_study import ARMS, SIZES, TinyStudy
 from tests.stored import N_FACES

@@ -6,7 +6,7 @@ import pytest
 
 from brep_mae.checkpoints.backbones import WEIGHTS
 from brep_mae.datasets.labelling.labels import labels_of
-from pipelines.shared import unfinished
+from brep_mae.pretraining import unfinished
 from pipelines.studies.transfer import fewshot, make_set, pretrain, tables
 from tests.brep.solids import box, write_step
 from tests.contracts.test_methods import block

@@ -12,7 +12,7 @@ from brep_mae.datasets.content import kinds
 from brep_mae.datasets.frames import FrameWriter
 from brep_mae.datasets.shards import open_shards
 from brep_mae.output.note import sha256
-from pipelines.shared import pretraining, unfinished
+from brep_mae.pretraining import pretraining, unfinished
 from pipelines.studies.transfer import fewshot, pretrain, release, tables
 from tests.contracts.test_methods import block
 from tests.pipelines.studies.tiny_study import SIZES, TinyStudy

@@ -1,4 +1,4 @@
-"""Where a stage keeps what it has begun, so that a run that was cut off goes on where it was."""
+"""Where work that takes long keeps what it has begun, so that a run that was cut off goes on where it was."""
 
 import hashlib
 import json
@@ -15,18 +15,18 @@ WORK = Path(".work")
 
 
 @contextmanager
-def unfinished(stage: str, out: Path, *inputs: Any) -> Iterator[Path]:
+def unfinished(module: str, out: Path, *inputs: Any) -> Iterator[Path]:
     """Yields an untracked folder for unfinished work, named after all that the result depends on. A run that is cut off
     leaves it to the next one; when the body ends it goes, and so does what earlier attempts at `out` left.
 
     Args:
-        stage: module of the stage below `pipelines`; its code is a part of the key, all of it.
-        out: what the stage makes, claimed by this process.
+        module: what does the work, such as "pipelines.fewshot"; all the code that it runs is a part of the key.
+        out: what is made, claimed by this process.
         inputs: the rest: settings, and digests of the data and weights that are read.
     """
     values = json.dumps(inputs, sort_keys=True, default=str)
-    key = hashlib.sha256(f"{digest(f'pipelines.{stage}')} {values}".encode()).hexdigest()[:16]
-    name = f"{stage}-{'-'.join(out.with_suffix('').relative_to(out.anchor).parts)}"
+    key = hashlib.sha256(f"{digest(module)} {values}".encode()).hexdigest()[:16]
+    name = f"{module.rpartition('.')[2]}-{'-'.join(out.with_suffix('').relative_to(out.anchor).parts)}"
     folder = WORK / f"{name}-{key}"
     with written(folder):
         folder.mkdir(parents=True, exist_ok=True)

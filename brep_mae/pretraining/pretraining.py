@@ -18,13 +18,13 @@ from brep_mae.evaluation.explained import explained_by_surface
 from brep_mae.output.files import link_or_copy
 from brep_mae.output.folder import Claim
 from brep_mae.output.note import sha256
+from brep_mae.pretraining.cost import Costs
+from brep_mae.pretraining.unfinished import unfinished
 from brep_mae.progress import progress
 from brep_mae.settings import PretrainParams
 from brep_mae.tracking import tracking
 from brep_mae.tracking.jsonl import Tracker
 from brep_mae.training.loop import train
-from pipelines.shared.cost import Costs
-from pipelines.shared.unfinished import unfinished
 
 SAID_OF = 16
 """Batches from which it is told how much of hidden faces is predicted, by the type of their surface."""
@@ -35,7 +35,7 @@ class Pretraining:
     """What is trained, and how it is called.
 
     Args:
-        stage: module below `pipelines`; its code keys unfinished work.
+        module: where it is asked for, such as "pipelines.pretrain"; all the code that it runs keys unfinished work.
         kind, name: of the tracked run.
         method, values, spec, digest: what a stored backbone says of itself, see `save_backbone`.
         inputs: all that the result depends on, besides the code.
@@ -43,7 +43,7 @@ class Pretraining:
         snapshots: True = the backbone of every checkpoint is kept in `steps`.
     """
 
-    stage: str
+    module: str
     kind: str
     name: str
     method: str
@@ -85,7 +85,7 @@ def pretrained(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with (
-        unfinished(job.stage, claim.out, *job.inputs) as work,
+        unfinished(job.module, claim.out, *job.inputs) as work,
         tracking.run(job.kind, job.name, job.settings | {"device": device.type}) as tracker,
         progress(pretext.params.steps, job.name) as bar,
     ):

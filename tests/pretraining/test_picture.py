@@ -6,9 +6,9 @@ import torch
 
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.plugins import METHODS, known
+from brep_mae.pretraining.picture import GREY, IMAGES, chosen, pictures
 from brep_mae.report.drawings import reconstruction
 from brep_mae.tokens.tokens import FACE, PATCH
-from pipelines.shared.picture import GREY, IMAGES, chosen, pictures
 from tests.contracts.test_methods import small
 from tests.datasets.test_images import two_classes, write
 from tests.stored import solids, store

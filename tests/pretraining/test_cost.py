@@ -1,6 +1,6 @@
 """What a training costs is the whole of it, however often it was cut off."""
 
-from pipelines.shared.cost import Costs
+from brep_mae.pretraining.cost import Costs
 from tests.contracts.test_methods import small
 
 

@@ -8,12 +8,12 @@ import torch
 import yaml
 
 from brep_mae.datasets.splits import write_split
+from brep_mae.pretraining.masks import MaskHistory
+from brep_mae.pretraining.picture import chosen
 from brep_mae.report.masks import mask_figure, read_masks
 from brep_mae.schema import SURFACE_TYPES
 from brep_mae.tracking import tracking
 from pipelines import pretrain
-from pipelines.shared.masks import MaskHistory
-from pipelines.shared.picture import chosen
 from tests.conftest import TOP
 from tests.contracts.test_methods import small
 from tests.stored import solids, store

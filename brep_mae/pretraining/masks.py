@@ -12,8 +12,8 @@ from brep_mae.composition.pretext import Pretext
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.output.files import whole_file
+from brep_mae.pretraining.picture import DRAWN, chosen, outlines
 from brep_mae.schema import SURFACE_TYPES
-from pipelines.shared.picture import DRAWN, chosen, outlines
 
 PATCHES = ("ground", "solid")
 """Kinds of patches: those in which no pixel shows the solid, and all others."""
