@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from brep_mae.cli.commands import Commands
-from brep_mae.cli.shared import existing, print_values
+from brep_mae.cli.shared import existing, print_values, told
 
 if TYPE_CHECKING:
     from brep_mae.continual.knowledge_transfer import Transfer
     from brep_mae.continual.supermask import Kind
 
+TASKS = click.option("--tasks", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the tasks.")
 KINDS = ("segmentation", "classification", "multilabel")
 
 
@@ -22,7 +23,7 @@ def task() -> None:
 
 @task.command("add")
 @click.argument("name")
-@click.option("--tasks", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the tasks.")
+@TASKS
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of labelled shards.")
 @click.option("--encoder", type=click.Path(path_type=Path), help="Pretrained encoder; first task only.")
 @click.option(
@@ -109,8 +110,38 @@ def _told(side: str, score: float | None, solids: int) -> str:
 
 
 def _echo_step(name: str, step: int, steps: int, metrics: dict[str, float]) -> None:
-    told = f"validation {metrics['val_accuracy']:.3f}" if "val_accuracy" in metrics else f"loss {metrics['loss']:.3f}"
-    click.echo(f"{name} {step}/{steps}, {told}", err=True)
+    text = f"validation {metrics['val_accuracy']:.3f}" if "val_accuracy" in metrics else f"loss {metrics['loss']:.3f}"
+    click.echo(f"{name} {step}/{steps}, {text}", err=True)
+
+
+@task.command("remove")
+@click.argument("name")
+@TASKS
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def task_remove(name: str, folder: Path, as_json: bool) -> None:
+    """Forget the task NAME and free what it alone holds; all other tasks answer as before, bit for bit."""
+    from brep_mae.continual import task_folder
+    from brep_mae.output.folder import growing_folder
+
+    with told(), growing_folder(existing(folder)):
+        freed, kept = task_folder.remove(folder, name)
+    print_values({"removed": name, "weights_freed": freed, "weights_others_read": kept}, as_json)
+
+
+@task.command("export")
+@click.argument("name")
+@TASKS
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New folder with this task alone."
+)
+def task_export(name: str, folder: Path, out: Path) -> None:
+    """Copy the task NAME into a folder of its own, for `predict --tasks` there; it answers the same, bit for bit."""
+    from brep_mae.continual import task_folder
+    from brep_mae.output.folder import output_folder
+
+    with told(), output_folder(out, task_folder.room(existing(folder), None)) as claim, claim.filled() as new:
+        task_folder.export(folder, name, new)
+    click.echo(f"{out}: task {name}")
 
 
 @task.command("list")

@@ -34,6 +34,7 @@ class TaskState:
     Attributes:
         classes: names of what it tells apart.
         kind: what a row is, "segmentation" = a face, "classification" = a solid or an image.
+        number: how many tasks were begun before it, removed ones included; its first scores are drawn from it.
         masks: per weight, True = used by the task; empty while the scores still train.
         own: per weight, True = this task alone may write it. Disjoint between tasks in mode "exssnet".
         norm: running statistics, and scale and shift where they are per task.
@@ -43,6 +44,7 @@ class TaskState:
     name: str
     classes: tuple[str, ...]
     kind: Kind
+    number: int
     norm: dict[str, Tensor]
     scores: dict[str, Tensor] = field(default_factory=dict)
     masks: dict[str, Tensor] = field(default_factory=dict)
@@ -94,6 +96,8 @@ class SupermaskModel(nn.Module):
         device = next(self.model.parameters()).device
         self.shared_classifier = nn.Linear(feature_dim, max_classes, bias=False, device=device)
         self.tasks: list[TaskState] = []
+        self.begun = 0
+        """Tasks that were ever begun: no number is given twice, also where tasks were removed."""
         self._set_base()
         self.requires_grad_(False)
         self._task_tensors = [name for name, role in self._roles.items() if role == "task"] + task_buffers(self.model)
@@ -143,9 +147,9 @@ class SupermaskModel(nn.Module):
                 union[name] |= mask
         return union
 
-    def fresh_scores(self, task: int) -> dict[str, Tensor]:
-        """Kaiming-uniform (a = sqrt 5) scores that depend on `seed` and the task's number only."""
-        rng = torch.Generator().manual_seed((self.seed + 1) * 1_000_003 + task)
+    def fresh_scores(self, number: int) -> dict[str, Tensor]:
+        """Kaiming-uniform (a = sqrt 5) scores that depend on `seed` and a task's number only."""
+        rng = torch.Generator().manual_seed((self.seed + 1) * 1_000_003 + number)
         scores = {}
         for name, weight in self.weights().items():
             draw = torch.empty(weight.shape, dtype=weight.dtype)
@@ -157,13 +161,13 @@ class SupermaskModel(nn.Module):
         state = self.tasks[task]
         if state.scores:
             return {name: value.detach().clone() for name, value in state.scores.items()}
-        fresh = self.fresh_scores(task)
+        fresh = self.fresh_scores(state.number)
         return {name: scores_for_mask(mask, fresh[name]) for name, mask in state.masks.items()}
 
     def begin_task(
         self, name: str, classes: Sequence[str], kind: Kind, scores: Mapping[str, Tensor] | None = None
     ) -> int:
-        """Adds a task that starts from `scores` (default: fresh) and the base's norm tensors; returns its number."""
+        """Adds a task that starts from `scores` (default: fresh) and the base's norm tensors; returns its place."""
         if not 2 <= len(classes) <= self.max_classes:
             remedy = "label solids of one more" if len(classes) < 2 else "name fewer, or begin a folder for more"
             raise ValueError(f"task {name}: {len(classes)} classes; this model takes 2 to {self.max_classes}: {remedy}")
@@ -171,8 +175,9 @@ class SupermaskModel(nn.Module):
             raise ValueError(f"task {name}: the model already has a task of this name")
         device = self.shared_classifier.weight.device
         norm = {key: self.base_tensors[key].to(device, copy=True) for key in self._task_tensors}
-        start = self.fresh_scores(len(self.tasks)) if scores is None else {k: v.clone() for k, v in scores.items()}
-        self.tasks.append(TaskState(name, tuple(classes), kind, norm, start))
+        start = self.fresh_scores(self.begun) if scores is None else {k: v.clone() for k, v in scores.items()}
+        self.tasks.append(TaskState(name, tuple(classes), kind, self.begun, norm, start))
+        self.begun += 1
         return len(self.tasks) - 1
 
     def fix_masks(self, task: int, mode: Mode) -> None:
@@ -219,13 +224,14 @@ class SupermaskModel(nn.Module):
             RuntimeError: the block changed a tensor that is neither masked nor per task (say, a buffer that the
                 model updates as it trains).
         """
-        n_tasks = len(self.tasks)
+        n_tasks, begun = len(self.tasks), self.begun
         before = {name: weight.detach().clone() for name, weight in self.weights().items()}
         try:
             yield
             self._check_frozen()
         except BaseException:
             del self.tasks[n_tasks:]
+            self.begun = begun
             with torch.no_grad():
                 for name, weight in self.weights().items():
                     weight.copy_(before[name])

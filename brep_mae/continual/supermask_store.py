@@ -2,11 +2,13 @@
 
 A folder holds `base.safetensors`, `task_00000.safetensors`, `task_00001.safetensors`, ... Each carries a SHA-256 of
 its tensors and header; each task names the base it was cut from and the task before it, so that neither a foreign
-mask nor a missing or exchanged task goes unnoticed.
+mask nor a missing or exchanged task goes unnoticed. The file of a removed task stays, without a name and with no more
+than the weights that other tasks read: no other file changes when a task goes.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,13 @@ class TaskFileError(ValueError):
 
 @dataclass(frozen=True)
 class TaskHeader:
-    """What `list_tasks` tells without reading the tensors. `previous` and `base` are checksums."""
+    """What `list_tasks` tells without reading the tensors.
+
+    Args:
+        number: how many tasks were saved before it, removed ones included.
+        base, previous: checksums of the base it was cut from, and of the task before it.
+        removed: "" for a task; else the checksum of the removed one's file, which the next task names.
+    """
 
     name: str
     number: int
@@ -38,6 +46,7 @@ class TaskHeader:
     kind: Kind
     base: str
     previous: str
+    removed: str = ""
 
 
 def _checksum(tensors: dict[str, Tensor], header: str) -> str:
@@ -72,38 +81,44 @@ def _task_path(folder: Path, number: int) -> Path:
 
 
 def _previous(folder: Path, number: int) -> str:
-    return _read(_task_path(folder, number - 1))[2] if number else "none"
+    if not number:
+        return "none"
+    _, line, checksum = _read(_task_path(folder, number - 1))
+    return _header(line).removed or checksum
 
 
-def save_task(model: SupermaskModel, folder: Path, number: int) -> Path:
+def save_task(model: SupermaskModel, folder: Path, place: int) -> Path:
     """Writes the task's file (and the base, the first time) and returns its path; existing files are never changed.
 
     Tasks are saved in order. Raises TaskFileError if the folder belongs to another base or already has this task,
     ValueError if a task writes weights that an earlier one uses (mode ssnet): its saved answers would be wrong.
     """
-    state = model.tasks[number]
+    state = model.tasks[place]
     for i, other in enumerate(model.tasks):
-        first, second = (other, state) if i < number else (state, other)
-        if i != number and any(bool((first.masks[name] & own).any()) for name, own in second.own.items()):
+        first, second = (other, state) if i < place else (state, other)
+        if i != place and any(bool((first.masks[name] & own).any()) for name, own in second.own.items()):
             raise ValueError(f"task {second.name} writes weights of task {first.name}; such tasks cannot be kept apart")
     folder.mkdir(parents=True, exist_ok=True)
-    path, base_path = _task_path(folder, number), folder / BASE_FILE
+    path, base_path = _task_path(folder, state.number), folder / BASE_FILE
     if path.exists():
         raise TaskFileError(f"{path} exists and tasks are never overwritten; save to an empty folder")
     if base_path.exists():
         _require_base(base_path, model)
     else:
         _write(base_path, model.base_tensors, _config(model))
-    header = TaskHeader(
-        state.name, number, state.classes, state.kind, model.base_fingerprint, _previous(folder, number)
-    )
-    weights = model.weights()
+    previous = _previous(folder, state.number)
+    header = TaskHeader(state.name, state.number, state.classes, state.kind, model.base_fingerprint, previous)
     tensors = {f"norm/{name}": value for name, value in state.norm.items()}
-    for name, mask in state.masks.items():
-        tensors[f"mask/{name}"] = torch.from_numpy(np.packbits(mask.cpu().numpy().reshape(-1)))
-        tensors[f"own/{name}"] = weights[name].detach()[state.own[name]]
-    _write(path, tensors, json.dumps(asdict(header)))
+    _write(path, tensors | _packed(state.masks, state.own, model.weights()), json.dumps(asdict(header)))
     return path
+
+
+def _packed(masks: Mapping[str, Tensor], own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    tensors = {}
+    for name, mask in masks.items():
+        tensors[f"mask/{name}"] = torch.from_numpy(np.packbits(mask.cpu().numpy().reshape(-1)))
+        tensors[f"own/{name}"] = weights[name].detach()[own[name]]
+    return tensors
 
 
 def _config(model: SupermaskModel) -> str:
@@ -150,7 +165,8 @@ def restore_base(model: SupermaskModel, folder: Path) -> None:
 
 def list_tasks(folder: Path) -> list[TaskHeader]:
     """Headers of the saved tasks in order, each file checked against its checksum."""
-    return [_header(_read(path)[1]) for path in _task_paths(folder)]
+    headers = [_header(_read(path)[1]) for path in _task_paths(folder)]
+    return [header for header in headers if not header.removed]
 
 
 def _header(line: str) -> TaskHeader:
@@ -173,11 +189,48 @@ def load_tasks(model: SupermaskModel, folder: Path) -> None:
     """
     if model.tasks:
         raise ValueError(f"the model already has {len(model.tasks)} tasks; load into a fresh one")
+    saved, values = _saved(model, folder)
+    with torch.no_grad():
+        for name, weight in model.weights().items():
+            weight.copy_(values[name])
+    model.tasks.extend(state for header, state in saved if not header.removed)
+    model.begun = len(saved)
+    model.eval()
+
+
+def remove_task(model: SupermaskModel, folder: Path, name: str) -> tuple[int, int]:
+    """Removes a task from the folder; `model` has the folder's base, and stays without tasks.
+
+    Of the task's weights those stay that another task's mask selects; all others are free, and the base's again. What
+    earlier removals left is looked through in the same way. One file is replaced at a time, each whole: where that is
+    cut off, the other tasks answer as before. Returns how many weights were freed, and how many stay. Raises
+    TaskFileError.
+    """
+    saved, values = _saved(model, folder)
+    needed = {key: torch.zeros_like(value, dtype=torch.bool) for key, value in values.items()}
+    for header, state in saved:
+        if not header.removed and header.name != name:
+            needed = {key: mask | state.masks[key] for key, mask in needed.items()}
+    freed, kept = 0, 0
+    for header, state in reversed(saved):  # a file counts on the places that those before it hold
+        if header.removed or header.name == name:
+            path = _task_path(folder, header.number)
+            masks, own = ({key: one[key] & needed[key] for key in needed} for one in (state.masks, state.own))
+            removed = header.removed or _read(path)[2]
+            rest = TaskHeader("", header.number, (), header.kind, header.base, header.previous, removed)
+            _write(path, _packed(masks, own, values), json.dumps(asdict(rest)))
+            kept += sum(int(mask.sum()) for mask in own.values())
+            freed += sum(int((mask & ~own[key]).sum()) for key, mask in state.own.items())
+    return freed, kept
+
+
+def _saved(model: SupermaskModel, folder: Path) -> tuple[list[tuple[TaskHeader, TaskState]], dict[str, Tensor]]:
+    """All tasks of the folder and what is left of removed ones, in order, and the weights that they trained."""
     _require_base(folder / BASE_FILE, model)
     device = model.shared_classifier.weight.device
     values = {name: weight.detach().clone() for name, weight in model.weights().items()}
     used = {name: torch.zeros_like(value, dtype=torch.bool) for name, value in values.items()}
-    states, previous = [], "none"
+    saved, previous = [], "none"
     for number, path in enumerate(_task_paths(folder)):
         tensors, line, checksum = _read(path)
         header = _header(line)
@@ -186,9 +239,12 @@ def load_tasks(model: SupermaskModel, folder: Path) -> None:
         if header.previous != previous or header.number != number:
             raise TaskFileError(f"{path}: it does not follow the task before it; a file was exchanged or is missing")
         norm = {n.removeprefix("norm/"): v.to(device) for n, v in tensors.items() if n.startswith("norm/")}
-        state = TaskState(header.name, header.classes, header.kind, norm)
+        state = TaskState(header.name, header.classes, header.kind, number, norm)
         for name, value in values.items():
-            mask = _unpack(tensors, name, value, model.density, path)
+            mask = _unpack(tensors, name, value, path)
+            selected, whole = int(mask.sum()), mask.numel() - int((1 - model.density) * mask.numel())
+            if not header.removed and selected != whole:
+                raise TaskFileError(f"{path}: the mask of {name} keeps {selected} of {mask.numel()}, not {whole}")
             owned = tensors[f"own/{name}"].to(device)
             own = mask & ~used[name] if owned.numel() else torch.zeros_like(mask)
             if owned.numel() != int(own.sum()):
@@ -196,22 +252,15 @@ def load_tasks(model: SupermaskModel, folder: Path) -> None:
             value[own] = owned
             used[name] |= mask
             state.masks[name], state.own[name] = mask, own
-        states.append(state)
-        previous = checksum
-    with torch.no_grad():
-        for name, weight in model.weights().items():
-            weight.copy_(values[name])
-    model.tasks.extend(states)
-    model.eval()
+        saved.append((header, state))
+        previous = header.removed or checksum
+    return saved, values
 
 
-def _unpack(tensors: dict[str, Tensor], name: str, like: Tensor, density: float, path: Path) -> Tensor:
+def _unpack(tensors: dict[str, Tensor], name: str, like: Tensor, path: Path) -> Tensor:
     packed = tensors.get(f"mask/{name}")
     count = like.numel()
     if packed is None or packed.numel() != (count + 7) // 8:
         raise TaskFileError(f"{path}: no mask of {count} bits for {name}; it was cut from another network")
     mask = torch.from_numpy(np.unpackbits(packed.numpy(), count=count).astype(bool)).reshape(like.shape)
-    kept = count - int((1 - density) * count)
-    if int(mask.sum()) != kept:
-        raise TaskFileError(f"{path}: the mask of {name} keeps {int(mask.sum())} of {count}, not {kept}")
     return mask.to(like.device)

@@ -4,7 +4,7 @@ Beside the files of `supermask_store` lies the encoder's config.json, from which
 checkpoint it came from is not needed any more.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from brep_mae.continual.supermask_store import (
     TaskFileError,
     list_tasks,
     load_tasks,
+    remove_task,
     restore_base,
     save_task,
     saved_settings,
@@ -71,13 +72,18 @@ def open_tasks(folder: Path) -> SupermaskModel:
         TaskFileError: a file is damaged, missing or foreign.
         CheckpointError: the encoder's description is.
     """
+    model = _without_tasks(folder)
+    load_tasks(model, folder)
+    return model
+
+
+def _without_tasks(folder: Path) -> SupermaskModel:
     if not folder.is_dir():
         raise TaskFileError(f"{folder}: no such folder; add a first task with an encoder, or check the path")
     settings = saved_settings(folder)
     backbone = new_backbone(folder)
     model = SupermaskModel(TaskFeatures(backbone), **settings)
     restore_base(model, folder)
-    load_tasks(model, folder)
     return model
 
 
@@ -105,7 +111,7 @@ def add_task(
     logits, probe = logits_of(model), (task.test or task.train)[0][0]
     asked = [TaskBatch(probe.batch, earlier.kind) for earlier in model.tasks]
     before = [exact_logits(model, logits, batch, t) for t, batch in enumerate(asked)]
-    report = train_task(model, task, params, "exssnet", generator(model.seed + number), params.margin, on_step)
+    report = train_task(model, task, params, "exssnet", generator(model.seed + model.begun), params.margin, on_step)
     after = [exact_logits(model, logits, batch, t) for t, batch in enumerate(asked)]
     moved = [model.tasks[t].name for t in range(number) if not torch.equal(before[t], after[t])]
     if moved:
@@ -121,22 +127,51 @@ def add_task(
 
 
 def task_number(folder: Path, name: str) -> int:
-    """The place of a saved task. Raises ValueError with the names that there are."""
-    headers = list_tasks(folder)
-    found = [header.number for header in headers if header.name == name]
-    if not found:
-        known = ", ".join(header.name for header in headers)
-        raise ValueError(f"{folder}: no task {name}; it has {known}")
-    return found[0]
+    """The place of a saved task among those that there are. Raises ValueError with the names that there are."""
+    names = [header.name for header in list_tasks(folder)]
+    if name not in names:
+        raise ValueError(f"{folder}: no task {name}; it has {', '.join(names) or 'none'}")
+    return names.index(name)
+
+
+def remove(folder: Path, name: str) -> tuple[int, int]:
+    """Removes a task; all others answer as before, bit for bit. Returns how many weights are free for later tasks now,
+    and how many stay since others read them.
+
+    Raises:
+        ValueError: there is no task of this name, or a file is damaged (TaskFileError, CheckpointError).
+    """
+    task_number(folder, name)
+    return remove_task(_without_tasks(folder), folder, name)
+
+
+def export(folder: Path, name: str, out: Path) -> None:
+    """Writes a folder with this task alone, which answers as it does here, bit for bit, and takes more tasks.
+
+    Args:
+        out: an empty folder.
+
+    Raises:
+        ValueError: as for `remove`.
+    """
+    model = open_tasks(folder)
+    state = model.tasks[task_number(folder, name)]
+    alone = _without_tasks(folder)
+    with torch.no_grad():
+        for key, weight in alone.weights().items():
+            weight[state.masks[key]] = model.weights()[key][state.masks[key]]
+    alone.tasks.append(replace(state, number=0, own=state.masks))
+    save_task(alone, out, 0)
+    write_whole(out / CONFIG, (folder / CONFIG).read_bytes())
 
 
 @torch.no_grad()
-def predict(model: SupermaskModel, batch: Batch, number: int) -> list[dict[str, float]]:
-    """For each row the class that task `number` answers, with the share the model gives it; of a multilabel task all
-    classes with a share above a half."""
+def predict(model: SupermaskModel, batch: Batch, place: int) -> list[dict[str, float]]:
+    """For each row the class that the task at `place` answers, with the share the model gives it; of a multilabel task
+    all classes with a share above a half."""
     model.eval()
-    state = model.tasks[number]
-    logits = logits_of(model)(TaskBatch(batch, state.kind), number).cpu()
+    state = model.tasks[place]
+    logits = logits_of(model)(TaskBatch(batch, state.kind), place).cpu()
     if state.kind == "multilabel":
         rows = [zip(state.classes, row, strict=True) for row in logits.sigmoid().tolist()]
         return [{name: share for name, share in row if share > 0.5} for row in rows]

@@ -14,7 +14,7 @@ from tests.docs.pages import Line, scripts
 SMALLER = {
     "generate": ["--count", "4"],
     "fit": ["--workers", "1"],
-    "task": ["--steps", "2"],
+    "task add": ["--steps", "2"],
     "render": ["--size", "16"],
 }
 """What is added to a command, so that it takes less time; the rest is as it stands on the page."""
@@ -59,7 +59,7 @@ def test_every_block_works_from_its_first_line_to_its_last(page, stock, tmp_path
     for block in found:
         for line in block:
             words = shlex.split(line.text)[1:]
-            ok(*words, *(SMALLER.get(words[0], []) if words[:2] != ["task", "list"] else []))
+            ok(*words, *SMALLER.get(words[0], SMALLER.get(" ".join(words[:2]), [])))
             if words[:2] == ["labels", "template"]:  # the user fills it in
                 shutil.copy("my_parts/labels.csv", words[-1])
 
