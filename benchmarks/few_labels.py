@@ -30,7 +30,7 @@ from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import SUFFIX, Shards, open_shards
 from brep_mae.datasets.source import open_source
 from brep_mae.datasets.splits import SIDES, read_split
-from brep_mae.ingest import parse_dataset
+from brep_mae.ingest.dataset import parse_dataset
 
 METHOD = "attribute_masking"
 SCORED = 200

@@ -22,7 +22,7 @@ from brep_mae.datasets.source import open_source
 from brep_mae.datasets.splits import read_split
 from brep_mae.fewshot.multilabel.comparison import COMPETITORS, POLICY, SCORES, Shown, scored
 from brep_mae.generate.generate import generate
-from brep_mae.ingest import parse_dataset
+from brep_mae.ingest.dataset import parse_dataset
 from brep_mae.models.embed import readable
 from brep_mae.report.multilabel import with_frequency
 from brep_mae.report.tables import above, interval, percent, points, summarise

@@ -2,7 +2,7 @@
 
 import os
 
-from brep_mae.ingest import parse_dataset
+from brep_mae.ingest.dataset import parse_dataset
 from pipelines.shared.dataset import opened
 from pipelines.shared.params import load
 from pipelines.shared.places import PARSED

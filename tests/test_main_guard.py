@@ -12,8 +12,8 @@ from tests.brep.solids import box, write_step
 PARSE = """
 from pathlib import Path
 from brep_mae.datasets.source import open_source
-from brep_mae.ingest import parse_dataset
-from tests.test_ingest import PARSE, SPLIT
+from brep_mae.ingest.dataset import parse_dataset
+from tests.ingest.test_dataset import PARSE, SPLIT
 parse_dataset(open_source("solids", "parts", 0, Path("work")), Path("out"), PARSE, SPLIT, 2, Path("work"))
 """
 RAISES = """

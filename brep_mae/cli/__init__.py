@@ -12,7 +12,7 @@ from brep_mae.cli.generate import generate
 from brep_mae.cli.label import label
 from brep_mae.cli.labels import labels
 from brep_mae.cli.models import models
-from brep_mae.cli.parse import inspect, parse
+from brep_mae.cli.parse import inspect, merge, parse
 from brep_mae.cli.predict import predict
 from brep_mae.cli.render import render
 from brep_mae.cli.retrieval.duplicates import duplicates
@@ -45,6 +45,7 @@ COMMANDS = (
     inspect,
     label,
     labels,
+    merge,
     models,
     parse,
     predict,

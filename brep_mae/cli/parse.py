@@ -1,18 +1,34 @@
-"""`brep-mae parse` and `brep-mae inspect`: from CAD files to shards, and what is in either."""
+"""`brep-mae parse`, `merge` and `inspect`: from CAD files to shards, and what is in either."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from brep_mae.cli.shared import DEFAULT, existing, limits, parts, print_values
+from brep_mae.cli.shared import DEFAULT, existing, limits, parts, print_values, source_of, told
 from brep_mae.settings import ParseParams, SplitParams
 
 if TYPE_CHECKING:
     from brep_mae.brep.reject import Reject
+    from brep_mae.ingest.join import ParseReport
     from brep_mae.schema import FaceGraph
+
+SPLIT = SplitParams(validation=0.1, test=0.1)
+
+
+class OneOf(click.ParamType):
+    """Text as 2/4: the second of four."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        number, _, of = str(value).partition("/")
+        if not (re.fullmatch(r"[0-9]+/[0-9]+", str(value)) and 1 <= int(number) <= int(of)):
+            self.fail(f"{value} is not I/N with I from 1 to N, such as 2/4.", param, ctx)
+        return int(number), int(of)
 
 
 @click.command()
@@ -41,6 +57,7 @@ if TYPE_CHECKING:
 )
 @click.option("--curvature", is_flag=True, help="Store principal curvatures too.")
 @click.option("--split-closed", is_flag=True, help="Cut full cylinders, spheres and tori in two.")
+@click.option("--shard", type=OneOf(), help="Parse the I-th of N pieces alone; `brep-mae merge` joins them.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def parse(
     inputs: tuple[Path, ...],
@@ -51,21 +68,19 @@ def parse(
     field_samples: int,
     curvature: bool,
     split_closed: bool,
+    shard: tuple[int, int] | None,
     deadline: float,
     memory: int,
     as_json: bool,
 ) -> None:
     """CAD files or folders of them -> shards of face graphs, labelled where a labels.csv lies beside the files."""
-    from dataclasses import asdict
-
-    from brep_mae.datasets.adapters import solids
-    from brep_mae.ingest import parse_dataset
+    from brep_mae.ingest.dataset import parse_dataset
+    from brep_mae.ingest.pieces import parse_piece
 
     if field_samples > field_pool:
         raise click.UsageError(f"--field-samples {field_samples} is more than --field-pool {field_pool}")
-    try:
-        given = [Path(os.path.abspath(existing(path))) for path in inputs]  # the links' own names, not their targets'
-        source = solids.given(given)
+    with told():
+        source = source_of(inputs, None)
         settings = ParseParams(
             grid=grid,
             field_pool=field_pool,
@@ -75,17 +90,39 @@ def parse(
             deadline_s=deadline,
             memory_mb=memory,
         )
-        split = SplitParams(validation=0.1, test=0.1)
-        report = parse_dataset(source, out, settings, split, workers, labelled=True)
-    except (ValueError, RuntimeError) as error:
-        raise click.ClickException(str(error)) from None
-    values = asdict(report)
-    assert report.labels is not None
-    for line in report.labels.lines():
+        if shard:
+            given = [Path(os.path.abspath(path)) for path in inputs]
+            report = parse_piece(source, given, out, settings, workers, *shard)
+        else:
+            report = parse_dataset(source, out, settings, SPLIT, workers, labelled=True)
+    _print(report, out, as_json)
+
+
+@click.command()
+@click.argument("pieces", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New folder for shards.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def merge(pieces: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """All pieces that `parse --shard` made of the same files -> the shards that `parse` makes of them at once."""
+    from brep_mae.ingest import pieces as made
+
+    with told():
+        inputs = made.read_piece(existing(pieces[0])).inputs
+        source = source_of(tuple(map(Path, inputs)), None)
+        report = made.merge(source, [existing(path) for path in pieces], out, SPLIT)
+    _print(report, out, as_json)
+
+
+def _print(report: "ParseReport", out: Path, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    values = {name: value for name, value in asdict(report).items() if value is not None}
+    for line in report.labels.lines() if report.labels else ():
         click.echo(f"label not used: {line}", err=True)
     if not as_json:
         values["rejects"] = f"{len(report.rejects)}, listed in {out / 'report.json'}"
-        values["labels"] = str(report.labels)
+        if report.labels:
+            values["labels"] = str(report.labels)
     print_values(values, as_json)
 
 

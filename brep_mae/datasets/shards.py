@@ -190,6 +190,12 @@ def open_shards(folder: Path | str, labels: Path | None = None) -> Shards:
     return Shards(Path(folder), labels)
 
 
+def read_shard(path: Path) -> list[FaceGraph]:
+    """All solids of one shard, without labels. Raises ShardError where it cannot be read."""
+    shard = _Shard(path)
+    return [shard.read(row, Labels()) for row in range(len(shard))]
+
+
 def digest(folder: Path) -> str:
     """SHA-256 over the names and bytes of the shards, the identity of a parsed data set."""
     total = hashlib.sha256()

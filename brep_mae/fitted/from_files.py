@@ -13,7 +13,7 @@ from brep_mae.datasets.adapters import solids
 from brep_mae.datasets.source import Source
 from brep_mae.fitted.fit import FitError, fit
 from brep_mae.fitted.model import FittedModel, save_model
-from brep_mae.ingest import parse_dataset
+from brep_mae.ingest.dataset import parse_dataset
 from brep_mae.output.folder import output_folder
 from brep_mae.settings import ParseParams, SplitParams
 

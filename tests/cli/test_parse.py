@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from brep_mae import ingest
 from brep_mae.cli import main
 from brep_mae.datasets.shards import open_shards
+from brep_mae.ingest import chunks
 from tests.brep.solids import SHAPES, box, write_step
 
 
@@ -77,7 +77,7 @@ def test_parse_removes_nothing_of_the_user_and_says_so_before_it_works(folder, s
     (again / "notes.txt").write_text("mine")
     link.symlink_to(tmp_path / "target")
     monkeypatch.chdir(thesis)
-    monkeypatch.setattr("brep_mae.ingest.parse_files", lambda *_: pytest.fail("work began"))
+    monkeypatch.setattr("brep_mae.ingest.chunks.parse_files", lambda *_: pytest.fail("work began"))
     for out, words in (
         (thesis, "runs in that folder"),
         (Path("."), "runs in that folder"),
@@ -209,8 +209,8 @@ def test_a_corrected_label_parses_nothing_again(tmp_path, monkeypatch):
     assert run(*arguments).exit_code == 0
     shard = (out / "00000.arrow").stat()
     parsed = []
-    real = ingest.parse_files
-    monkeypatch.setattr(ingest, "parse_files", lambda files, *rest: parsed.extend(files) or real(files, *rest))
+    real = chunks.parse_files
+    monkeypatch.setattr(chunks, "parse_files", lambda files, *rest: parsed.extend(files) or real(files, *rest))
     (parts / "labels.csv").write_text("file,solid,face,class\nsub/part.step,,2,slot\nsub/part.step,9,2,slot\n")
     done = run(*arguments)
     assert done.exit_code == 0 and "1 of 2 rows, 1 faces, 1 solids labelled" in done.stdout, done.output

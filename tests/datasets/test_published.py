@@ -16,10 +16,10 @@ from brep_mae.datasets.adapters import mfcadpp
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.source import LabelError, SourceError, open_source
 from brep_mae.datasets.splits import make_split, read_split
-from brep_mae.ingest import parse_dataset
+from brep_mae.ingest.dataset import parse_dataset
 from tests.brep.solids import box, write_step
+from tests.ingest.test_dataset import PARSE, SPLIT
 from tests.records import record
-from tests.test_ingest import PARSE, SPLIT
 
 OPERATIONS = ["ExtrudeSide", "CutSide", "Fillet", "Chamfer", "RevolveEnd", "RevolveSide"]
 

@@ -106,7 +106,7 @@ def test_check_5_after_training_the_own_render_and_the_own_faces_help_on_solids_
     from brep_mae.brep.render.pool import RenderOptions
     from brep_mae.datasets.shards import open_shards
     from brep_mae.generate.generate import generate
-    from brep_mae.ingest import parse_dataset
+    from brep_mae.ingest.dataset import parse_dataset
     from pipelines.render import render_dataset
 
     params, workers = settings.load(), os.cpu_count() or 1

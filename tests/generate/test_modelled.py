@@ -40,7 +40,7 @@ from brep_mae.generate.labelled import (
     subtract,
     unite,
 )
-from brep_mae.ingest import parse_dataset
+from brep_mae.ingest.dataset import parse_dataset
 from brep_mae.settings import ParseParams, SplitParams
 
 GROUND = Frame()

@@ -110,7 +110,7 @@ def test_every_module_without_effect_exists() -> None:
 
 
 def test_the_code_of_a_command_is_known_in_any_folder(tmp_path: Path) -> None:
-    script = "from brep_mae.closure import digest; print(digest('brep_mae.ingest'))"
+    script = "from brep_mae.closure import digest; print(digest('brep_mae.ingest.dataset'))"
     alone = os.environ | {"PYTHONPATH": ""}
     there = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=alone, capture_output=True, text=True)
-    assert there.stdout.strip() == closure.digest("brep_mae.ingest"), there.stderr
+    assert there.stdout.strip() == closure.digest("brep_mae.ingest.dataset"), there.stderr

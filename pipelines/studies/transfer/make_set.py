@@ -13,7 +13,7 @@ from brep_mae.datasets.labelling.join import join_labels
 from brep_mae.datasets.labelling.labels import FOLDER
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.source import open_source, renamed
-from brep_mae.ingest import parse_dataset
+from brep_mae.ingest.dataset import parse_dataset
 from brep_mae.output.files import link_or_copy
 from brep_mae.output.folder import output_folder
 from brep_mae.pretraining.unfinished import WORK, unfinished

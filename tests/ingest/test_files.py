@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 
-from brep_mae import ingest
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.source import open_source
+from brep_mae.ingest import dataset
 from tests.brep.solids import box, write_step
-from tests.test_ingest import PARSE, SPLIT
+from tests.ingest.test_dataset import PARSE, SPLIT
 
 
 def test_links_keep_their_own_names_and_go_by_their_own_suffix(tmp_path):
@@ -29,7 +29,7 @@ def test_links_keep_their_own_names_and_go_by_their_own_suffix(tmp_path):
     (root / "deep" / "up").symlink_to(root)
     (root / "labels.csv").write_text("file,solid,face,class\npart.step,,0,x\ndeep/other.STP,,0,x\nfolder/c.step,,0,x\n")
     source = open_source("solids", str(root), 0, tmp_path)
-    report = ingest.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 1, labelled=True)
+    report = dataset.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 1, labelled=True)
     assert open_shards(tmp_path / "out").files == ["again/c.step", "deep/other.STP", "part.step"]
     told = {reject["file"]: (reject["reason"], reject["detail"]) for reject in report.rejects}
     assert told == {
@@ -54,7 +54,7 @@ def test_what_cannot_be_opened_is_a_reject_of_its_own_and_stops_nothing(tmp_path
     except OSError:
         pytest.skip("the disk takes no names that are not UTF-8")
     source = open_source("solids", str(root), 0, tmp_path)
-    report = ingest.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 2)
+    report = dataset.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 2)
     assert (report.files, report.solids, report.files_without_solid) == (6, 1, 5)
     told = {reject["file"]: (reject["reason"], reject["detail"]) for reject in report.rejects}
     assert told == {
