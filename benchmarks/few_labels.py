@@ -26,8 +26,9 @@ from brep_mae.continual.task_folder import open_tasks
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.content import FACES
 from brep_mae.datasets.labelling.labels import FOLDER, SolidLabels, write_labels
+from brep_mae.datasets.lazy.index import SUFFIX
 from brep_mae.datasets.loader import Solids
-from brep_mae.datasets.shards import SUFFIX, Shards, open_shards
+from brep_mae.datasets.shards import Shards, open_shards
 from brep_mae.datasets.source import open_source
 from brep_mae.datasets.splits import SIDES, read_split
 from brep_mae.ingest.dataset import parse_dataset

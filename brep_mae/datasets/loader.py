@@ -13,6 +13,8 @@ from brep_mae.datasets.batch import Batch, Faces, Frames, collate
 from brep_mae.datasets.content import kinds
 from brep_mae.datasets.frames import open_frames
 from brep_mae.datasets.from_graph import from_graph
+from brep_mae.datasets.lazy.order import drawn
+from brep_mae.datasets.lazy.uids import Uids
 from brep_mae.datasets.shards import open_shards
 from brep_mae.schema import FaceGraph
 
@@ -24,7 +26,7 @@ read from disk every time."""
 class Samples(ABC):
     """What a training draws its batches from, by `uids`; the subclass says what a batch of some of them holds."""
 
-    uids: tuple[str, ...]
+    uids: Sequence[str]
 
     @abstractmethod
     def batch(self, uids: Sequence[str]) -> Batch: ...
@@ -36,7 +38,7 @@ class Samples(ABC):
     def only(self, uids: Sequence[str]) -> Self:
         """Those of them."""
         few = copy.copy(self)
-        few.uids = tuple(uids)
+        few.uids = _unchanging(uids)
         return few
 
     def first(self, n: int) -> Self:
@@ -61,11 +63,11 @@ class Samples(ABC):
 
     def at_step(self, seed: int, step: int, size: int) -> Batch:
         """The training batch of a step: epochs are independent shuffles, and a batch never crosses two epochs."""
-        size = min(size, len(self.uids))
-        per_epoch = len(self.uids) // size
-        epoch, place = divmod(step, per_epoch)
-        order = np.random.default_rng([seed, epoch]).permutation(len(self.uids))
-        return self.batch([self.uids[i] for i in order[place * size : (place + 1) * size]])
+        return self.batch([self.uids[i] for i in drawn(seed, step, size, len(self.uids))])
+
+
+def _unchanging(uids: Sequence[str]) -> Sequence[str]:
+    return uids if isinstance(uids, Uids) else tuple(uids)
 
 
 class Solids(Samples):
@@ -87,15 +89,13 @@ class Solids(Samples):
         read: frozenset[str],
         labels: Path | None = None,
     ) -> None:
-        self.uids = tuple(uids)
+        self.uids = _unchanging(uids)
         self.read, self._kinds = read, kinds(read)
         self._shards = open_shards(shards, labels)
-        self._at = {uid: i for i, uid in enumerate(self._shards.uids)}
         self._frames = open_frames(frames) if "frames" in read and frames is not None else None
-        if missing := [uid for uid in self.uids if uid not in self._at]:
-            raise KeyError(
-                f"{shards}: {len(missing)} solids of the split are not stored, first {missing[0]}; parse again"
-            )
+        if len(missing := np.flatnonzero(self._shards.lookup.rows(self.uids) < 0)):
+            first = self.uids[missing[0]]
+            raise KeyError(f"{shards}: {len(missing)} solids of the split are not stored, first {first}; parse again")
         self._kept: dict[str, Faces] = {}
         self._left = KEEP
 
@@ -109,8 +109,7 @@ class Solids(Samples):
         return uid in self._shards.labels.solids
 
     def graph(self, uid: str) -> FaceGraph:
-        found: FaceGraph = self._shards[self._at[uid]]
-        return found
+        return self._shards.with_uid(uid)
 
     def faces(self, uid: str) -> Faces:
         if uid not in self._kept:

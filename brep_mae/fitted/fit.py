@@ -4,7 +4,7 @@ Cross-validation on the labelled parts chooses how to learn (candidates.py). Par
 `test` are never learned from, and tell in the end how well the model does on parts that it has not seen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -171,7 +171,7 @@ def fit(
     return FittedModel(unit, several, tuple(classes), reader, classifier, grid, report.as_json()), reads_codes
 
 
-def _samples(shards: Path, unit: Unit, uids: list[str], reads: frozenset[str]) -> Solids:
+def _samples(shards: Path, unit: Unit, uids: Sequence[str], reads: frozenset[str]) -> Solids:
     if unit == "file":
         return Files(shards, list(dict.fromkeys(file_of(uid) for uid in uids)), reads)
     return Solids(shards, None, uids, reads)

@@ -15,7 +15,8 @@ from brep_mae import schema
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.workers.pool import ParseOptions, Solids, parse_files
 from brep_mae.cad_files import printable
-from brep_mae.datasets.shards import SUFFIX, write_shard
+from brep_mae.datasets.lazy.index import SUFFIX
+from brep_mae.datasets.shards import write_shard
 from brep_mae.output.files import written
 from brep_mae.progress import progress
 from brep_mae.schema import FaceGraph

@@ -10,7 +10,8 @@ from brep_mae import schema
 from brep_mae.brep.workers.pool import ParseOptions
 from brep_mae.datasets.labelling.join import join_labels
 from brep_mae.datasets.labelling.labels import FOLDER
-from brep_mae.datasets.shards import SUFFIX, digest, open_shards
+from brep_mae.datasets.lazy.index import SUFFIX, write_index
+from brep_mae.datasets.shards import digest, open_shards
 from brep_mae.datasets.source import Source
 from brep_mae.datasets.splits import make_split, write_split
 from brep_mae.ingest.chunks import Chunks, chunks_of, fill
@@ -74,6 +75,7 @@ def publish(
     Args:
         key: of the shards' origin; "" = a stage of its own joins the labels.
     """
+    write_index(out)
     stored = open_shards(out)
     files = dict(zip(stored.uids, stored.files, strict=True))
     write_split(out / "split.json", make_split(files, split.validation, split.test, source.name, source.split))

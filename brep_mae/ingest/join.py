@@ -8,7 +8,8 @@ from typing import Any
 
 from brep_mae.cad_files import printable
 from brep_mae.datasets.labelling.labels import LabelReport
-from brep_mae.datasets.shards import SUFFIX, read_shard, write_shard
+from brep_mae.datasets.lazy.index import SUFFIX
+from brep_mae.datasets.shards import read_shard, write_shard
 from brep_mae.datasets.source import Source
 from brep_mae.ingest.chunks import Note, counts, read_note
 from brep_mae.output.files import link_or_copy

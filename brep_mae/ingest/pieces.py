@@ -8,7 +8,7 @@ from pathlib import Path
 
 from brep_mae.brep.workers.pool import ParseOptions
 from brep_mae.cad_files import printable
-from brep_mae.datasets.shards import SUFFIX
+from brep_mae.datasets.lazy.index import SUFFIX
 from brep_mae.datasets.source import Source
 from brep_mae.ingest.chunks import DONE, chunks_of, fill, read_note
 from brep_mae.ingest.dataset import REPORT, publish, write_json

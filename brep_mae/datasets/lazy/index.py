@@ -1,0 +1,123 @@
+"""Which solid lies where in a folder of shards: one mapped Arrow file, so that opening a folder reads no shard."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from brep_mae import schema
+from brep_mae.datasets.lazy.shard import REMEDY, ShardError, open_batch
+from brep_mae.datasets.lazy.uids import Uids
+from brep_mae.output.files import whole_file
+
+SUFFIX, INDEX = ".arrow", "index.feather"
+_KEY = b"brep_mae.index"
+_SCHEMA = pa.schema({"uid": pa.large_string(), "file": pa.large_string(), "by_uid": pa.uint32()})
+
+
+@dataclass(frozen=True)
+class Index:
+    """The solids of a folder, in stored order.
+
+    Args:
+        shards: (name, solids, bytes) of each.
+        uids, files: of every solid.
+        by_uid: rows in the order of their uids.
+    """
+
+    shards: Sequence[tuple[str, int, int]]
+    uids: Uids
+    files: Uids
+    by_uid: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    @cached_property
+    def sorted(self) -> Uids:
+        return self.some(self.by_uid)
+
+    def row(self, uid: str) -> int:
+        """KeyError where there is no such solid."""
+        return int(self.by_uid[self.sorted.place(uid)])
+
+    def rows(self, uids: Sequence[str]) -> np.ndarray:
+        """Rows of many solids, -1 = there is none."""
+        if isinstance(uids, Uids) and uids.column is self.uids.column:
+            return np.asarray(uids.rows)
+        self.uids.column.validate(full=True)
+        asked = pa.array(uids, self.uids.column.type)
+        return pc.fill_null(pc.index_in(asked, value_set=self.uids.column), -1).to_numpy()
+
+    def some(self, rows: np.ndarray) -> Uids:
+        """The uids in these rows."""
+        return Uids(self.uids.column, rows)
+
+
+def write_index(folder: Path) -> None:
+    """Writes the index of a folder's shards beside them. Same shards, same bytes. Raises ShardError."""
+    batch = _made(_shards(folder))
+    with whole_file(folder / INDEX) as file, pa.ipc.new_file(file, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def open_index(folder: Path) -> Index:
+    """The index in a folder of shards; where none was written, as for a folder put together by hand, one is made in
+    memory. Raises ShardError where it is not that of the shards that are there."""
+    paths, at = _shards(folder), folder / INDEX
+    if not at.is_file():
+        return _index(_made(paths))
+    stat = at.stat()
+    index = _mapped(at, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    there = [(path.name, path.stat().st_size) for path in paths]
+    if there != [(name, size) for name, _, size in index.shards]:
+        changed = min({*there} ^ {(name, size) for name, _, size in index.shards})[0]
+        raise ShardError(f"{folder / changed}: is not the shard that {INDEX} speaks of; {REMEDY}")
+    return index
+
+
+@lru_cache(8)
+def _mapped(at: Path, _: object) -> Index:
+    """One for all that read a folder, so that uids that were chosen in it are known to be its own."""
+    try:
+        batch = pa.ipc.open_file(pa.memory_map(str(at))).get_batch(0)
+        if batch.schema != _SCHEMA:
+            raise ValueError(f"its columns are {', '.join(batch.schema.names)}")
+        batch.validate()
+        return _index(batch)
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise ShardError(f"{at}: no index of shards ({error}); delete it, or {REMEDY}") from None
+
+
+def _shards(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob(f"*{SUFFIX}"))
+    if not paths:
+        raise ShardError(f"{folder}: holds no {SUFFIX} files; run the parse stage first")
+    return paths
+
+
+def _made(paths: Sequence[Path]) -> pa.RecordBatch:
+    texts, shards = [], []
+    for path in paths:
+        batch, _ = open_batch(path)
+        texts.append(batch.select(["uid", "file"]))
+        shards.append((path.name, batch.num_rows, os.stat(path).st_size))
+    columns = [pa.concat_arrays([batch.column(i).cast(pa.large_string()) for batch in texts]) for i in (0, 1)]
+    about = json.dumps({"schema": schema.VERSION, "shards": shards})
+    by_uid = pc.array_sort_indices(columns[0]).cast(pa.uint32())
+    return pa.record_batch([*columns, by_uid], _SCHEMA.with_metadata({_KEY: about}))
+
+
+def _index(batch: pa.RecordBatch) -> Index:
+    about = json.loads(batch.schema.metadata[_KEY])
+    if about["schema"] != schema.VERSION:
+        raise ValueError(f"schema version {about['schema']}, this program reads {schema.VERSION}")
+    every = range(batch.num_rows)
+    uid, file, by_uid = batch.columns
+    return Index([tuple(shard) for shard in about["shards"]], Uids(uid, every), Uids(file, every), by_uid.to_numpy())
