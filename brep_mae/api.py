@@ -10,7 +10,7 @@ Files are read in a process of their own, which runs the calling script again on
 under `if __name__ == "__main__":`, else it is refused with that reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from brep_mae.brep.reject import Reject
 from brep_mae.brep.workers import pool
 from brep_mae.cad_files import printable
 from brep_mae.checkpoints.backbones import load_backbone
-from brep_mae.checkpoints.listed import find
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.from_graph import from_graph
 from brep_mae.fitted.from_files import FitOptions, fit_files
@@ -31,6 +30,8 @@ from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import FaceGraph
 from brep_mae.settings import ParseParams
+from brep_mae.tracking.registry import model_folder
+from brep_mae.viewer.fragment import file_fragment
 
 DEFAULT = ParseParams()
 
@@ -46,6 +47,10 @@ class CadFile:
     path: Path
     solids: tuple[FaceGraph, ...]
     left_out: tuple[Reject, ...]
+
+    def _repr_html_(self) -> str:
+        """The part in 3-D, in a notebook."""
+        return file_fragment(self.path, printable(self.path.name), (), ())
 
     def __repr__(self) -> str:
         faces = ", ".join(f"{solid.n_faces} faces" for solid in self.solids)
@@ -100,6 +105,17 @@ class Encoder:
         return [(features.face.numpy(), features.solid.numpy()) for features in each]
 
 
+class Prediction(list[SolidAnswers]):
+    """What is said of each solid of a file, in a list; in a notebook, the part with its faces coloured by class."""
+
+    def __init__(self, said: Iterable[SolidAnswers], part: CadFile, classes: tuple[str, ...]) -> None:
+        super().__init__(said)
+        self.part, self.classes = part, classes
+
+    def _repr_html_(self) -> str:
+        return file_fragment(self.part.path, printable(self.part.path.name), self.classes, self)
+
+
 @dataclass(frozen=True)
 class Model:
     """A fitted model: `unit` says what has a class, `classes` which there are, `report` what was seen in fitting."""
@@ -118,22 +134,24 @@ class Model:
     def report(self) -> dict[str, object]:
         return self.fitted.report
 
-    def predict(self, part: CadFile | str | Path) -> list[SolidAnswers]:
+    def predict(self, part: CadFile | str | Path) -> Prediction:
         """What is said of each solid of a file. Raises ReadError."""
         part = part if isinstance(part, CadFile) else read(part, self.fitted.grid)
-        return self.fitted.answer(part.path, printable(part.path.name), part.solids)
+        said = self.fitted.answer(part.path, printable(part.path.name), part.solids)
+        return Prediction(said, part, self.classes)
 
 
 def load(name: str | Path) -> Encoder | Model:
     """An encoder or a fitted model.
 
     Args:
-        name: of an encoder that comes with the package (`brep-mae models`), or the folder of either.
+        name: one that `brep-mae models` lists: of an encoder that comes with the package, or in MLflow's registry
+            (`models:/NAME@ALIAS`, `models:/NAME/VERSION`); or the folder of either.
 
     Raises:
         CheckpointError: there is none, it is damaged, or was made for another schema of records.
     """
-    folder = find(str(name))
+    folder = model_folder(str(name))
     if (folder / ABOUT).is_file():
         return Model(load_model(folder))
     return Encoder(folder.name, load_backbone(folder))
@@ -161,6 +179,6 @@ def fit(
         ValueError, OutputError: with file, reason and remedy.
     """
     given = [Path(parts)] if isinstance(parts, str | Path) else [Path(part) for part in parts]
-    folder = None if encoder is None else find(str(encoder))
+    folder = None if encoder is None else model_folder(str(encoder))
     options = FitOptions(unit, folder, unlabelled, seed)
     return Model(fit_files(given, Path(labels) if labels else None, Path(out), options))

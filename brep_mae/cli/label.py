@@ -12,16 +12,17 @@ from brep_mae.cli.shared import existing, found_cad_files, parts
 @click.command()
 @parts
 @click.option("--classes", default="", help="Names to choose from, separated by commas; else those of the model.")
-@click.option("--model", type=click.Path(path_type=Path), help="Folder of a model that `fit` made, which suggests.")
+@click.option("--model", help="A model that `fit` made, which suggests: its folder, or models:/NAME@ALIAS.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The page, an HTML file.")
 def label(
-    inputs: tuple[Path, ...], classes: str, model: Path | None, out: Path, workers: int, deadline: float, memory: int
+    inputs: tuple[Path, ...], classes: str, model: str | None, out: Path, workers: int, deadline: float, memory: int
 ) -> None:
     """A page that shows CAD files and saves the classes that you give to their faces or solids as labels.csv."""
     from brep_mae.brep.workers.pool import ParseOptions
     from brep_mae.fitted.ask import ask
     from brep_mae.fitted.model import load_model
     from brep_mae.output.folder import output_file
+    from brep_mae.tracking.registry import model_folder
     from brep_mae.viewer.label_page import write_label_page
 
     choices = list(dict.fromkeys(name.strip() for name in classes.split(",") if name.strip()))
@@ -36,7 +37,7 @@ def label(
         files = sorted({file for path in given for file in found_cad_files(path)})
         root = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in given]))
         if model is not None:
-            fitted = load_model(existing(model))
+            fitted = load_model(model_folder(model))
             options = ParseOptions(fitted.grid, 0, 0, False, False, root, deadline, memory)
             for each in ask(fitted.answer, fitted.unit == "file", files, options, workers):
                 suggestions += [one for one in each if isinstance(one, SolidAnswers)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @parts
-@click.option("--model", type=click.Path(path_type=Path), help="Folder of a model that `fit` made.")
+@click.option("--model", help="A model that `fit` made: its folder, or its name in MLflow's registry (models:/...).")
 @click.option("--tasks", "folder", type=click.Path(path_type=Path), help="Folder of tasks, in place of a model.")
 @click.option("--task", "name", help="Which of the tasks answers.")
 @click.option("--csv", "table", type=click.Path(path_type=Path), help="Write a table: file,solid,face,class,share.")
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every face.")
 def predict(
     inputs: tuple[Path, ...],
-    model: Path | None,
+    model: str | None,
     folder: Path | None,
     name: str | None,
     table: Path | None,
@@ -58,15 +58,13 @@ def predict(
         if table is not None:
             click.get_current_context().with_resource(output_file(table))
         answers, classes, grid, together = (
-            _of_task(existing(folder), name)
-            if given_tasks and folder and name
-            else _of_model(existing(model or Path()))
+            _of_task(existing(folder), name) if given_tasks and folder and name else _of_model(model or "")
         )
         given = [Path(os.path.abspath(existing(path))) for path in inputs]  # a link keeps its own name
         files = sorted({file for path in given for file in found_cad_files(path)})
         root = Path(os.path.commonpath([file.parent for file in files]))
         options = ParseOptions(grid, 0, 0, False, False, root, deadline, memory)
-        asked = {"task": name} if given_tasks else {"model": str(model)}
+        asked = {"task": name} if given_tasks else {"model": model}
         with _printed(asked, as_json) as write, progress(len(files), "predict") as advance:
             for done, each in enumerate(ask(answers, together, files, options, workers), 1):
                 for one in each:
@@ -79,7 +77,7 @@ def predict(
         if said and (html or step or glb):
             from brep_mae.viewer.outputs import Outputs, write_outputs
 
-            title = f"{len(files)} files by {(model or folder or root).resolve().name}"
+            title = f"{len(files)} files by {(folder or Path(model or '')).resolve().name}"
             written = write_outputs(said, classes, Outputs(html, step, glb), title, workers, deadline, memory)
             for file, reject in written.left_out:
                 click.echo(f"{file} not written, {reject.reason}: {reject.detail}", err=True)
@@ -90,11 +88,12 @@ def predict(
         raise click.ClickException(f"none of {len(files)} files could be used; the reasons are listed")
 
 
-def _of_model(folder: Path) -> "tuple[Answers, Sequence[str], int, bool]":
+def _of_model(named: str) -> "tuple[Answers, Sequence[str], int, bool]":
     """What answers; its classes; the samples of its UV-grids; True = it looks at all solids of a file at once."""
     from brep_mae.fitted.model import load_model
+    from brep_mae.tracking.registry import model_folder
 
-    model = load_model(folder)
+    model = load_model(model_folder(named))
     return model.answer, model.classes, model.grid, model.unit == "file"
 
 

@@ -88,10 +88,10 @@ def found_cad_files(path: Path) -> list[Path]:
 
 
 def encoder_folder(named: str) -> Path | None:
-    """The folder of an encoder: one that comes with this package, by its name, or any other; None for the word none."""
-    from brep_mae.checkpoints.listed import find
+    """The folder of an encoder by one of its names, see `model_folder`; None for the word none."""
+    from brep_mae.tracking.registry import model_folder
 
-    return None if named == "none" else find(named)
+    return None if named == "none" else model_folder(named)
 
 
 @contextmanager

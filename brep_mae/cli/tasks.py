@@ -25,7 +25,7 @@ def task() -> None:
 @click.argument("name")
 @TASKS
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of labelled shards.")
-@click.option("--encoder", type=click.Path(path_type=Path), help="Pretrained encoder; first task only.")
+@click.option("--encoder", "named", help="Pretrained encoder, as `models` lists it, or a folder; first task only.")
 @click.option(
     "--kind",
     default=KINDS[0],
@@ -49,7 +49,7 @@ def task_add(
     name: str,
     folder: Path,
     data: Path,
-    encoder: Path | None,
+    named: str | None,
     kind: "Kind",
     classes: str,
     steps: int,
@@ -64,9 +64,11 @@ def task_add(
     from brep_mae.continual.class_tasks import solids_in, stored_task
     from brep_mae.output.folder import growing_folder
     from brep_mae.settings import TaskParams
+    from brep_mae.tracking.registry import model_folder
 
     params = TaskParams(mask_steps=steps, weight_steps=steps, transfer=transfer, margin=2.0)
     try:
+        encoder = None if named is None else model_folder(named)
         click.get_current_context().with_resource(growing_folder(folder, task_folder.room(folder, encoder)))
         if any(folder.glob("task_*")):
             if encoder is not None:
@@ -75,7 +77,7 @@ def task_add(
         elif encoder is None:
             raise ValueError(f"{folder}: no tasks yet; name a pretrained encoder with --encoder")
         else:
-            model = task_folder.new_tasks(existing(encoder), max_classes, density, "pretrained")
+            model = task_folder.new_tasks(encoder, max_classes, density, "pretrained")
         reads = task_folder.reads(model)
         if "frames" in reads:
             raise ValueError(f"{encoder or folder}: the encoder reads renders; name one that reads faces alone")

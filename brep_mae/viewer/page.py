@@ -82,11 +82,13 @@ def write_page(
         "script": "\n".join((assets / name).read_text() for name in SCRIPTS),
     }
     rows: list[dict[str, Any]] = []
+    told = labelling is not None
     with written(path), whole_file(path) as out:
         out.write(_filled(head, fixed).encode())
         for file in drawn:
             out.write(_data(f"part-{len(rows)}", _part(file, classes)).encode())
-            rows.append(_row(file, labelling is not None and not labelling.suggested))
+            rows.append(_row(file))
+            told = told or bool(file.answers)
         if not rows:
             raise ValueError("no file could be drawn")
         page: dict[str, Any] = {
@@ -94,6 +96,7 @@ def write_page(
             "colors": {name: "rgb({}, {}, {})".format(*color) for name, color in colors.items()},
             "parts": rows,
             "labelling": labelling is not None,
+            "told": told,
         }
         if labelling is not None:
             page |= asdict(labelling)
@@ -150,9 +153,9 @@ def _base64(array: np.ndarray, kind: str) -> str:
     return base64.b64encode(np.ascontiguousarray(array, kind).tobytes()).decode()
 
 
-def _row(file: DrawnFile, unlabelled: bool) -> dict[str, Any]:
+def _row(file: DrawnFile) -> dict[str, Any]:
     """The file's line in the list: what is said of it, and how many answers are unsure."""
-    if unlabelled:
+    if not file.answers:
         count = sum(len(drawing.surfaces) for drawing in file.drawings)
         return {"file": file.file, "said": f"{count} faces", "unsure": 0}
     said = [answer for answers in file.answers.values() for answer in answers.faces]

@@ -105,5 +105,6 @@ for (const [name, view] of Object.entries(VIEWS)) {
   document.getElementById("views").append(button, " ");
 }
 search();
+document.querySelector("aside").hidden = !page.told; // of a part of which nothing is said there is nothing to list
 if (page.labelling) startLabelling();
 show(0);
