@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,11 @@ class OneOf(click.ParamType):
 @click.option("--curvature", is_flag=True, help="Store principal curvatures too.")
 @click.option("--split-closed", is_flag=True, help="Cut full cylinders, spheres and tori in two.")
 @click.option("--shard", type=OneOf(), help="Parse the I-th of N pieces alone; `brep-mae merge` joins them.")
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Parse on a Ray cluster, by tasks of --workers processes each; its address, or auto for the one around here.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def parse(
     inputs: tuple[Path, ...],
@@ -69,16 +75,21 @@ def parse(
     curvature: bool,
     split_closed: bool,
     shard: tuple[int, int] | None,
+    cluster: str | None,
     deadline: float,
     memory: int,
     as_json: bool,
 ) -> None:
     """CAD files or folders of them -> shards of face graphs, labelled where a labels.csv lies beside the files."""
+    from brep_mae.ingest.chunks import fill
+    from brep_mae.ingest.cluster import fill_on_cluster
     from brep_mae.ingest.dataset import parse_dataset
     from brep_mae.ingest.pieces import parse_piece
 
     if field_samples > field_pool:
         raise click.UsageError(f"--field-samples {field_samples} is more than --field-pool {field_pool}")
+    if shard and cluster:
+        raise click.UsageError("--shard parses here and --cluster elsewhere; name one of them")
     with told():
         source = source_of(inputs, None)
         settings = ParseParams(
@@ -94,7 +105,8 @@ def parse(
             given = [Path(os.path.abspath(path)) for path in inputs]
             report = parse_piece(source, given, out, settings, workers, *shard)
         else:
-            report = parse_dataset(source, out, settings, SPLIT, workers, labelled=True)
+            way = partial(fill_on_cluster, cluster) if cluster else fill
+            report = parse_dataset(source, out, settings, SPLIT, workers, labelled=True, fill=way)
     _print(report, out, as_json)
 
 

@@ -42,7 +42,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def content(out: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
 def test_every_file_is_a_record_or_a_counted_reject(folder, tmp_path):

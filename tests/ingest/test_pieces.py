@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from brep_mae.cli import main
 from brep_mae.ingest import chunks
 from tests.brep.solids import box, write_step
+from tests.ingest.test_dataset import content
 
 OPTIONS = ("--workers", 1, "--grid", 4, "--field-pool", 16, "--field-samples", 4)
 PIECES = 3
@@ -17,10 +18,6 @@ PIECES = 3
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def content(out: Path) -> dict[str, bytes]:
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
 @pytest.fixture(scope="module", autouse=True)
