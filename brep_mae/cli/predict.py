@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @parts
-@click.option("--model", help="A model that `fit` made: its folder, or its name in MLflow's registry (models:/...).")
+@click.option(
+    "--model", help="A model that `fit` made: its folder, or its name in MLflow's registry (models:/NAME@ALIAS)."
+)
 @click.option("--tasks", "folder", type=click.Path(path_type=Path), help="Folder of tasks, in place of a model.")
 @click.option("--task", "name", help="Which of the tasks answers.")
 @click.option("--csv", "table", type=click.Path(path_type=Path), help="Write a table: file,solid,face,class,share.")
