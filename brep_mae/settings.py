@@ -138,7 +138,7 @@ class PretrainParams(OptimParams):
     """Settings that every method shares, so that methods are compared under one budget, unless its block has others.
 
     `precision` of matrix products; `accumulate` parts in which a step's batch goes through the network;
-    `heldout_batches` that a held-out evaluation reads at most, the same ones every time.
+    `heldout_batches` that a held-out evaluation reads at most, fewer where it would take more than 5 % of the time.
     """
 
     seed: NonNegativeInt

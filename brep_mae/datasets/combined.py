@@ -68,6 +68,7 @@ class AlternatingDataset(Samples):
     def __init__(self, parts: Sequence[Samples]) -> None:
         self.parts = list(parts)
         self.uids = tuple(uid for part in parts for uid in part.uids)
+        self.kinds = len(self.parts)
 
     def batch(self, uids: Sequence[str]) -> Batch:
         raise TypeError("samples of several kinds make no batch together")

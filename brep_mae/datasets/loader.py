@@ -27,6 +27,8 @@ class Samples(ABC):
     """What a training draws its batches from, by `uids`; the subclass says what a batch of some of them holds."""
 
     uids: Sequence[str]
+    kinds = 1
+    """Kinds of samples that no batch holds together."""
 
     @abstractmethod
     def batch(self, uids: Sequence[str]) -> Batch: ...

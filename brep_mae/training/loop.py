@@ -14,6 +14,7 @@ from brep_mae.composition.optim import drop_paths, lr_at
 from brep_mae.composition.pretext import Pretext
 from brep_mae.composition.step import Step, stop_unless_finite
 from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.lazy.ahead import Ahead
 from brep_mae.datasets.loader import Samples
 from brep_mae.seeds import generator
 from brep_mae.settings import PretrainParams
@@ -23,6 +24,9 @@ DROPOUT = 1
 """Tells the draws of dropout, which come from torch's global generators, from those of masks in the same step."""
 CALIBRATION = 16
 """Batches from which a method takes the units of its terms."""
+PER_HELDOUT = 12
+"""Batches that are trained on for each that is held out and evaluated. Without a backward pass a batch takes a third to
+two thirds of a step, so that held-out passes stay below 5 % of a training's time."""
 HELDOUT_SEED = 1_000_003
 """Seeds the held-out masks, the same at every evaluation so that curves compare."""
 
@@ -52,6 +56,14 @@ def heldout_terms(
     return total
 
 
+def heldout_batches(params: PretrainParams, steps: int, kinds: int) -> tuple[int, int]:
+    """Batches that a held-out pass on the way reads at most, and the last one: of what PER_HELDOUT allows the passes on
+    the way take half, and one of each kind of samples is read in any case. They follow from the settings alone."""
+    on_the_way = max(kinds, params.log_every // (2 * PER_HELDOUT))
+    last = max(on_the_way, steps // PER_HELDOUT - on_the_way * ((steps - 1) // params.log_every))
+    return min(on_the_way, params.heldout_batches), min(last, params.heldout_batches)
+
+
 def train(
     pretext: Pretext,
     data: Samples,
@@ -67,7 +79,8 @@ def train(
     Batch, mask, dropout and learning rate of a step follow from the seed and the step's number, so that a training that
     was cut off and resumed gives the same losses as one that was not; torch's global generators are seeded anew before
     every step. With `params.accumulate` a step's batch is read in
-    as many equal parts, whose gradients are averaged.
+    as many equal parts, whose gradients are averaged. Held-out solids are a fixed sample, spread evenly over all, of
+    `heldout_batches`; the row of the last step rests on more of them than those before.
 
     Args:
         state_path: where the state is kept between checkpoints.
@@ -89,7 +102,7 @@ def train(
     drop_paths(pretext, optim.drop_path)
     pretext.to(device).train()
     optimizers = pretext.optimizers(optim)
-    heldout = heldout.capped(params.heldout_batches, method.batch)
+    on_the_way, last = (heldout.capped(n, method.batch) for n in heldout_batches(params, method.steps, heldout.kinds))
     start, history = 0, History()
     if (state := load_state(state_path, device)) is not None:
         pretext.load_state_dict(state["model"])
@@ -102,6 +115,9 @@ def train(
         pretext.train()
         keep(0, pretext)
 
+    parts = params.accumulate
+    read = partial(data.at_step, params.seed, size=method.batch // parts)
+    ahead = Ahead(read, method.steps * parts)
     autocast = partial(precision, device, params)
     sums: dict[str, float] = {}
     since, solids, began = 0, 0, time.perf_counter()
@@ -115,9 +131,8 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = lr_at(*pretext.schedule(step), group["peak"], optim.warmup)
             optimizer.zero_grad(set_to_none=True)
-        batches = partial(_parts, data, params, step, method.batch, device)
+        batches = partial(_parts, ahead, step, parts, device)
         draw = partial(_drawn, params.seed, step, method.batch, device)
-        parts = params.accumulate
         now = Step(step, rng, pretext, optimizers, data, batches, draw, parts, autocast, optim.clip_norm)
         for key, value in pretext.train_step(now).items():
             sums[key] = sums.get(key, 0.0) + value
@@ -132,7 +147,8 @@ def train(
             speed = {"solids_per_s": solids / seconds, "seconds": seconds}
             history.append(row)
             report({**row, **speed})
-            held = heldout_terms(pretext, heldout, method.batch, device, params, done)
+            asked = last if done == method.steps else on_the_way
+            held = heldout_terms(pretext, asked, method.batch, device, params, done)
             explained = {f"r2/{name}": value for name, value in pretext.explained(held).items()}
             history.append({"step": done, "split": "heldout", **held, **explained})
             report(history[-1])
@@ -145,10 +161,10 @@ def train(
     return history
 
 
-def _parts(data: Samples, params: PretrainParams, step: int, size: int, device: torch.device) -> Iterator[Batch]:
+def _parts(batches: Ahead, step: int, parts: int, device: torch.device) -> Iterator[Batch]:
     """The batch of a step in as many parts as are asked for."""
-    for i in range(step * params.accumulate, (step + 1) * params.accumulate):
-        yield data.at_step(params.seed, i, size // params.accumulate).to(device)
+    for i in range(step * parts, (step + 1) * parts):
+        yield batches[i].to(device)
 
 
 def _drawn(seed: int, step: int, size: int, device: torch.device, samples: Samples) -> Batch:
