@@ -5,23 +5,17 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from brep_mae import settings
 from brep_mae.checkpoints.backbones import weights_named
-from brep_mae.checkpoints.pretexts import save_pretext
-from brep_mae.composition.guided import GuidedMAE
 from brep_mae.composition.pretext import Pretext, build
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
 from brep_mae.output.folder import Claim, output_folder
-from brep_mae.pretraining.masks import MaskHistory
-from brep_mae.pretraining.picture import pictures
-from brep_mae.pretraining.pretraining import Pretraining, pretrained
+from brep_mae.pretraining.method import pretrain_method, settings_logged
+from brep_mae.pretraining.pretraining import Pretraining
 from brep_mae.pretraining.unfinished import WORK
-from brep_mae.report import drawings
-from brep_mae.report.masks import MASKS, mask_figure
 from pipelines.shared.params import load
 from pipelines.shared.parsed_dataset import ParsedDataset, parsed_dataset
 from pipelines.shared.places import LABELS, MODELS
@@ -62,8 +56,6 @@ def pretrain(method: str, params: settings.Params, claim: Claim, about: Mapping[
         torch.manual_seed(params.pretrain.seed)
         pretext = build(method, values, data.spec)
     samples, heldout, digest = samples_for(pretext, data, params.split)
-    flat = settings.flat({"method": method, "methods": {method: values}, "pretrain": params.pretrain})
-    flat = {key.replace(f"methods.{method}.", "method."): value for key, value in flat.items()}
     facts = {"data.digest": digest, "data.train": len(samples), "seed": params.pretrain.seed}
     job = Pretraining(
         module="pipelines.pretrain",
@@ -75,24 +67,10 @@ def pretrain(method: str, params: settings.Params, claim: Claim, about: Mapping[
         digest=digest,
         budget=params.pretrain,
         inputs=(method, values, weights_named(values), params.pretrain.model_dump(), digest),
-        settings={**flat, **facts, **about},
+        settings={**settings_logged(method, values, params.pretrain), **facts, **about},
         snapshots=True,
     )
-    masks = MaskHistory(heldout, pretext.params.batch) if isinstance(pretext, GuidedMAE) else None
-    with pretrained(job, pretext, samples, heldout, claim, masks.keep if masks else None) as done:
-        save_pretext(done.folder, pretext)
-        for name, arrays in pictures(pretext, heldout, params.pretrain.seed).items():
-            file = done.folder / f"reconstruction_{name}.npz"
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            done.tracker.log_figure(drawings.reconstruction(file), f"figures/{file.stem}.png")
-        if masks is not None:
-            file = done.folder / MASKS
-            np.savez_compressed(file, **masks.arrays(done.looked))  # type: ignore[arg-type]
-            done.tracker.log_figure(mask_figure(file), "figures/masks.png")
-        final = {f"final/{k}": value for k, value in done.heldout.items()}
-        done.tracker.log_metrics(final, step=pretext.params.steps)
-        costs = {f"cost/{k}": v for k, v in done.cost.items()}
-        done.tracker.log_model(done.folder, name=method, metrics=final | costs)
+    pretrain_method(job, pretext, samples, heldout, claim)
 
 
 if __name__ == "__main__":

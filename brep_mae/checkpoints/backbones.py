@@ -89,13 +89,18 @@ def require_grid(encoder: Path, parsed: Path) -> None:
 def weights_named(values: Mapping[str, Any]) -> dict[str, str]:
     """`path` of every network that a method's block names, such as a teacher -> SHA-256 of its weights. One that is not
     there has none; whoever opens it says so."""
-    found: dict[str, str] = {}
+    files = {path: Path(path) / WEIGHTS if Path(path).is_dir() else Path(path) for path in paths_named(values)}
+    return {path: sha256(file) for path, file in files.items() if file.is_file()}
+
+
+def paths_named(values: Mapping[str, Any]) -> list[str]:
+    """`path` of every network that a method's block names, whether it is there or not."""
+    found: list[str] = []
     for key, value in values.items():
         if isinstance(value, Mapping):
-            found |= weights_named(value)
+            found += paths_named(value)
         elif key == "path" and value:
-            file = Path(value) / WEIGHTS if Path(value).is_dir() else Path(value)
-            found |= {value: sha256(file)} if file.is_file() else {}
+            found.append(value)
     return found
 
 

@@ -14,6 +14,7 @@ from brep_mae.cli.labels import labels
 from brep_mae.cli.models import models
 from brep_mae.cli.parse import inspect, merge, parse
 from brep_mae.cli.predict import predict
+from brep_mae.cli.pretrain import pretrain
 from brep_mae.cli.render import render
 from brep_mae.cli.retrieval.duplicates import duplicates
 from brep_mae.cli.retrieval.embed import embed
@@ -49,6 +50,7 @@ COMMANDS = (
     models,
     parse,
     predict,
+    pretrain,
     render,
     similar,
     task,

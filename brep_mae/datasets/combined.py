@@ -1,8 +1,10 @@
 """Several stored data sets as one to train on, each with classes of its own."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -32,6 +34,12 @@ class ConcatDataset(Samples):
         self._first = ends[:-1]
         self._at = {f"{i}/{uid}": (i, uid) for i, solids in enumerate(self.parts) for uid in solids.uids}
         self.uids = tuple(self._at)
+
+    def reading(self, content: frozenset[str]) -> Self:
+        """The same solids with other content."""
+        other = copy.copy(self)
+        other.read, other.parts = content, [part.reading(content) for part in self.parts]
+        return other
 
     def has_label(self, uid: str) -> bool:
         i, own = self._at[uid]

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from brep_mae.composition.guided import GuidedMAE
 from brep_mae.composition.pretext import Pretext
 from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.combined import ConcatDataset
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.output.files import whole_file
 from brep_mae.pretraining.picture import DRAWN, chosen, outlines
@@ -68,7 +69,7 @@ class MaskHistory:
         frames = self.drawn.batch(self.drawn.uids).frames
         if frames is not None:
             return {"images": (frames.image.permute(0, 1, 3, 4, 2) * 255).round().byte().numpy()}
-        assert isinstance(self.drawn, Solids)
+        assert isinstance(self.drawn, Solids | ConcatDataset)
         return outlines(self.drawn.reading(DRAWN).batch(self.drawn.uids).faces_with(DRAWN))
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from brep_mae.composition.picture import Picture
 from brep_mae.composition.pretext import Pretext
 from brep_mae.datasets.batch import Faces
+from brep_mae.datasets.combined import ConcatDataset
 from brep_mae.datasets.content import kinds
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.schema import POINT
@@ -28,7 +29,7 @@ DRAWN = frozenset({"faces", "uvgrid", "arcs", "ugrid"})
 
 def chosen(heldout: Samples) -> list[str]:
     """The samples to draw."""
-    if not isinstance(heldout, Solids):
+    if not isinstance(heldout, Solids | ConcatDataset):
         return list(heldout.uids[:IMAGES])
     ranked = sorted(heldout.uids, key=lambda uid: (len(heldout.faces(uid).solid), uid))
     return list(dict.fromkeys(ranked[round(share * (len(ranked) - 1))] for share in SHARES))
@@ -36,7 +37,7 @@ def chosen(heldout: Samples) -> list[str]:
 
 def pictures(pretext: Pretext, heldout: Samples, seed: int) -> dict[str, dict[str, np.ndarray]]:
     """Arrays by the name of the target that is drawn; none where the method predicts nothing that can be drawn."""
-    if isinstance(heldout, Solids) and "faces" in kinds(heldout.read):
+    if isinstance(heldout, Solids | ConcatDataset) and "faces" in kinds(heldout.read):
         heldout = heldout.reading(heldout.read | DRAWN)
     drawn = pretext.pictures(heldout.batch(chosen(heldout)), generator(seed))
     return {name: (_faces if picture.kind == FACE else _images)(picture) for name, picture in drawn.items()}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -41,6 +42,7 @@ class Pretraining:
         inputs: all that the result depends on, besides the code.
         settings: logged with the run.
         snapshots: True = the backbone of every checkpoint is kept in `steps`.
+        work: where unfinished work lies, see `unfinished`.
     """
 
     module: str
@@ -54,6 +56,7 @@ class Pretraining:
     inputs: tuple[Any, ...]
     settings: dict[str, Any]
     snapshots: bool
+    work: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,11 @@ def pretrained(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with (
-        unfinished(job.module, claim.out, *job.inputs) as work,
+        unfinished(job.module, claim.out, *job.inputs, work=job.work) as work,
         tracking.run(job.kind, job.name, job.settings | {"device": device.type}) as tracker,
         progress(pretext.params.steps, job.name) as bar,
     ):
-        costs = Costs(work / "costs.json")
+        costs, notes = Costs(work / "costs.json"), dict[str, str]()
         tracker.set_tags({"guided_by_labels": str(pretext.reads_labels).lower()})
 
         def report(row: dict[str, float | str]) -> None:
@@ -98,7 +101,8 @@ def pretrained(
                 costs.add(step, row)
             terms = {f"{row['split']}/{k}": float(v) for k, v in row.items() if k not in ("step", "split")}
             tracker.log_metrics(terms, step=step)
-            bar(step, f"{row['split']} loss {row['loss']:.3f}")
+            notes[str(row["split"])] = _note(row)
+            bar(step, ", ".join(notes.values()))
             if row["split"] == "heldout":
                 seen(step)
 
@@ -131,3 +135,11 @@ def pretrained(
             yield Pretrained(new, last, cost, tracker, work / "looked")
             if job.snapshots:
                 shutil.copytree(work / STEPS, new / STEPS, copy_function=link_or_copy)
+
+
+def _note(row: Mapping[str, Any]) -> str:
+    """A row of the history for who watches; R2 is the mean of the terms that have one."""
+    if row["split"] == "train":
+        return f"{row['steps_per_s']:.1f} steps/s, loss {row['loss']:.3f}"
+    explained = [value for key, value in row.items() if key.startswith("r2/")]
+    return f"held out {row['loss']:.3f}" + (f", R2 {fmean(explained):.2f}" if explained else "")

@@ -85,7 +85,7 @@ def train(
     Args:
         state_path: where the state is kept between checkpoints.
         report: called with every new row of the history: {"step", "split": "train" | "heldout", "loss", terms...}; a
-            train row has the samples per second and the seconds of its steps besides, without evaluation.
+            train row has the speed in steps and samples and the seconds of its steps besides, without evaluation.
         keep: called with the steps done and the pretext before the first step, at every checkpoint and at the end, and
             always before that state is saved: what it keeps of each, a resumed training has too.
 
@@ -144,7 +144,7 @@ def train(
         if done % params.log_every == 0 or done == method.steps:
             seconds = time.perf_counter() - began
             row: dict[str, float | str] = {"step": done, "split": "train", **{k: v / since for k, v in sums.items()}}
-            speed = {"solids_per_s": solids / seconds, "seconds": seconds}
+            speed = {"steps_per_s": since / seconds, "solids_per_s": solids / seconds, "seconds": seconds}
             history.append(row)
             report({**row, **speed})
             asked = last if done == method.steps else on_the_way

@@ -42,6 +42,7 @@ def test_the_wheel_is_the_package(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert names == package()
+    assert zipfile.ZipFile(wheel).read("brep_mae/params.yaml") == Path("params.yaml").read_bytes(), "one set of numbers"
 
 
 def test_the_source_distribution_holds_the_package_and_what_is_said_of_it(built: Path) -> None:

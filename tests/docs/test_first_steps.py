@@ -15,6 +15,7 @@ SMALLER = {
     "generate": ["--count", "4"],
     "fit": ["--workers", "1"],
     "task add": ["--steps", "2"],
+    "pretrain": ["--steps", "2"],
     "render": ["--size", "16"],
 }
 """What is added to a command, so that it takes less time; the rest is as it stands on the page."""
@@ -28,7 +29,7 @@ def blocks(page: str) -> list[list[Line]]:
     ]
 
 
-PAGES = ("README.md", "docs/index.md", "docs/your-own-data.md")
+PAGES = ("README.md", "docs/index.md", "docs/your-own-data.md", "docs/pretrain.md")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from brep_mae.checkpoints.weights import CheckpointError
 from brep_mae.datasets.splits import read_split, write_split
 from brep_mae.models.embed import embed
 from brep_mae.output.note import sha256
-from brep_mae.pretraining import pretraining
+from brep_mae.pretraining import method, pretraining
 from pipelines import evolve, pretrain
 from pipelines.shared.stage import run_stage
 from tests.conftest import TOP
@@ -175,7 +175,7 @@ def test_a_run_that_fails_leaves_the_model_of_the_run_before(whole, tmp_path, mo
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(pretraining, "train", lambda *_: [] if change is no_steps else [{"step": 1, "loss": 0.5}])
     monkeypatch.setattr(pretraining.Costs, "total", lambda *_: {})
-    monkeypatch.setattr(pretrain, "save_pretext", fails)
+    monkeypatch.setattr(method, "save_pretext", fails)
     with pytest.raises((SystemExit, CheckpointError, IndexError), match=words if change is not no_steps else None):
         run_stage(pretrain.main, "mae_faces")
     assert content(folder / "models") == before
@@ -191,7 +191,7 @@ def test_what_was_begun_with_another_teacher_is_not_gone_on_with(whole, tmp_path
     monkeypatch.setattr(pretrain, "samples_for", lambda *_: ([], [], "d"))  # they need a teacher that can be opened
     keys = []
 
-    def begun(stage: str, out: Path, *inputs: object) -> None:
+    def begun(module: str, out: Path, *inputs: object, work: Path | None = None) -> None:
         keys.append(json.dumps(inputs, default=str))
         raise CheckpointError("far enough")
 
