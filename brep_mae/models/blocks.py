@@ -17,6 +17,11 @@ NORM = partial(nn.LayerNorm, eps=EPS)
 
 MOST_PADDED = 1 << 14
 """Tokens of a batch, padding among them, that go through the blocks together whatever the share of the padding."""
+MOST_AT_ONCE = 1 << 11
+"""Tokens of a sample that all attend to one another; those of a longer one attend in runs, or time would grow with the
+square of their number."""
+RUN = 1 << 10
+"""Tokens of a run."""
 
 
 class Messages(nn.Module):
@@ -43,6 +48,11 @@ class Stack(nn.Module):
     Shapes:
         x (B, N, D); valid (B, N) True = real; index (2, A) into the flattened (B * N); arcs (A, arc_dim) -> (B, N, D)
 
+    In samples of more than MOST_AT_ONCE tokens each attends to those of its run of RUN tokens and to the first token,
+    the class token; in every second block the runs begin half a run earlier, so that what one knows reaches the next
+    (Liu et al. 2021, arXiv:2103.14030, section 3.2, in one dimension). Faces are in the order of the file, in which
+    neighbours mostly follow one another.
+
     `final_norm` False = answers with the residual stream as the last block leaves it. `every` True = with what enters
     the first block and what each of them makes of it, side by side, each normalised: (B, N, (depth + 1) D).
     """
@@ -63,14 +73,16 @@ class Stack(nn.Module):
         final_norm: bool = True,
         every: bool = False,
     ) -> Tensor:
-        if valid.numel() > max(MOST_PADDED, 2 * int(valid.sum())):
+        in_runs = x.shape[1] > MOST_AT_ONCE
+        mixed = in_runs and bool((valid.sum(1) <= MOST_AT_ONCE).any())
+        if mixed or valid.numel() > max(MOST_PADDED, 2 * int(valid.sum())):
             return self._by_length(x, valid, index, arcs, final_norm, every)
         mask = None if bool(valid.all()) else valid[:, None, None, :]
         states = [x]
         for i, block in enumerate(self.blocks):
             if self.messages and index is not None and arcs is not None:
                 x = self.messages[i](x, index, arcs)
-            x = block(x, attn_mask=mask)
+            x = _by_runs(block, x, valid, (i % 2) * RUN // 2) if in_runs else block(x, attn_mask=mask)
             states.append(x)
         if every:
             return torch.cat([*(F.layer_norm(state, state.shape[-1:]) for state in states[:-1]), self.norm(x)], -1)
@@ -98,12 +110,35 @@ class Stack(nn.Module):
         return out * valid[..., None]
 
 
+def _by_runs(block: nn.Module, x: Tensor, valid: Tensor, ahead: int) -> Tensor:
+    """The block on each run of tokens by itself, with the class token in all of them: that becomes the mean of what the
+    runs make of it, as many times as they have tokens.
+
+    Args:
+        ahead: places before the first token that the first run covers as well.
+
+    Shapes: (B, 1 + N, D), (B, 1 + N) True = real -> (B, 1 + N, D)
+    """
+    batch, length, dim = x.shape
+    runs = -(-(length - 1 + ahead) // RUN)
+    behind = runs * RUN - (length - 1) - ahead
+    real = F.pad(valid[:, 1:], (ahead, behind)).view(batch * runs, RUN)
+    tokens = F.pad(x[:, 1:], (0, 0, ahead, behind)).view(batch * runs, RUN, dim)
+    sees = F.pad(real, (1, 0), value=True)
+    out = block(torch.cat([x[:, :1].repeat_interleave(runs, 0), tokens], 1), attn_mask=sees[:, None, None])
+    share = real.sum(1).view(batch, runs, 1) / real.sum(1).view(batch, runs, 1).sum(1, keepdim=True)
+    class_token = (out[:, 0].view(batch, runs, dim) * share).sum(1, keepdim=True)
+    return torch.cat([class_token, out[:, 1:].reshape(batch, -1, dim)[:, ahead : ahead + length - 1]], 1)
+
+
 def _alike_in_length(length: Tensor) -> list[Tensor]:
-    """The numbers of the samples, in groups of which the longest is at most twice as long as the shortest."""
+    """The numbers of the samples, in groups of which the longest is at most twice as long as the shortest, and all or
+    none attend in runs."""
     groups: list[list[int]] = []
     lengths = length.tolist()
     for i in length.argsort().tolist():
-        if not groups or lengths[i] > 2 * lengths[groups[-1][0]]:
+        shortest = lengths[groups[-1][0]] if groups else 0
+        if lengths[i] > 2 * shortest or shortest <= MOST_AT_ONCE < lengths[i]:
             groups.append([])
         groups[-1].append(i)
     return [torch.tensor(group, device=length.device) for group in groups]
