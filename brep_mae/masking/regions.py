@@ -1,6 +1,6 @@
 """Connected regions of faces, the counterpart of block-wise masking on a graph."""
 
-from collections import deque
+from collections import defaultdict, deque
 
 import numpy as np
 import torch
@@ -21,21 +21,24 @@ def grow(neighbours: list[set[int]], count: int, rng: np.random.Generator) -> se
     A region takes between LEAST and all missing nodes, or its whole component where that is smaller.
     """
     hidden: set[int] = set()
+    free = np.ones(len(neighbours), bool)
     while (missing := count - len(hidden)) > 0:
         size = int(rng.integers(min(LEAST, missing), missing + 1))
         size += missing - size == 1  # no single node is left over for the next region
-        free = [node for node in range(len(neighbours)) if node not in hidden]
-        beside = [node for node in free if neighbours[node] & hidden]
-        # A component may have ended early and left one node over: it joins a region that is there.
-        start = beside if missing == 1 and beside else free
-        queue = deque([start[rng.integers(len(start))]])
+        start = np.flatnonzero(free)
+        if missing == 1:
+            # A component may have ended early and left one node over: it joins a region that is there.
+            beside = [node for node in start.tolist() if neighbours[node] & hidden]
+            start = np.array(beside) if beside else start
+        queue = deque([int(start[rng.integers(len(start))])])
         region: set[int] = set()
         while queue and len(region) < size:
             node = queue.popleft()
-            if node not in hidden | region:
+            if free[node] and node not in region:
                 region.add(node)
                 queue.extend(rng.permutation(sorted(neighbours[node])).tolist())
         hidden |= region
+        free[list(region)] = False
     return hidden
 
 
@@ -57,11 +60,11 @@ class RegionMask(nn.Module):
         if tokens.arcs is None:
             raise ValueError("regions need tokens with arcs")
         batch, length = tokens.valid.shape
-        neighbours: list[set[int]] = [set() for _ in range(batch * length)]
+        neighbours: defaultdict[int, set[int]] = defaultdict(set)  # padding has none
         for i, j in tokens.arcs.index.T.tolist():
             neighbours[i].add(j % length)
         hidden, numpy_rng = torch.zeros(batch, length, dtype=torch.bool), drawn(rng)
         for row, n in enumerate(tokens.valid.sum(1).tolist()):
-            own = neighbours[row * length : row * length + n]
+            own = [neighbours[row * length + place] for place in range(n)]
             hidden[row, list(grow(own, hidden_count(n, self.ratio), numpy_rng))] = True
         return Mask(hidden.to(tokens.valid.device))

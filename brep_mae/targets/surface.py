@@ -14,6 +14,9 @@ from brep_mae.tokens.pose import pose_of
 from brep_mae.tokens.symmetry import equal_views, nearest_view, turned_grid, turned_uv, turned_vectors
 from brep_mae.tokens.tokens import FACE
 
+MOST_VIEWS = 1 << 11
+"""Views of faces that the head is asked for at a time: a cylinder has as many as its grid has columns."""
+
 
 class Surface(Target):
     """Position and signed trimming distance at the stored field samples, and position at the points of the UV-grid.
@@ -67,10 +70,12 @@ class Surface(Target):
         different = which > 0
         different[:, 0] = several
         row, column = different.nonzero(as_tuple=True)
-        asked = {name: values[row] for name, values in truth.items()}
-        terms = self.error(self._seen(codes[row], asked, which[row, column]), asked).values()
         errors = truth["uv"].new_full(which.shape, torch.inf)
-        errors[row, column] = torch.stack([t.error if t.counts is None else t.error * t.counts for t in terms]).sum(0)
+        for own, view in zip(row.split(MOST_VIEWS), column.split(MOST_VIEWS), strict=True):
+            asked = {name: values[own] for name, values in truth.items()}
+            terms = self.error(self._seen(codes[own], asked, which[own, view]), asked).values()
+            every = [term.error if term.counts is None else term.error * term.counts for term in terms]
+            errors[own, view] = torch.stack(every).sum(0)
         return nearest_view(errors, which)
 
     def code_free(self, known: Values, asked: Values) -> Values:
