@@ -5,6 +5,9 @@ neighbouring chords that may be the nearest: all others are left out by their bo
 last bit.
 """
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import numpy as np
 
 from brep_mae.brep.ragged import owners
@@ -18,8 +21,8 @@ MANY = 256
 """Chords of a face, a multiple of BLOCK, from which on leaving some out pays."""
 BLOCK = 16
 """Chords that share a box; they follow one another along a loop."""
-SPARSE = 64
-"""So many times as many pairs fit into a chunk where a point meets few of them."""
+PAIRS = 64 * CHUNK
+"""So many pairs of points with chords, or with blocks of them, are listed at a time."""
 SLACK = 1e-9
 """How much nearer than its box a block may seem for rounding, as a share of the distance and of the face."""
 
@@ -37,7 +40,7 @@ def locate(points: np.ndarray, chords: np.ndarray, seam: np.ndarray, error: np.n
         parts = [_dense(points[:, at : at + share], chords, seam, error) for at in range(0, count, share)]
         inside, unsure, distance = (np.concatenate(columns, axis=1) for columns in zip(*parts, strict=True))
         return inside, unsure, distance
-    share = max(1, CHUNK * SPARSE // len(seam))
+    share = max(1, PAIRS // (len(seam) // BLOCK))
     inside, unsure, distance = np.empty((faces, count), bool), np.empty((faces, count), bool), np.empty((faces, count))
     for face in range(faces):
         blocks = _Blocks(chords[:, face], seam[:, face], error[:, face])
@@ -79,8 +82,8 @@ class _Blocks:
     def meet(self, points: np.ndarray) -> Answer:
         """Shapes: (P, 2) -> three times (P,)"""
         x, y = np.ascontiguousarray(points.T)
-        right = self._crossed(x, y, *_spanning(self._y0, self._y1, y), self._dy < 0)
-        up = self._crossed(x, y, *_spanning(self._x0, self._x1, x), self._dx > 0)
+        right = self._crossed(x, y, _spanning(self._y0, self._y1, y), self._dy < 0)
+        up = self._crossed(x, y, _spanning(self._x0, self._x1, x), self._dx > 0)
         least = _squared_to_boxes(points, self._low, self._high)  # (P, blocks)
         limit = np.zeros(len(x))
         if len(self._bounding):
@@ -88,23 +91,28 @@ class _Blocks:
             gap, chord = self._squared_gaps(x, y, np.arange(len(x)), nearest)
             limit = np.where(self._seam[chord], np.inf, gap).min(axis=1)
         limit = np.maximum(limit[:, None], self._farthest)
-        point, block = np.nonzero(least <= limit * (1 + SLACK) + SLACK**2)
-        gap, chord = self._squared_gaps(x, y, point, block)
-        near = gap <= self._reach[chord]
+        points_met, blocks_met = np.nonzero(least <= limit * (1 + SLACK) + SLACK**2)
         on, close, distance = np.zeros(len(x), bool), np.zeros(len(x), bool), np.full(len(x), np.inf)
-        on[point[(near & self._straight[chord]).any(axis=1)]] = True
-        close[point[near.any(axis=1)]] = True
-        gap[self._seam[chord]] = np.inf
-        np.minimum.at(distance, point, gap.min(axis=1))
+        for at in range(0, len(points_met), PAIRS // BLOCK):
+            point = points_met[at : at + PAIRS // BLOCK]
+            gap, chord = self._squared_gaps(x, y, point, blocks_met[at : at + PAIRS // BLOCK])
+            near = gap <= self._reach[chord]
+            on[point[(near & self._straight[chord]).any(axis=1)]] = True
+            close[point[near.any(axis=1)]] = True
+            gap[self._seam[chord]] = np.inf
+            np.minimum.at(distance, point, gap.min(axis=1))
         return _answer(right, up, on, close, distance)
 
     def _crossed(
-        self, x: np.ndarray, y: np.ndarray, chord: np.ndarray, point: np.ndarray, side: np.ndarray
+        self, x: np.ndarray, y: np.ndarray, pairs: Iterator[tuple[np.ndarray, np.ndarray]], side: np.ndarray
     ) -> np.ndarray:
         """(P,) True where a ray crosses an odd number of the chords that it may cross, these on the given side."""
-        dx, dy = self._dx[chord], self._dy[chord]
-        right_of = (x[point] - self._x0[chord]) * dy > (y[point] - self._y0[chord]) * dx
-        return np.asarray(np.bincount(point[right_of == side[chord]], minlength=len(x)) % 2 == 1)
+        crossings = np.zeros(len(x), np.int64)
+        for chord, point in pairs:
+            dx, dy = self._dx[chord], self._dy[chord]
+            right_of = (x[point] - self._x0[chord]) * dy > (y[point] - self._y0[chord]) * dx
+            crossings += np.bincount(point[right_of == side[chord]], minlength=len(x))
+        return np.asarray(crossings % 2 == 1)
 
     def _squared_gaps(
         self, x: np.ndarray, y: np.ndarray, point: np.ndarray, block: np.ndarray
@@ -132,14 +140,21 @@ def _squared_gap(px: np.ndarray, py: np.ndarray, dx: np.ndarray, dy: np.ndarray)
     return gap
 
 
-def _spanning(start: np.ndarray, end: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of a chord and a value between its ends, the lesser one included. Shapes: (M,), (M,), (P,) -> twice (n,)"""
+def _spanning(start: np.ndarray, end: np.ndarray, values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of a chord and a value between its ends, the lesser one included, about PAIRS at a time.
+
+    Shapes: (M,), (M,), (P,) -> twice (n,)
+    """
     order = values.argsort()
     ascending = values[order]
     first = np.searchsorted(ascending, np.minimum(start, end))
     counts = np.searchsorted(ascending, np.maximum(start, end)) - first
-    chord, place = owners(counts)
-    return chord, order[first[chord] + place]
+    met = np.flatnonzero(counts)
+    first, counts = first[met], counts[met]
+    share = counts.cumsum() // PAIRS
+    for low, high in pairwise([*np.flatnonzero(np.diff(share, prepend=-1)).tolist(), len(met)]):
+        owner, place = owners(counts[low:high])
+        yield met[low + owner], order[first[low + owner] + place]
 
 
 def _squared_to_boxes(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
