@@ -38,7 +38,8 @@ def write_shard(path: Path, graphs: Sequence[FaceGraph]) -> None:
         flat = [np.ravel(getattr(graph, name)) for graph in graphs]
         offsets = np.array([0, *accumulate(len(part) for part in flat)], np.int64)
         values = np.concatenate(flat) if flat else np.zeros(0, dtype)
-        columns[name] = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values.astype(stored_type(dtype))))
+        stored = values.astype(stored_type(dtype), copy=False)
+        columns[name] = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(stored))
     batch = pa.record_batch(columns)
     kind = batch.schema.with_metadata({VERSION_KEY: str(schema.VERSION).encode()})
     temporary = path.with_suffix(".writing")

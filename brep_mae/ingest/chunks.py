@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,9 @@ def fill(chunks: Chunks, options: ParseOptions, workers: int) -> float:
     results = parse_files(todo, options, workers)
     total = sum(map(len, chunks.values()))
     files, rejected = total - len(todo), 0
-    with progress(total, "parse") as advance:
+    write: Future[None] = Future()
+    write.set_result(None)
+    with progress(total, "parse") as advance, ThreadPoolExecutor(1) as writer:  # writes while the workers go on
         advance(files, "")
         for done, chunk in chunks.items():
             if done.is_file():
@@ -63,8 +66,9 @@ def fill(chunks: Chunks, options: ParseOptions, workers: int) -> float:
                 advance(files, f"{rejected + len(part.rejects)} left out")
             fresh += len(part.graphs)
             rejected += len(part.rejects)
-            with written(done, done.parent):
-                part.commit(done)
+            write.result()
+            write = writer.submit(part.commit, done)
+    write.result()
     return fresh / (time.monotonic() - begun) if fresh else 0.0
 
 
@@ -104,7 +108,7 @@ class _Part:
         self.files_without_solid += name not in self.keys
 
     def commit(self, done: Path) -> None:
-        """The shard first, then the note that it is finished."""
+        """Writes the shard first, then the note that it is finished. Raises OutputError."""
         note: Note = {
             "files_without_solid": self.files_without_solid,
             **counts(self.graphs),
@@ -112,11 +116,12 @@ class _Part:
             "keys": self.keys,
         }
         temporary = done.with_suffix(".writing")
-        try:
-            if self.graphs:
-                write_shard(done.with_suffix(SUFFIX), self.graphs)
-            temporary.write_text(json.dumps(note))
-            os.replace(temporary, done)
-        except OSError:
-            temporary.unlink(missing_ok=True)  # on a full disk even half a shard is in the way
-            raise
+        with written(done, done.parent):
+            try:
+                if self.graphs:
+                    write_shard(done.with_suffix(SUFFIX), self.graphs)
+                temporary.write_text(json.dumps(note))
+                os.replace(temporary, done)
+            except OSError:
+                temporary.unlink(missing_ok=True)  # on a full disk even half a shard is in the way
+                raise

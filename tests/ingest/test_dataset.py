@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -121,6 +122,27 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(folder, tmp_path, mon
     monkeypatch.setattr(chunks, "parse_files", real)
     dataset.parse_dataset(source, tmp_path / "again", PARSE, SPLIT, 1, tmp_path / "work2")
     assert content(out) == content(tmp_path / "again")
+
+
+def test_files_are_parsed_while_a_shard_is_written(folder, tmp_path, monkeypatch):
+    later, write = threading.Event(), chunks.write_shard
+
+    def watched(files, options, workers):
+        for number, found in enumerate(real(files, options, workers)):
+            if number == 3:
+                later.set()
+            yield found
+
+    def slow(path, graphs):
+        assert path.stem != "00000" or later.wait(10), "nothing was parsed meanwhile"
+        write(path, graphs)
+
+    real = chunks.parse_files
+    monkeypatch.setattr(chunks, "FILES_PER_SHARD", 2)
+    monkeypatch.setattr(chunks, "parse_files", watched)
+    monkeypatch.setattr(chunks, "write_shard", slow)
+    source = open_source("solids", str(folder), 0, tmp_path)
+    assert dataset.parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 1).solids == 8
 
 
 def test_other_settings_or_files_do_not_take_up_old_shards(folder, tmp_path):

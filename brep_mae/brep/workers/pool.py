@@ -125,12 +125,7 @@ def run_files(
         for _ in range(min(max(workers, 1), len(files))):
             crew.append(Worker(task, options, preload, tally or Tally()))
         while given < len(files):
-            for worker in crew:
-                if worker.idle and again:
-                    worker.begin(again[-1], files[again.pop()])
-                elif worker.idle and started < min(len(files), given + AHEAD * len(crew)):
-                    worker.begin(started, files[started])
-                    started += 1
+            started = _begin(crew, files, again, started, given + AHEAD * len(crew))
             for worker in _ready(crew):
                 number, result = worker.file, worker.collect()
                 if number is None:
@@ -140,12 +135,24 @@ def run_files(
                     again.append(number)
                 else:
                     done[number] = result
+            started = _begin(crew, files, again, started, given + AHEAD * len(crew))  # while the caller has its turn
             while given in done:
                 yield files[given], done.pop(given)
                 given += 1
     finally:
         for worker in crew:
             worker.stop()
+
+
+def _begin(crew: list[Worker], files: Sequence[Path], again: list[int], started: int, end: int) -> int:
+    """Gives each idle worker a file, of those before number `end`; returns how many files have been begun."""
+    for worker in crew:
+        if worker.idle and again:
+            worker.begin(again[-1], files[again.pop()])
+        elif worker.idle and started < min(len(files), end):
+            worker.begin(started, files[started])
+            started += 1
+    return started
 
 
 def _ready(crew: list[Worker]) -> list[Worker]:

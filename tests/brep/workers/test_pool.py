@@ -131,6 +131,13 @@ def test_look_ahead_is_bounded(tmp_path):
     results.close()
 
 
+def test_a_worker_goes_on_while_the_caller_has_its_turn(tmp_path):
+    results = run_files([tmp_path / "a", tmp_path / "b"], Few(), 1, touch, PRELOAD)
+    next(results)
+    assert wait_until((tmp_path / "b").exists, 10)
+    results.close()
+
+
 def touch(path: Path, limits: Few) -> None:
     path.touch()
 
