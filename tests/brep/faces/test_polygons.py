@@ -26,7 +26,7 @@ def rings(rows: int, faces: int, curved: float, seams: float) -> tuple[np.ndarra
 
 
 @pytest.mark.parametrize("curved, seams", [(0.0, 0.0), (0.5, 0.2), (1.0, 1.0)])
-@pytest.mark.parametrize("rows, pairs", [(4, polygons.PAIRS), (12, polygons.PAIRS), (12, 1000)])
+@pytest.mark.parametrize("rows, pairs", [(4, polygons.PAIRS), (12, polygons.PAIRS), (12, 16)])
 def test_leaving_chords_out_changes_nothing(monkeypatch, rows, pairs, curved, seams):
     case = rings(rows, 2, curved, seams)
     monkeypatch.setattr(polygons, "PAIRS", pairs)
