@@ -30,7 +30,7 @@ READ = """
 from brep_mae.datasets.from_graph import from_graph
 from tests.synthetic import make_graph
 
-for graph in (plate(10_000), make_graph(10_000, grid=10)):
+for graph in (plate(16_000), make_graph(10_000, grid=10)):
     at_most(700)
     assert from_graph(graph).where.isfinite().all()
 """
@@ -44,7 +44,7 @@ from brep_mae.seeds import generator
 from tests.synthetic import make_frames
 
 name, few = sys.argv[1], [20, 9, 14]
-sizes = [10_000, *few]
+sizes = [16_000, *few]
 frames = make_frames(sizes, 1, 64) if name == "m3ae" else None
 plates = tuple(plate(n, grid=8) for n in sizes)
 batch = Batch(tuple(map(str, sizes)), collate([from_graph(graph) for graph in plates]), frames, plates)
@@ -61,7 +61,7 @@ from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.from_graph import from_graph
 from brep_mae.models.extractors.hops import Hops
 
-batch = Batch(("plate",), from_graph(plate(10_000)))
+batch = Batch(("plate",), from_graph(plate(16_000)))
 at_most(300)
 assert Hops()(batch).face.isfinite().all()
 """

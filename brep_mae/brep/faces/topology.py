@@ -14,7 +14,7 @@ from OCP.TopTools import TopTools_IndexedMapOfShape
 
 from brep_mae.brep.reject import Reject
 
-MAX_FACES = 10_000
+MAX_FACES = 16_000
 FORWARD, REVERSED = int(TopAbs_FORWARD), int(TopAbs_REVERSED)
 """As plain numbers: comparing the kernel's own takes longer than asking for them."""
 
