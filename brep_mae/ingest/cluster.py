@@ -143,8 +143,22 @@ def _filled(chunks: Chunks, options: ParseOptions, workers: int, expected: str) 
     for path in (next(iter(chunks)).parent, *(path for files in chunks.values() for path in files)):
         if not os.path.lexists(path):
             raise RuntimeError(f"{printable(str(path))}: not seen by {node}; {SHARED}")
-    fill(chunks, options, workers)
+    with _no_script():
+        fill(chunks, options, workers)
     return str(next(iter(chunks)).parent), len(chunks)
+
+
+@contextmanager
+def _no_script() -> Iterator[None]:
+    """Every process that is started imports the script of this one first. That is Ray's own here, which imports all of
+    Ray, and takes as long as some dozens of files."""
+    main = vars(sys.modules["__main__"])
+    script = main.pop("__file__", None)
+    try:
+        yield
+    finally:
+        if script is not None:
+            main["__file__"] = script
 
 
 def _unfinished(chunks: Chunks) -> dict[Path, Any]:
