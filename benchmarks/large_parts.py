@@ -1,15 +1,18 @@
-"""Time and memory of reading large solids, from the stored record to the output of each encoder.
+"""Time and memory of large solids: from the kernel's solid to the record and to a drawing, from the stored record to
+invariants, to a batch, to the output of each encoder, and a step of training.
 
-Every row is a process of its own, which tells how much its peak rose above what it held before. Growth is the ratio of
-times over the ratio of faces, from one size to the next: 1 is linear. The baseline is the table that the numbers were
-once read from: all faces' tangent planes by all points of the solid, and the power of a matrix of faces by faces.
+Every row is a process of its own, which tells its processor time and how much its peak rose above what it held before.
+Growth is the ratio of times over the ratio of faces, from the smallest size on: 1 is linear. The baseline is the table
+that the numbers were once read from: all faces' tangent planes by all points of the solid, and
+the power of a matrix of faces by faces.
 
     python -m benchmarks.large_parts
-    python -m benchmarks.large_parts --sizes 206 3206 12800 --methods mae_faces
+    python -m benchmarks.large_parts --sizes 206 3206 --methods mae_faces --parts invariants
 """
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import time
@@ -23,17 +26,21 @@ from brep_mae import settings
 from brep_mae.composition.pretext import DataSpec, build
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.from_graph import from_graph
-from brep_mae.features.invariants import _cloud
+from brep_mae.features.invariants import _cloud, invariants
 from brep_mae.models.extractors.hops import Hops
 from brep_mae.schema import POINT, FaceGraph
+from brep_mae.seeds import generator
 from tests.plates import plate
 from tests.synthetic import make_frames, make_graph
 
-SIZES = (206, 806, 1006, 2006, 3206, 10_000)
+SIZES = (206, 806, 3206, 12_800)
+PARTS = ("dense", "measured", "drawn", "invariants", "reading")
 METHODS = ("hops", "mae_faces", "attribute_masking", "hybrid_pure", "m3ae")
+TRAINED = " trained"
+"""After the name of a method: a step forth and back, where its own name alone is its encoder."""
 GRID, FRAME = 8, 64
 DENSE = 3206
-"""Faces up to which the baseline fits into memory."""
+"""Faces up to which the baseline fits into memory, and the kernel's triangulation into a minute."""
 SHAPES: dict[str, Callable[[int], FaceGraph]] = {
     "plate": lambda n: plate(n, grid=GRID),
     "ring": lambda n: make_graph(n, grid=GRID),
@@ -60,49 +67,78 @@ def dense(graph: FaceGraph) -> None:
 def measured(work: Callable[[], object]) -> tuple[float, float]:
     """Seconds, and how many MB the peak rose."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    before, began = _status("VmRSS") / 1024, time.perf_counter()
+    before, began = _status("VmRSS") / 1024, time.process_time()
     work()
-    return time.perf_counter() - began, peak_mb() - before
+    return time.process_time() - began, peak_mb() - before
 
 
 def row(shape: str, n_faces: int, what: str) -> tuple[float, float]:
     torch.set_num_threads(1)
     from_graph(SHAPES[shape](20))  # whatever is loaded at first use is loaded
+    if what in ("measured", "drawn"):
+        return of_kernel(n_faces, what)
     graph = SHAPES[shape](n_faces)
-    if what == "dense":
-        return measured(lambda: dense(graph))
-    if what == "reading":
-        return measured(lambda: from_graph(graph))
-    batch = Batch((graph.uid,), from_graph(graph), make_frames([n_faces], 1, FRAME) if what == "m3ae" else None)
-    backbone = (
-        Hops() if what == "hops" else build(what, settings.load().methods[what], DataSpec(GRID, FRAME)).backbone()
-    )
+    tables: dict[str, Callable[[], object]] = {
+        "dense": lambda: dense(graph),
+        "invariants": lambda: invariants(graph),
+        "reading": lambda: from_graph(graph),
+    }
+    if what in tables:
+        return measured(tables[what])
+    name = what.removesuffix(TRAINED)
+    frames = make_frames([n_faces], 1, FRAME) if name == "m3ae" else None
+    batch = Batch((graph.uid,), from_graph(graph), frames, (graph,))
+    if name == "hops":
+        return measured(lambda: Hops()(batch))
+    method = build(name, settings.load().methods[name], DataSpec(GRID, FRAME))
+    if what != name:
+        return measured(lambda: method(batch, generator(0))["loss"].backward())
     with torch.no_grad():
-        return measured(lambda: backbone.eval()(batch))
+        return measured(lambda: method.backbone().eval()(batch))
+
+
+def of_kernel(n_faces: int, what: str) -> tuple[float, float]:
+    """A plate as the kernel has it, of the number of faces or a few more."""
+    from benchmarks.plates import plate_of_holes
+    from brep_mae.brep.render.mesh import tessellate
+    from brep_mae.brep.sampling import Sampling
+    from brep_mae.brep.solid.placing import MeasuredSolids
+
+    def work(rows: int) -> Callable[[], object]:
+        solid = plate_of_holes(rows)
+        if what == "drawn":
+            return lambda: tessellate(solid, 0.25 / FRAME)
+        sampling = Sampling(grid=GRID, field_pool=600, field_samples=64, curvature=False, split_closed=False)
+        return lambda: MeasuredSolids(sampling).of(solid, "plate")
+
+    work(3)()
+    return measured(work(math.ceil(math.sqrt(n_faces - 6))))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--methods", nargs="*", default=METHODS)
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--shape", choices=SHAPES, default="plate")
     parser.add_argument("--row", nargs=2, metavar=("FACES", "WHAT"), help="One measurement, as JSON.")
     args = parser.parse_args()
     if args.row:
         print(json.dumps(row(args.shape, int(args.row[0]), args.row[1])))
         return
-    print(f"{'':>20} {'faces':>6} {'seconds':>8} {'MB':>7} {'growth':>7}")
-    for what in ("dense", "reading", *args.methods):
-        last: tuple[int, float] | None = None
+    print(f"{'':>25} {'faces':>6} {'seconds':>8} {'MB':>7} {'growth':>7}")
+    trained = [name + TRAINED for name in args.methods if name != "hops"]
+    for what in (*args.parts, *args.methods, *trained):
+        first: tuple[int, float] | None = None
         for faces in args.sizes:
-            if what == "dense" and faces > DENSE:
+            if what in ("dense", "drawn") and faces > DENSE:
                 continue
             command = [sys.executable, "-W", "ignore", "-m", "benchmarks.large_parts", "--shape", args.shape]
             out = subprocess.run([*command, "--row", str(faces), what], capture_output=True, text=True, check=True)
             seconds, megabytes = json.loads(out.stdout)
-            growth = "" if last is None else f"{seconds / last[1] / (faces / last[0]):.2f}"
-            print(f"{what:>20} {faces:6} {seconds:8.3f} {megabytes:7.0f} {growth:>7}", flush=True)
-            last = faces, seconds
+            first = first or (faces, seconds)
+            growth = seconds / first[1] / (faces / first[0])
+            print(f"{what:>25} {faces:6} {seconds:8.3f} {megabytes:7.0f} {growth:7.2f}", flush=True)
 
 
 if __name__ == "__main__":
