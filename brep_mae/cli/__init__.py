@@ -7,6 +7,7 @@ import click
 
 from brep_mae.cli.commands import Commands
 from brep_mae.cli.doctor import doctor
+from brep_mae.cli.export import export
 from brep_mae.cli.fit import fit
 from brep_mae.cli.generate import generate
 from brep_mae.cli.label import label
@@ -41,6 +42,7 @@ COMMANDS = (
     doctor,
     duplicates,
     embed,
+    export,
     fit,
     generate,
     inspect,

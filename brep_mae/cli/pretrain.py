@@ -1,5 +1,6 @@
 """`brep-mae pretrain`: shards -> an encoder."""
 
+import os
 from pathlib import Path
 
 import click
@@ -34,6 +35,8 @@ def pretrain(
         report = pretrain_shards(given, out, method, steps, seed, own)
     except (ValueError, RuntimeError, OSError, FloatingPointError) as error:
         raise click.ClickException(str(error)) from None
+    if os.environ.get("RANK", "0") != "0":  # set by torchrun: the first process tells
+        return
     values = {"encoder": str(out), **asdict(report)}
     if not as_json:
         left_out = f"; {report.known} more are the same as one of these" if report.known else ""

@@ -14,6 +14,7 @@ from brep_mae.composition.teacher import Teacher
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.content import kinds
 from brep_mae.masking.mask import Mask
+from brep_mae.masking.together import draw
 from brep_mae.models.backbone import Backbone
 from brep_mae.models.decoder import NoDecoder
 from brep_mae.models.encoder import Latent, TokenEncoder
@@ -96,6 +97,10 @@ class MaskedPretext(Pretext):
         readers: list[Any] = [self.tokens, *self.targets.values(), *([] if self.teacher is None else [self.teacher])]
         return frozenset().union(*(reader.reads for reader in readers))
 
+    @property
+    def parallel(self) -> bool:
+        return True
+
     def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
         """What the encoder may see, and the truth; one and the same unless a method says otherwise."""
         return batch, batch
@@ -134,7 +139,7 @@ class MaskedPretext(Pretext):
     def run_views(self, seen: Batch, truth: Batch, rng: torch.Generator, mask: Mask | None = None) -> ForwardPass:
         """As `run`, of views that are given, and without the teacher."""
         tokens = self.tokens(seen)
-        drawn = self.mask(tokens, rng)
+        drawn = draw(self.mask, tokens, rng)
         mask = drawn if mask is None else mask
         tokens = self.masked_tokens(tokens, seen, mask)
         branches = self.branches(self.encoder(tokens, mask))

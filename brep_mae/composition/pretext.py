@@ -58,6 +58,12 @@ class Pretext(nn.Module):
         """True where the labels of the training solids make a difference."""
         return False
 
+    @property
+    def parallel(self) -> bool:
+        """True = several processes may share a batch (see `ranks`): what `forward` answers of a part is what that part
+        adds to what it answers of the whole batch, whose samples know nothing of one another."""
+        return False
+
     def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         raise NotImplementedError
 

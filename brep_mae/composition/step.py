@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
+from brep_mae import ranks
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Samples
 
@@ -21,6 +22,18 @@ def stop_unless_finite(what: str, value: Tensor, step: int, uids: Sequence[str])
             f"{what} is {value.item()} at step {step}, solids {', '.join(uids)}; the last good state is kept: "
             "look at these solids, or lower the method's lr"
         )
+
+
+def _add_up(weights: Sequence[nn.Parameter]) -> None:
+    """Gradients of all parts of a batch that several processes share."""
+    if ranks.parts() == 1:
+        return
+    here = torch.tensor([weight.grad is not None for weight in weights], device=weights[0].device)
+    read = [weight for weight, somewhere in zip(weights, ranks.total(here.long()).tolist(), strict=True) if somewhere]
+    grads = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in read]
+    whole = ranks.total(torch.cat([grad.flatten() for grad in grads]))
+    for weight, grad in zip(read, whole.split([grad.numel() for grad in grads]), strict=True):
+        weight.grad = grad.view_as(weight)
 
 
 class Step:
@@ -75,6 +88,7 @@ class Step:
         optimizer = self.optimizers[name]
         moved = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
         weights = [weight for weight in self._model.parameters() if id(weight) in moved]
+        _add_up(weights)
         norm = nn.utils.clip_grad_norm_(weights, self._clip_norm)
         stop_unless_finite("norm of the gradient", norm, self.number, self.uids)
         optimizer.step()

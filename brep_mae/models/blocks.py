@@ -77,12 +77,27 @@ class Stack(nn.Module):
         mixed = in_runs and bool((valid.sum(1) <= MOST_AT_ONCE).any())
         if mixed or valid.numel() > max(MOST_PADDED, 2 * int(valid.sum())):
             return self._by_length(x, valid, index, arcs, final_norm, every)
-        mask = None if bool(valid.all()) else valid[:, None, None, :]
+        return self.layers(x, valid, index, arcs, final_norm, every)
+
+    def layers(
+        self,
+        x: Tensor,
+        valid: Tensor | None,
+        index: Tensor | None = None,
+        arcs: Tensor | None = None,
+        final_norm: bool = True,
+        every: bool = False,
+    ) -> Tensor:
+        """As `forward`, all samples at once; `valid` None = all tokens are real, at most MOST_AT_ONCE a sample."""
+        mask = None if valid is None or bool(valid.all()) else valid[:, None, None, :]
         states = [x]
         for i, block in enumerate(self.blocks):
             if self.messages and index is not None and arcs is not None:
                 x = self.messages[i](x, index, arcs)
-            x = _by_runs(block, x, valid, (i % 2) * RUN // 2) if in_runs else block(x, attn_mask=mask)
+            if valid is not None and x.shape[1] > MOST_AT_ONCE:
+                x = _by_runs(block, x, valid, (i % 2) * RUN // 2)
+            else:
+                x = block(x, attn_mask=mask)
             states.append(x)
         if every:
             return torch.cat([*(F.layer_norm(state, state.shape[-1:]) for state in states[:-1]), self.norm(x)], -1)

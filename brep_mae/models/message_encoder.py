@@ -32,7 +32,7 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, arcs: Tensor, index: Tensor) -> Tensor:
         i, j = index
         message = F.gelu(self.other(x)[j] + self.own(x)[i] + self.arc(arcs))
-        total, mean, most = (scatter(message, i, dim_size=len(x), reduce=how) for how in ("sum", "mean", "max"))
+        total, mean, most = (scatter(message, i, dim_size=x.shape[0], reduce=how) for how in ("sum", "mean", "max"))
         return self.norm(x + self.out(torch.cat([x, total / USUAL_DEGREE, mean, most], 1)))
 
 
@@ -64,6 +64,13 @@ class MessageEncoder(TokenEncoder):
         latent: Latent = self(tokens)
         return latent
 
+    def every(self, x: Tensor, arcs: Tensor, index: Tensor) -> Tensor:
+        """What every layer makes of the rows x (R, dim), side by side: (R, (depth + 1) dim)."""
+        states = [x]
+        for layer in self.layers:
+            states.append(layer(states[-1], arcs, index))
+        return torch.cat(states, 1)
+
     def forward(self, tokens: Tokens, mask: Mask | None = None, final_norm: bool = True) -> Latent:
         if not final_norm:
             raise ValueError("a message encoder has no residual stream before a last norm")
@@ -72,11 +79,8 @@ class MessageEncoder(TokenEncoder):
         if tokens.arcs is None:
             raise ValueError("messages need tokens with arcs")
         # Padding takes no part: beside one solid of thousands of faces there would be little else.
-        every = [tokens.x[tokens.valid]]
         place = tokens.valid.flatten().cumsum(0) - 1
-        for layer in self.layers:
-            every.append(layer(every[-1], tokens.arcs.x, place[tokens.arcs.index]))
-        x = torch.cat(every, 1)
+        x = self.every(tokens.x[tokens.valid], tokens.arcs.x, place[tokens.arcs.index])
         code = x.new_zeros(*tokens.valid.shape, x.shape[1])
         code[tokens.valid] = x
         mean = code.sum(1, keepdim=True) / tokens.valid.sum(1)[:, None, None]

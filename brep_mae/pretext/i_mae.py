@@ -99,6 +99,10 @@ class BlendedMAE(MaskedPretext):
     def reads_labels(self) -> bool:
         return self.params.same_prob is not None
 
+    @property
+    def parallel(self) -> bool:
+        return False  # images of a batch are blended with one another
+
     def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
         assert batch.frames is not None
         solids, views = batch.frames.image.shape[:2]

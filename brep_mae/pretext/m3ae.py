@@ -16,6 +16,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from brep_mae import ranks
 from brep_mae.checks import Section
 from brep_mae.composition.masked import MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
@@ -53,7 +54,8 @@ class JointMAE(MaskedPretext):
         if batch.frames is None:
             return batch, batch
         solids, frames = batch.frames.image.shape[:2]
-        return (one := with_frame(batch, torch.randint(frames, (solids,), generator=rng))), one
+        chosen = ranks.part(torch.randint(frames, (solids * ranks.parts(),), generator=rng))
+        return (one := with_frame(batch, chosen)), one
 
     def figure_views(self, batch: Batch) -> tuple[Batch, Batch]:
         """Every solid with its first frame."""

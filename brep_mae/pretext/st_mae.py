@@ -64,6 +64,10 @@ class TurntableMAE(MaskedPretext):
 
     params: Params
 
+    @property
+    def parallel(self) -> bool:
+        return False  # clips are drawn for the part of a batch that is at hand
+
     def losses(self, forward_pass: ForwardPass) -> dict[str, Tensor]:
         """As MaskedPretext, with the number of clips that were made of the batch."""
         clips = torch.tensor(float(len(forward_pass.seen.uid)))

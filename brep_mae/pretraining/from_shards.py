@@ -1,17 +1,19 @@
 """Parsed solids of one's own -> a pretrained encoder in a folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
-from brep_mae import settings
+from brep_mae import ranks, settings
 from brep_mae.checkpoints.backbones import paths_named, weights_named
 from brep_mae.checks import SettingsError
 from brep_mae.composition.pretext import DataSpec, Pretext, build
-from brep_mae.output.folder import output_folder
+from brep_mae.output.folder import Claim, output_folder
 from brep_mae.pretraining.method import pretrain_method, settings_logged
 from brep_mae.pretraining.presets import DEFAULTS, presets
 from brep_mae.pretraining.pretraining import Pretraining
@@ -63,7 +65,7 @@ def pretrain_shards(
     budget = params.pretrain.model_copy(update={"seed": seed})
     labelled = _described(method, values, params, origin).reads_labels
     spec = spec_of(folders, labelled)
-    with output_folder(out) as claim:
+    with ranks.joined(), _claimed(out) as claim:
         torch.manual_seed(budget.seed)
         pretext = build(method, values, spec, origin)
         sides = divided(folders, pretext.reads, labelled)
@@ -94,6 +96,17 @@ def pretrain_shards(
         loss=done.heldout["loss"],
         r2={key.removeprefix("r2/"): value for key, value in done.heldout.items() if key.startswith("r2/")},
     )
+
+
+@contextmanager
+def _claimed(out: Path) -> Iterator[Claim]:
+    """The output, in the first of the processes that train together; the others fill a folder that nobody keeps."""
+    if ranks.rank() == 0:
+        with output_folder(out) as claim:
+            yield claim
+        return
+    with TemporaryDirectory() as scratch, output_folder(Path(scratch) / out.name) as claim:
+        yield claim
 
 
 def _checked(method: str, params: settings.Params, labels: bool, origin: str) -> dict[str, Any]:

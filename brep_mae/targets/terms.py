@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from brep_mae import ranks
 from brep_mae.targets.selection import Selection
 
 Reduction = Literal["token", "solid"]
@@ -21,12 +22,13 @@ class Term:
 
 
 def mean_error(term: Term, selection: Selection, reduction: Reduction) -> Tensor:
-    """Weighted mean over tokens, or over samples of their means; zero, not NaN, where there is nothing to average."""
+    """Weighted mean over tokens, or over samples of their means; zero, not NaN, where there is nothing to average.
+    Of a batch that several processes share, what this one's part adds to the mean of all."""
     if reduction == "solid":
         means, number = sample_means(term, selection)
-        return means.sum() / (number > 0).sum().clamp(min=1)
+        return means.sum() / ranks.total((number > 0).sum()).clamp(min=1)
     error, counts = _weighted(term, selection)
-    return error.sum() / counts.sum().clamp(min=1)
+    return error.sum() / ranks.total(counts.sum()).clamp(min=1)
 
 
 def sample_means(term: Term, selection: Selection) -> tuple[Tensor, Tensor]:

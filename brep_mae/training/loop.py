@@ -2,12 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
 
+from brep_mae import ranks
 from brep_mae.checkpoints.state import load_state, save_state
 from brep_mae.checks import SettingsError
 from brep_mae.composition.optim import drop_paths, lr_at
@@ -80,50 +81,57 @@ def train(
     was cut off and resumed gives the same losses as one that was not; torch's global generators are seeded anew before
     every step. With `params.accumulate` a step's batch is read in
     as many equal parts, whose gradients are averaged. Held-out solids are a fixed sample, spread evenly over all, of
-    `heldout_batches`; the row of the last step rests on more of them than those before.
+    `heldout_batches`; the row of the last step rests on more of them than those before. Of several processes (`ranks`)
+    each reads its share of every part, and all hold the same weights; what the first one saves is gone on from.
 
     Args:
-        state_path: where the state is kept between checkpoints.
+        data: all of it, in every process.
+        state_path: where the state is kept between checkpoints; that of the first process counts.
         report: called with every new row of the history: {"step", "split": "train" | "heldout", "loss", terms...}; a
             train row has the speed in steps and samples and the seconds of its steps besides, without evaluation.
         keep: called with the steps done and the pretext before the first step, at every checkpoint and at the end, and
             always before that state is saved: what it keeps of each, a resumed training has too.
 
     Raises:
-        SettingsError: a batch does not divide into the parts asked for, or there are fewer held-out batches than kinds
-            of samples.
+        SettingsError: a batch does not divide into the parts asked for or among the processes, or the method's batch
+            cannot be shared, or there are fewer held-out batches than kinds of samples.
+        RankError: another process ended before its time.
         NotFinite: a loss, a gradient or a held-out loss is not finite; names the step and the solids of the
             batch. No weight has moved by it then, and what is saved is from before.
     """
     method = pretext.params
     if method.batch % params.accumulate:
         raise SettingsError(f"params.yaml: accumulate {params.accumulate} does not divide batch {method.batch}")
+    _check_ranks(pretext, data, method.batch // params.accumulate)
     optim = params.optim(method.optim)
     drop_paths(pretext, optim.drop_path)
     pretext.to(device).train()
     optimizers = pretext.optimizers(optim)
     on_the_way, last = (heldout.capped(n, method.batch) for n in heldout_batches(params, method.steps, heldout.kinds))
     start, history = 0, History()
-    if (state := load_state(state_path, device)) is not None:
+    if (state := ranks.of_first(lambda: load_state(state_path, torch.device("cpu")))) is not None:
         pretext.load_state_dict(state["model"])
         for name, optimizer in optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         start, history = state["step"], json.loads(state["history"])
     else:
-        first = data.capped(CALIBRATION, method.batch).in_order(method.batch)
-        pretext.eval().calibrate((batch.to(device) for batch in first), generator(params.seed, CALIBRATION))
+        known = data.capped(CALIBRATION, method.batch).in_order(method.batch)
+        pretext.eval().calibrate((batch.to(device) for batch in known), generator(params.seed, CALIBRATION))
         pretext.train()
         keep(0, pretext)
+    ranks.start_alike(pretext)
 
     parts = params.accumulate
-    read = partial(data.at_step, params.seed, size=method.batch // parts)
+    own = data if ranks.world() == 1 else Part(data)
+    read = partial(own.at_step, params.seed, size=method.batch // parts)
     ahead = Ahead(read, method.steps * parts)
     autocast = partial(precision, device, params)
     sums: dict[str, float] = {}
     since, solids, began = 0, 0, time.perf_counter()
     for step in range(start, method.steps):
         rng = generator(params.seed, step)
-        torch.manual_seed(generator(params.seed, step, DROPOUT).initial_seed())
+        apart = (ranks.rank(),) if ranks.rank() else ()  # other samples, other units are dropped
+        torch.manual_seed(generator(params.seed, step, DROPOUT, *apart).initial_seed())
         anew = pretext.begin_step(step, rng)
         for optimizer in optimizers.values():
             if anew:
@@ -134,12 +142,15 @@ def train(
         batches = partial(_parts, ahead, step, parts, device)
         draw = partial(_drawn, params.seed, step, method.batch, device)
         now = Step(step, rng, pretext, optimizers, data, batches, draw, parts, autocast, optim.clip_norm)
-        for key, value in pretext.train_step(now).items():
+        with ranks.together():
+            terms = pretext.train_step(now)
+            whole = ranks.total(torch.tensor(list(terms.values()), dtype=torch.float64, device=device))
+        for key, value in zip(terms, whole.tolist(), strict=True):
             sums[key] = sums.get(key, 0.0) + value
         pretext.after_step(step)
 
         since += 1
-        solids += len(now.uids)
+        solids += len(now.uids) * ranks.world()
         done = step + 1
         if done % params.log_every == 0 or done == method.steps:
             seconds = time.perf_counter() - began
@@ -156,9 +167,39 @@ def train(
                 keep(done, pretext)
                 state = {"optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()}}
                 state |= {"model": pretext.state_dict(), "step": done, "history": json.dumps(history)}
-                save_state(state_path, state)
+                if ranks.rank() == 0:
+                    save_state(state_path, state)
             sums, since, solids, began = {}, 0, 0, time.perf_counter()
     return history
+
+
+class Part(Samples):
+    """Of every batch, the part of this process."""
+
+    def __init__(self, whole: Samples) -> None:
+        self.whole, self.uids = whole, whole.uids
+
+    def batch(self, uids: Sequence[str]) -> Batch:
+        size = len(uids) // ranks.world()
+        return self.whole.batch(uids[ranks.rank() * size : (ranks.rank() + 1) * size])
+
+    def has_label(self, uid: str) -> bool:
+        return self.whole.has_label(uid)
+
+
+def _check_ranks(pretext: Pretext, data: Samples, size: int) -> None:
+    """Raises SettingsError where batches of `size` samples cannot be shared by the processes that there are."""
+    if ranks.world() == 1:
+        return
+    size = min(size, len(data))
+    if data.kinds > 1:
+        raise SettingsError("data sets of several kinds take turns here: train on them without torchrun")
+    if not pretext.parallel:
+        raise SettingsError("the samples of this method's batch depend on one another: train it without torchrun")
+    if size % ranks.world():
+        raise SettingsError(
+            f"a batch of {size} does not divide among {ranks.world()} processes: change the batch or their number"
+        )
 
 
 def _parts(batches: Ahead, step: int, parts: int, device: torch.device) -> Iterator[Batch]:

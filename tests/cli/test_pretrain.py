@@ -200,3 +200,27 @@ def refused(words: str, folder: Path, *arguments: object) -> None:
     done = run("pretrain", *arguments, "--out", folder / "out")
     assert done.exit_code == 1 and re.search(words, done.output), done.output
     assert sorted(folder.rglob("*")) == before
+
+
+def test_two_processes_leave_one_encoder_and_one_report(shards: Path, tmp_path: Path) -> None:
+    (tmp_path / "command.py").write_text(WITHOUT_MLFLOW)
+    small = tmp_path / "small.yaml"
+    size = {"dim": 16, "depth": 1, "heads": 2}
+    small.write_text(json.dumps({"methods": {"mae_faces": {"batch": 8, "size": size, "decoder": size}}}))
+    options = ["pretrain", shards, "--method", "mae_faces", "--steps", 3, "--config", small]
+    environment = os.environ | {"PYTHONPATH": str(TOP), "OMP_NUM_THREADS": "1"}
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "command.py"]
+    done = subprocess.run(
+        [*launch, *map(str, options), "--out", str(tmp_path / "two"), "--json"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    one = json.loads(ok(*options, "--out", tmp_path / "one", "--json"))
+    assert abs(report["loss"] - one["loss"]) < 1e-3 and report["train"] == one["train"]
+    assert load_backbone(tmp_path / "two").dim == load_backbone(tmp_path / "one").dim
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

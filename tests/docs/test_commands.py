@@ -47,6 +47,10 @@ def of_python(words: list[str]) -> None:
     assert not missing, f"{module} has no {missing}"
 
 
+def of_torchrun(words: list[str]) -> None:
+    of_python(words[words.index("-m") :])
+
+
 def of_dvc(words: list[str]) -> None:
     """A graph or stage that there is, and settings of params.yaml."""
     params = yaml.safe_load(Path("params.yaml").read_text())
@@ -70,6 +74,7 @@ PROGRAMS: dict[str, Callable[[list[str]], None]] = {
     "make": of_make,
     "python": of_python,
     "dvc": of_dvc,
+    "torchrun": of_torchrun,
     "pytest": of_pytest,
     "git": lambda words: None,
     "cd": lambda words: None,

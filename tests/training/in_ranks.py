@@ -1,0 +1,73 @@
+"""Trains small methods in double precision: alone, or as one of the processes that torchrun would start."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from brep_mae import ranks
+from brep_mae.datasets.batch import Batch
+from brep_mae.datasets.loader import Samples
+from brep_mae.datasets.shards import open_shards
+from brep_mae.settings import PretrainParams
+from brep_mae.training.loop import train
+from tests.contracts.test_methods import small
+from tests.stored import solids
+
+SPEED = ("steps_per_s", "solids_per_s", "seconds")
+STEPS, FEW = 50, 3
+"""Steps of `mae_faces`, and of every other method."""
+PARAMS = PretrainParams(seed=3, log_every=1, checkpoint_every=5, weight_decay=0.05, clip_norm=1.0, warmup=0.2)
+
+
+class Double(Samples):
+    """Solids whose numbers are in double precision."""
+
+    def __init__(self, whole: Samples) -> None:
+        self.whole, self.uids = whole, whole.uids
+
+    def batch(self, uids: Sequence[str]) -> Batch:
+        return doubled(self.whole.batch(uids))
+
+
+def steps_of(name: str) -> int:
+    return STEPS if name == "mae_faces" else FEW
+
+
+def doubled(part: Any) -> Any:
+    if isinstance(part, torch.Tensor):
+        return part.double() if part.is_floating_point() else part
+    if not is_dataclass(part):
+        return part
+    return replace(part, **{f.name: doubled(getattr(part, f.name)) for f in fields(part) if f.name != "records"})  # type: ignore[type-var]
+
+
+def main(data: Path, out: Path, names: list[str], slowly: bool) -> None:
+    torch.set_default_dtype(torch.float64)
+    uids = list(open_shards(data / "parsed").uids)
+    with ranks.joined():
+        for name in names:
+            torch.manual_seed(0)
+            own = {"dropout": 0.0} if name == "attribute_masking" else {}
+            pretext = small(name, steps=steps_of(name), batch=4, **own)
+            samples, heldout = (Double(solids(data, part, *pretext.reads)) for part in (uids[:12], uids[12:]))
+            out.mkdir(parents=True, exist_ok=True)
+            with (out / f"{name}.jsonl" if ranks.rank() == 0 else Path(os.devnull)).open("a") as file:
+
+                def report(row: dict[str, Any], file: Any = file) -> None:
+                    told = {key: value for key, value in row.items() if key not in SPEED}
+                    print(json.dumps(told), file=file, flush=True)
+                    time.sleep(0.05 if slowly else 0)
+
+                train(pretext.double(), samples, heldout, PARAMS, out / f"{name}.pt", report, torch.device("cpu"))
+
+
+if __name__ == "__main__":
+    options = [argument for argument in sys.argv[1:] if argument != "--slowly"]
+    main(Path(options[0]), Path(options[1]), options[2:], "--slowly" in sys.argv)
