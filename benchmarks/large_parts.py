@@ -74,7 +74,7 @@ def measured(work: Callable[[], object]) -> tuple[float, float]:
 
 def row(shape: str, n_faces: int, what: str) -> tuple[float, float]:
     torch.set_num_threads(1)
-    from_graph(SHAPES[shape](20))  # whatever is loaded at first use is loaded
+    from_graph(SHAPES[shape](206))  # whatever is loaded at first use is loaded
     if what in ("measured", "drawn"):
         return of_kernel(n_faces, what)
     graph = SHAPES[shape](n_faces)
