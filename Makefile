@@ -24,6 +24,7 @@ $(VENV)/.ready: pyproject.toml
 
 repro: setup  ## the default graph, from generated parts to the report
 	dvc repro
+	@test ! -f mlflow.db || (echo "make ui serves these pages:" && brep-mae ui --links)
 
 test: setup  ## lint, types, import contract and tests
 	ruff check .

@@ -37,6 +37,7 @@ WITHOUT_EFFECT = frozenset(
         "brep_mae.report.figures",
         "brep_mae.report.masks",
         "brep_mae.report.multilabel",
+        "brep_mae.tracking.experiments",
         "brep_mae.tracking.mlflow_model",
         "brep_mae.tracking.provenance",
         "brep_mae.tracking.tracking",

@@ -87,7 +87,7 @@ def leaves(tree: Numbers, prefix: str = "") -> dict[str, float]:
 def main() -> None:
     data, found = parsed_dataset(), Numbers()
     about = {"data.digest": data.digest, "seed": SEED}
-    with output_file(RESULTS / "claims.json"), tracking.run("claims", "claims", about) as tracker:
+    with output_file(RESULTS / "claims.json"), tracking.run("claims", "claims", about, description=__doc__) as tracker:
         for name, (measure, files) in CLAIMS.items():
             if missing := [f"{MODELS / file}" for file in files if not (MODELS / file).is_file()]:
                 print(f"claims: {name} is left out, for {', '.join(missing)} is missing: pretrain it first")

@@ -48,7 +48,7 @@ def main() -> None:
     with (
         output_folder(out) as claim,
         unfinished("pipelines.continual", out, *inputs) as work,
-        tracking.run("continual", "continual", flat, {"ckpt_sha256": weights}) as tracker,
+        tracking.run("continual", "continual", flat, {"ckpt_sha256": weights}, __doc__, work / "run") as tracker,
     ):
         modes: tuple[Learner, ...] = (*SUPERMASKS, *BASELINES, "majority") if data.face_classes else ()
         if not modes:
@@ -59,7 +59,7 @@ def main() -> None:
         for row in rows:
             numbers = {k: row[k] for k in ("average_accuracy", "forgetting", "bit_identical")}
             metrics.setdefault(row["mode"], {})[str(row["seed"])] = numbers
-            with tracker.child(f"{row['mode']}-{row['seed']}", {"mode": row["mode"]}) as child:
+            with tracker.child(f"{row['mode']}, seed {row['seed']}", {"mode": row["mode"]}) as child:
                 child.log_params({"mode": row["mode"], "seed": row["seed"]})
                 logged = numbers | {key: row[key] for key in ("written", "overlap")}
                 child.log_metrics({k: float(v) for k, v in logged.items() if v is not None})

@@ -104,7 +104,7 @@ def main(method: str) -> None:
     with (
         output_folder(RESULTS / "evolve" / method) as claim,
         unfinished("pipelines.evolve", claim.out, *inputs) as work,
-        tracking.run("evolve", f"evolve {method}", flat) as tracker,
+        tracking.run("evolve", method, flat, {"method": method}, __doc__, work / "run") as tracker,
     ):
 
         def evaluate(generation: int, points: np.ndarray) -> list[float]:

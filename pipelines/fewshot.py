@@ -81,7 +81,7 @@ def main() -> None:
     with (
         output_folder(out) as claim,
         unfinished("pipelines.fewshot", out, *inputs) as work,
-        tracking.run("fewshot", "fewshot", flat) as tracker,
+        tracking.run("fewshot", "fewshot", flat, description=__doc__, id_file=work / "run") as tracker,
     ):
         if not labelled:
             print("few-shot: this data set has no labels, so there is nothing to score")
@@ -100,7 +100,7 @@ def main() -> None:
         for row in rows:
             groups[row["encoder"], row["shots"], row["seed"]].append(row)
         for (encoder, shots, seed), group in groups.items():
-            with tracker.child(f"{encoder}-{shots}-{seed}", {"encoder": encoder}) as child:
+            with tracker.child(f"{encoder}, {shots} labelled, draw {seed}", {"encoder": encoder}) as child:
                 child.log_params({"encoder": encoder, "shots": shots, "seed": seed})
                 child.log_metrics(
                     {f"{r['task']}/{r['mode']}/{s}": float(r[s]) for r in group for s in SCORES if s in r}

@@ -61,7 +61,7 @@ def main() -> None:
     with (
         output_folder(out) as claim,
         unfinished("pipelines.policy", out, *inputs) as work,
-        tracking.run("policy", "policy", flat, {"ckpt_sha256": weights}) as tracker,
+        tracking.run("policy", "policy", flat, {"ckpt_sha256": weights}, __doc__, work / "run") as tracker,
     ):
         rules = (POLICY, *COMPETITORS) if data.face_classes else ()
         if not rules:
@@ -72,7 +72,7 @@ def main() -> None:
             (new / "runs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
             (new / "metrics.json").write_text(json.dumps(compared(rows), indent=1) + "\n")
         for row in rows:
-            with tracker.child(f"{row['rule']}-{row['seed']}", {"rule": row["rule"]}) as child:
+            with tracker.child(f"{row['rule']}, seed {row['seed']}", {"rule": row["rule"]}) as child:
                 child.log_params({"rule": row["rule"], "seed": row["seed"]})
                 logged = {key: row[key] for key in (*SCORES, "held_out_f1", "seconds")}
                 for key in ("weights", "thresholds"):

@@ -13,7 +13,7 @@ from brep_mae.composition.pretext import Pretext, build
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
 from brep_mae.output.folder import Claim, output_folder
-from brep_mae.pretraining.method import pretrain_method, settings_logged
+from brep_mae.pretraining.method import description, pretrain_method, settings_logged
 from brep_mae.pretraining.pretraining import Pretraining
 from brep_mae.pretraining.unfinished import WORK
 from pipelines.shared.params import load
@@ -68,6 +68,7 @@ def pretrain(method: str, params: settings.Params, claim: Claim, about: Mapping[
         budget=params.pretrain,
         inputs=(method, values, weights_named(values), params.pretrain.model_dump(), digest),
         settings={**settings_logged(method, values, params.pretrain), **facts, **about},
+        description=description(method, samples, heldout),
         snapshots=True,
     )
     pretrain_method(job, pretext, samples, heldout, claim)

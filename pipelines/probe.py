@@ -53,7 +53,7 @@ def main() -> None:
     with (
         output_folder(out) as claim,
         unfinished("pipelines.probe", out, *inputs) as work,
-        tracking.run("probe", "probe", flat) as tracker,
+        tracking.run("probe", "probe", flat, description=__doc__, id_file=work / "run") as tracker,
     ):
         if not labelled:
             print("probe: this data set has no labels, so there is nothing to score")

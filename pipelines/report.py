@@ -63,7 +63,7 @@ def main(root: Path = Path(".")) -> None:
         "multilabel": multilabel,
         "continual": continual,
     }
-    with output_folder(out) as claim, tracking.run("report", "report", {}) as tracker:
+    with output_folder(out) as claim, tracking.run("report", "report", {}, description=__doc__) as tracker:
         with claim.filled() as new:
             for name, found in sections.items():
                 text = "\n".join(table.markdown() for table in found) or f"No {name} results.\n"

@@ -60,7 +60,7 @@ def fit(
         options = FitOptions(unit, encoder_folder(named), unlabelled, seed, workers, deadline, memory)
         report = fit_files(given, table, out, options, lambda text: click.echo(text, err=True)).report
         scores = {"expected": report["expected"], "test": report["test"], **report["scores"]}
-        with tracking.run("fit", str(out), settings) as tracker:
+        with tracking.run("fit", out.name, settings, description=f"Fitted into {out}.") as tracker:
             tracker.log_metrics({name: score for name, score in scores.items() if score is not None})
     except (ValueError, RuntimeError, OSError) as error:
         raise click.ClickException(str(error)) from None

@@ -52,6 +52,7 @@ class Step:
 
     Attributes:
         uids: of the solids of the step's own batch that were met so far, each once.
+        norms: of the gradients of every optimiser that has moved its weights, before they were clipped.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Step:
         self.number, self.rng, self.optimizers, self.parts = number, rng, optimizers, parts
         self.data, self.draw, self.autocast = data, draw, autocast
         self.uids: list[str] = []
+        self.norms: dict[str, Tensor] = {}
         self._model, self._batches, self._clip_norm = model, batches, clip_norm
 
     def batches(self) -> Iterator[Batch]:
@@ -91,5 +93,6 @@ class Step:
         _add_up(weights)
         norm = nn.utils.clip_grad_norm_(weights, self._clip_norm)
         stop_unless_finite("norm of the gradient", norm, self.number, self.uids)
+        self.norms[name] = norm
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

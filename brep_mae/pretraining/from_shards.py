@@ -14,7 +14,7 @@ from brep_mae.checkpoints.backbones import paths_named, weights_named
 from brep_mae.checks import SettingsError
 from brep_mae.composition.pretext import DataSpec, Pretext, build
 from brep_mae.output.folder import Claim, output_folder
-from brep_mae.pretraining.method import pretrain_method, settings_logged
+from brep_mae.pretraining.method import description, pretrain_method, settings_logged
 from brep_mae.pretraining.presets import DEFAULTS, presets
 from brep_mae.pretraining.pretraining import Pretraining
 from brep_mae.pretraining.sides import divided, parsed_folders, spec_of
@@ -73,7 +73,7 @@ def pretrain_shards(
         job = Pretraining(
             module=__name__,
             kind="pretrain",
-            name=f"{method}-{out.name}",
+            name=f"{out.name} ({method})",
             method=method,
             values=values,
             spec=spec,
@@ -81,6 +81,7 @@ def pretrain_shards(
             budget=budget,
             inputs=(method, values, weights_named(values), budget.model_dump(), sides.digest),
             settings=settings_logged(method, values, budget) | facts,
+            description=description(method, sides.train, sides.heldout),
             snapshots=False,
             work=claim.work,
         )

@@ -1,6 +1,7 @@
 """One method from samples to its folder: what every pretraining leaves, its whole network, and pictures of what it
 predicts and hides."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,18 @@ from brep_mae.composition.guided import GuidedMAE
 from brep_mae.composition.pretext import Pretext
 from brep_mae.datasets.loader import Samples
 from brep_mae.output.folder import Claim
+from brep_mae.plugins import METHODS
 from brep_mae.pretraining.masks import MaskHistory
 from brep_mae.pretraining.picture import pictures
 from brep_mae.pretraining.pretraining import Pretrained, Pretraining, pretrained
 from brep_mae.report import drawings
 from brep_mae.report.masks import MASKS, mask_figure
+
+
+def description(method: str, samples: Samples, heldout: Samples) -> str:
+    """What a person reads of a run: what the method is, and on how much it was trained."""
+    about = (sys.modules[f"{METHODS}.{method}"].__doc__ or method).partition("\n\n")[0]  # it was loaded to be built
+    return f"{about}\n\nTrained on {len(samples)} samples, {len(heldout)} held out."
 
 
 def settings_logged(method: str, values: dict[str, Any], budget: settings.PretrainParams) -> dict[str, Any]:

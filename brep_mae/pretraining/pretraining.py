@@ -24,6 +24,7 @@ from brep_mae.pretraining.unfinished import unfinished
 from brep_mae.progress import progress
 from brep_mae.settings import PretrainParams
 from brep_mae.tracking import tracking
+from brep_mae.tracking.experiments import DESCRIPTION
 from brep_mae.tracking.jsonl import Tracker
 from brep_mae.training.loop import train
 
@@ -41,6 +42,7 @@ class Pretraining:
         method, values, spec, digest: what a stored backbone says of itself, see `save_backbone`.
         inputs: all that the result depends on, besides the code.
         settings: logged with the run.
+        description: what a person reads of the run.
         snapshots: True = the backbone of every checkpoint is kept in `steps`.
         work: where unfinished work lies, see `unfinished`.
     """
@@ -55,6 +57,7 @@ class Pretraining:
     budget: PretrainParams
     inputs: tuple[Any, ...]
     settings: dict[str, Any]
+    description: str
     snapshots: bool
     work: Path | None = None
 
@@ -89,7 +92,14 @@ def pretrained(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with (
         unfinished(job.module, claim.out, *job.inputs, work=job.work) as work,
-        tracking.run(job.kind, job.name, job.settings | {"device": device.type}) as tracker,
+        tracking.run(
+            job.kind,
+            job.name,
+            job.settings | {"device": device.type},
+            {"method": job.method},
+            job.description,
+            work / "run",
+        ) as tracker,
         progress(pretext.params.steps, job.name) as bar,
     ):
         costs, notes = Costs(work / "costs.json"), dict[str, str]()
@@ -131,7 +141,8 @@ def pretrained(
             cost = costs.total(pretext) | {"weights_mb": (new / WEIGHTS).stat().st_size / 1e6}
             (new / "cost.json").write_text(json.dumps(cost, indent=1) + "\n")
             tracker.log_metrics({f"cost/{k}": v for k, v in cost.items()}, step=pretext.params.steps)
-            tracker.set_tags({"ckpt_sha256": sha256(new / WEIGHTS)})
+            end = {DESCRIPTION: f"{job.description}\n\nIn the end: {_note(history[-1])}."}
+            tracker.set_tags({"ckpt_sha256": sha256(new / WEIGHTS), **end})
             yield Pretrained(new, last, cost, tracker, work / "looked")
             if job.snapshots:
                 shutil.copytree(work / STEPS, new / STEPS, copy_function=link_or_copy)

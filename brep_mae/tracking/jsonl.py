@@ -19,6 +19,7 @@ from brep_mae.settings import flat
 log = logging.getLogger(__name__)
 
 Scalar = bool | int | float | str
+LINES = "run.jsonl"
 
 
 class Tracker(Protocol):
@@ -88,13 +89,15 @@ def closing(tracker: Any) -> Iterator[Any]:
 
 
 class JsonLinesTracker:
-    """Writes `run.jsonl` (events start, params, tags, metrics, model, end) and copies of files below one folder."""
+    """Writes `run.jsonl` (events start, params, tags, metrics, model, end) and copies of files below one folder; one
+    that is there is gone on with."""
 
     def __init__(self, folder: Path, name: str, tags: Mapping[str, str], finite: Finite) -> None:
-        folder.mkdir(parents=True)
-        self.folder = folder
+        self._again = folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.run_id = folder, str(folder)
         self._finite = finite
-        self._lines = (folder / "run.jsonl").open("w", buffering=1)
+        self._lines = (folder / LINES).open("a", buffering=1)
         self._write("start", name=name, tags=dict(tags))
 
     def _write(self, event: str, **values: Any) -> None:
@@ -119,13 +122,13 @@ class JsonLinesTracker:
         shutil.copy(path, self.folder / folder / path.name)
 
     def log_model(self, folder: Path, name: str, metrics: Mapping[str, float]) -> None:
-        shutil.copytree(folder, self.folder / "models" / name)
+        shutil.copytree(folder, self.folder / "models" / name, dirs_exist_ok=True)
         self._write("model", name=name, metrics=self._finite(metrics))
 
     @contextmanager
     def child(self, name: str, tags: Mapping[str, str] = {}) -> Iterator["Tracker"]:
-        folder = unique(self.folder / "children" / slug(name))
-        with closing(JsonLinesTracker(folder, name, tags, self._finite)) as tracker:
+        folder = self.folder / "children" / slug(name)
+        with closing(JsonLinesTracker(folder if self._again else unique(folder), name, tags, self._finite)) as tracker:
             yield tracker
 
     def close(self, status: str) -> None:
@@ -133,10 +136,12 @@ class JsonLinesTracker:
         self._lines.close()
 
 
-def open_folder(parent: Path, stage: str, name: str, tags: Mapping[str, str]) -> JsonLinesTracker:
-    """A new run in a folder of its own below `parent`, and a line that says where it is."""
+def open_folder(parent: Path, stage: str, name: str, tags: Mapping[str, str], begun: str = "") -> JsonLinesTracker:
+    """A run in a folder of its own below `parent`, and a line that says where it is; the one that was begun, if it is
+    there."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     folder = unique(parent / f"{stamp}-{os.getpid()}-{slug(stage)}-{slug(name)}")
+    folder = Path(begun) if begun and Path(begun, LINES).is_file() else folder
     log.warning("mlflow is not installed: this run is written to %s", folder)
     return JsonLinesTracker(folder, name, tags, Finite())
 

@@ -75,7 +75,7 @@ def _copied(name: str) -> Path:
 @contextmanager
 def _mlflow(uri: str, name: str = "") -> Iterator[Any]:
     """MLflow; what it refuses becomes a CheckpointError."""
-    mlflow = tracking._import_mlflow()
+    mlflow = tracking.open_mlflow()
     if mlflow is None:
         raise CheckpointError(f"{name}the registry needs MLflow; install it with pip install mlflow, or name a folder")
     try:

@@ -1,4 +1,4 @@
-"""Experiment tracking: one MLflow run per pipeline stage, with child runs inside it.
+"""Experiment tracking: one MLflow run per pipeline stage, with child runs inside it, in an experiment for each kind.
 
 The only module that imports MLflow, and only once a run starts; where MLflow is not installed the same calls write
 JSON lines below `runs/`. The store is MLFLOW_TRACKING_URI, else `mlflow.db` in the repository; its artifacts lie in
@@ -21,16 +21,18 @@ from typing import Any
 from filelock import FileLock
 from matplotlib.figure import Figure
 
+from brep_mae.output.files import write_whole
+from brep_mae.tracking.experiments import DESCRIPTION, KINDS, PARENT, experiment_name
 from brep_mae.tracking.jsonl import Finite, JsonLinesTracker, Silent, Tracker, closing, open_folder, plain
 from brep_mae.tracking.provenance import environment, provenance, root
 
 __all__ = ["Tracker", "run", "tracking_uri"]
 
-EXPERIMENT = "brep_mae"
 MODEL_CODE = Path(__file__).with_name("mlflow_model.py")
 QUIET_MODELS = {"MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 MODEL_NEEDS = ("torch", "torch-geometric", "safetensors", "pyarrow", "numpy")
 FLUSH_METRICS, FLUSH_S = 500, 5.0  # one transaction per batch: SQLite spends milliseconds on each
+MAX_CHILDREN = 5000
 MAX_PARAMS, MAX_METRICS, MAX_TEXT = 100, 900, 6000  # what MLflow takes in one batch, and in one value
 
 
@@ -39,7 +41,7 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root() / 'mlflow.db').as_posix()}"
 
 
-def _import_mlflow() -> Any:
+def open_mlflow() -> Any:
     """MLflow, quiet and without telemetry, or None where it cannot be imported."""
     for key in ("MLFLOW_DISABLE_TELEMETRY", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"):
         os.environ.setdefault(key, "true")
@@ -62,8 +64,9 @@ class _Store:
     finite: Finite
 
 
-def _open_store(mlflow: Any) -> _Store:
-    """Opens the store, or makes it. That happens under a lock: two migrations at once break each other."""
+def _open_store(mlflow: Any, kind: str) -> _Store:
+    """Opens the store, or makes it, and the experiment of that kind in it. That happens under a lock: two migrations at
+    once break each other."""
     uri = tracking_uri()
     home = root()
     if uri.startswith("sqlite:"):
@@ -72,21 +75,43 @@ def _open_store(mlflow: Any) -> _Store:
     artifacts = None if uri.startswith(("http:", "https:", "databricks")) else (home / "mlartifacts").as_uri()
     with FileLock(home / "mlflow.db.lock", timeout=300):
         client = mlflow.MlflowClient(uri)
-        experiment = client.get_experiment_by_name(EXPERIMENT)
+        name = experiment_name(kind)
+        experiment = client.get_experiment_by_name(name)
         if experiment is None:
-            return _Store(mlflow, client, client.create_experiment(EXPERIMENT, artifact_location=artifacts), Finite())
+            tags = {DESCRIPTION: KINDS[kind]} if kind in KINDS else {}
+            made = client.create_experiment(name, artifact_location=artifacts, tags=tags)
+            return _Store(mlflow, client, made, Finite())
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         return _Store(mlflow, client, experiment.experiment_id, Finite())
 
 
 class MlflowTracker:
-    """One MLflow run; settings and metrics are gathered and written in batches."""
+    """One MLflow run; settings and metrics are gathered and written in batches.
 
-    def __init__(self, store: _Store, name: str, tags: Mapping[str, str], inherited: Mapping[str, str]) -> None:
+    Args:
+        inherited: tags that its children have as well.
+        run_id: of the run that is gone on with. Its settings stay as they were logged at first, and a child of a name
+            that it has is gone on with too.
+    """
+
+    def __init__(
+        self, store: _Store, name: str, tags: Mapping[str, str], inherited: Mapping[str, str], run_id: str | None = None
+    ) -> None:
         self._store, self._mlflow, self._client, self._inherited = store, store.mlflow, store.client, dict(inherited)
         all_tags = {**inherited, **{key: str(value) for key, value in tags.items()}}
-        self.run_id: str = self._client.create_run(store.experiment, tags=all_tags, run_name=name).info.run_id
+        self._known: set[str] = set()
+        self._children: dict[str, str] = {}
+        if run_id is None:
+            self.run_id: str = self._client.create_run(store.experiment, tags=all_tags, run_name=name).info.run_id
+        else:
+            self.run_id = run_id
+            self._client.update_run(run_id, status="RUNNING")
+            run = self._client.get_run(run_id)
+            self._known = set(run.data.params)
+            inside = f"tags.`{PARENT}` = '{run_id}'"
+            for child in self._client.search_runs([run.info.experiment_id], inside, max_results=MAX_CHILDREN):
+                self._children[child.info.run_name] = child.info.run_id
         self._params: list[Any] = []
         self._metrics: list[Any] = []
         self._tags: list[Any] = []
@@ -94,7 +119,8 @@ class MlflowTracker:
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         make = self._mlflow.entities.Param
-        self._params += [make(key, str(value)[:MAX_TEXT]) for key, value in plain(params).items()]
+        new = {key: str(value)[:MAX_TEXT] for key, value in plain(params).items() if key not in self._known}
+        self._params += [make(key, value) for key, value in new.items()]
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         make, now_ms = self._mlflow.entities.Metric, int(time.time() * 1000)
@@ -134,8 +160,9 @@ class MlflowTracker:
 
     @contextmanager
     def child(self, name: str, tags: Mapping[str, str] = {}) -> Iterator[Tracker]:
-        inherited = {**self._inherited, "mlflow.parentRunId": self.run_id}
-        with closing(MlflowTracker(self._store, name, tags, inherited)) as tracker:
+        inherited = {**self._inherited, PARENT: self.run_id}
+        known = self._children.get(name)
+        with closing(MlflowTracker(self._store, name, tags, inherited, known)) as tracker:
             yield tracker
 
     def close(self, status: str) -> None:
@@ -170,26 +197,51 @@ def _signature(mlflow: Any) -> Any:
     return mlflow.models.ModelSignature(inputs=mlflow.types.Schema(columns))
 
 
+def _there(store: _Store, run_id: str) -> str | None:
+    """The run, if the store has it."""
+    if not run_id:
+        return None
+    try:
+        there = store.client.get_run(run_id).info.lifecycle_stage == "active"
+    except store.mlflow.exceptions.MlflowException:
+        return None
+    return run_id if there else None
+
+
 @contextmanager
-def run(stage: str, name: str, params: Mapping[str, Any], tags: Mapping[str, str] = {}) -> Iterator[Tracker]:
+def run(
+    stage: str,
+    name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str] = {},
+    description: str | None = None,
+    id_file: Path | None = None,
+) -> Iterator[Tracker]:
     """Opens the run of a stage: FINISHED when the body ends, FAILED when it raises (the exception goes on).
 
     Args:
-        stage: the pipeline stage, for instance "pretrain".
+        stage: the kind of stage, for instance "pretrain", by which the experiment is called.
         name: what the run is called in lists.
         params: resolved settings, nested or flat.
         tags: further words; they win over the automatic ones of the same name.
+        description: what a person reads of the run before anything else.
+        id_file: says which run it is, for as long as the work is unfinished: work that was cut off and goes on does so
+            in its own run.
     """
     if int(os.environ.get("RANK", "0")) > 0:  # set by torchrun: one process of a distributed run logs
         yield Silent()
         return
     tracker: MlflowTracker | JsonLinesTracker
-    known = provenance(stage)
-    mlflow = _import_mlflow()
+    known, tags = provenance(stage), {**tags, **({DESCRIPTION: description} if description else {})}
+    begun = id_file.read_text() if id_file is not None and id_file.exists() else ""
+    mlflow = open_mlflow()
     if mlflow is None:
-        tracker = open_folder(root() / "runs", stage, name, {**known, **tags})
+        tracker = open_folder(root() / "runs", stage, name, {**known, **tags}, begun)
     else:
-        tracker = MlflowTracker(_open_store(mlflow), name, tags, known)
+        store = _open_store(mlflow, stage)
+        tracker = MlflowTracker(store, name, tags, known, _there(store, begun))
+    if id_file is not None:
+        write_whole(id_file, tracker.run_id)
     with closing(tracker):
         tracker.log_params({**params, **environment()})
         if isinstance(tracker, MlflowTracker):

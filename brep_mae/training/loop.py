@@ -88,7 +88,8 @@ def train(
         data: all of it, in every process.
         state_path: where the state is kept between checkpoints; that of the first process counts.
         report: called with every new row of the history: {"step", "split": "train" | "heldout", "loss", terms...}; a
-            train row has the speed in steps and samples and the seconds of its steps besides, without evaluation.
+            train row has the speed in steps and samples and the seconds of its steps besides, without evaluation, and
+            of each optimiser the mean norm of its gradients before clipping and the highest rate of the last step.
         keep: called with the steps done and the pretext before the first step, at every checkpoint and at the end, and
             always before that state is saved: what it keeps of each, a resumed training has too.
 
@@ -127,6 +128,7 @@ def train(
     ahead = Ahead(read, method.steps * parts)
     autocast = partial(precision, device, params)
     sums: dict[str, float] = {}
+    norms: dict[str, list[torch.Tensor]] = {}
     since, solids, began = 0, 0, time.perf_counter()
     for step in range(start, method.steps):
         rng = generator(params.seed, step)
@@ -147,6 +149,8 @@ def train(
             whole = ranks.total(torch.tensor(list(terms.values()), dtype=torch.float64, device=device))
         for key, value in zip(terms, whole.tolist(), strict=True):
             sums[key] = sums.get(key, 0.0) + value
+        for name, norm in now.norms.items():
+            norms.setdefault(name, []).append(norm)
         pretext.after_step(step)
 
         since += 1
@@ -156,8 +160,10 @@ def train(
             seconds = time.perf_counter() - began
             row: dict[str, float | str] = {"step": done, "split": "train", **{k: v / since for k, v in sums.items()}}
             speed = {"steps_per_s": since / seconds, "solids_per_s": solids / seconds, "seconds": seconds}
+            moved = {f"grad_norm.{name}": float(torch.stack(each).mean()) for name, each in norms.items()}
+            moved |= {f"lr.{name}": max(g["lr"] for g in optimizers[name].param_groups) for name in optimizers}
             history.append(row)
-            report({**row, **speed})
+            report({**row, **speed, **moved})
             asked = last if done == method.steps else on_the_way
             held = heldout_terms(pretext, asked, method.batch, device, params, done)
             explained = {f"r2/{name}": value for name, value in pretext.explained(held).items()}
@@ -169,7 +175,7 @@ def train(
                 state |= {"model": pretext.state_dict(), "step": done, "history": json.dumps(history)}
                 if ranks.rank() == 0:
                     save_state(state_path, state)
-            sums, since, solids, began = {}, 0, 0, time.perf_counter()
+            sums, norms, since, solids, began = {}, {}, 0, 0, time.perf_counter()
     return history
 
 

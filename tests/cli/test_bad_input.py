@@ -27,7 +27,7 @@ def model(tmp_path_factory) -> Path:
     lines = [f"{i}.step,{'shaft' if i % 2 else 'block'}" for i in range(4)]
     (root / "labels.csv").write_text("file,class\n" + "\n".join(lines) + "\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracking, "_import_mlflow", lambda: None)
+        patch.setattr(tracking, "open_mlflow", lambda: None)
         patch.setattr(tracking, "root", lambda: root)
         ok("fit", root, "--out", root / "model", "--encoder", "none", "--workers", 1)
     return root / "model"
@@ -35,7 +35,7 @@ def model(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def untracked(tmp_path_factory, monkeypatch) -> None:
-    monkeypatch.setattr(tracking, "_import_mlflow", lambda: None)
+    monkeypatch.setattr(tracking, "open_mlflow", lambda: None)
     monkeypatch.setattr(tracking, "root", lambda: tmp_path_factory.mktemp("runs"))
 
 

@@ -14,7 +14,7 @@ from tests.cli.small_tasks import PARTS, box_or_cylinder, ok, run
 @pytest.fixture(autouse=True)
 def store(tmp_path_factory, monkeypatch):
     """Runs are tracked in a folder of their own."""
-    monkeypatch.setattr(tracking, "_import_mlflow", lambda: None)
+    monkeypatch.setattr(tracking, "open_mlflow", lambda: None)
     monkeypatch.setattr(tracking, "root", lambda: tmp_path_factory.mktemp("runs"))
 
 
@@ -35,7 +35,7 @@ def few(parts, tmp_path_factory):
 def model(parts, few, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fitted") / "model"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracking, "_import_mlflow", lambda: None)
+        patch.setattr(tracking, "open_mlflow", lambda: None)
         patch.setattr(tracking, "root", lambda: folder.parent)
         ok("fit", parts, "--labels", few, "--out", folder, "--workers", 1)
     return folder

@@ -35,7 +35,7 @@ WITHOUT_MLFLOW = "import sys; sys.modules['mlflow'] = None; from brep_mae.cli im
 @pytest.fixture(autouse=True)
 def store(tmp_path_factory, monkeypatch):
     """Runs are tracked in a folder of their own."""
-    monkeypatch.setattr(tracking, "_import_mlflow", lambda: None)
+    monkeypatch.setattr(tracking, "open_mlflow", lambda: None)
     monkeypatch.setattr(tracking, "root", lambda: tmp_path_factory.mktemp("runs"))
 
 
@@ -55,7 +55,7 @@ def pretrain(*arguments: object) -> dict:
 def whole(shards, config, tmp_path_factory) -> tuple[Path, dict]:
     out = tmp_path_factory.mktemp("whole") / "encoder"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracking, "_import_mlflow", lambda: None)
+        patch.setattr(tracking, "open_mlflow", lambda: None)
         patch.setattr(tracking, "root", lambda: out.parent)
         return out, pretrain(shards, "--out", out, "--config", config)
 

@@ -27,12 +27,18 @@ def cli():
         time.sleep(600)
 """
 
+EMPTY_STORE = """
+class MlflowClient:
+    def __init__(self, uri): ...
+    def get_experiment_by_name(self, name): ...
+"""
+
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """Where the pages are served, by an environment that is not activated: no `mlflow` on the path."""
     (tmp_path / "mlflow").mkdir()
-    (tmp_path / "mlflow/__init__.py").touch()
+    (tmp_path / "mlflow/__init__.py").write_text(EMPTY_STORE)
     (tmp_path / "mlflow/cli.py").write_text(STAND_IN)
     (tmp_path / "mlflow/__main__.py").write_text("from mlflow.cli import cli\ncli()\n")
     (tmp_path / "mlflow.db").touch()

@@ -51,7 +51,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_works_from_its_first_line_to_its_last(page, stock, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(tracking, "_import_mlflow", lambda: None)
+    monkeypatch.setattr(tracking, "open_mlflow", lambda: None)
     monkeypatch.setattr(tracking, "root", lambda: tmp_path)
     shutil.copytree(stock, tmp_path / "user")
     found = blocks(page)

@@ -123,7 +123,7 @@ def test_every_candidate_is_a_child_run_and_the_best_of_them_is_kept(whole):
     assert kept["weights"]["contrast.match"] == best["weights"]["contrast"]
     assert json.loads(found(whole)["metrics.json"])["best"] == best["soft"]
     client = mlflow.MlflowClient(f"sqlite:///{whole / 'mlflow.db'}")
-    (experiment,) = [e for e in client.search_experiments() if e.name == "brep_mae"]
+    (experiment,) = [e for e in client.search_experiments() if e.name == "brep_mae/evolve"]
     runs = client.search_runs([experiment.experiment_id])
     children = {run.info.run_name: run for run in runs if "mlflow.parentRunId" in run.data.tags}
     assert set(children) == {*names, "equal"}
@@ -170,7 +170,7 @@ def test_check_5_the_weights_that_were_found_are_trained_with_and_their_files_ha
     config = json.loads((whole / "models/joint/config.json").read_text())
     assert config["params"]["weights"] == json.loads(best.read_text())["weights"]
     client = mlflow.MlflowClient(f"sqlite:///{whole / 'mlflow.db'}")
-    (experiment,) = [e for e in client.search_experiments() if e.name == "brep_mae"]
+    (experiment,) = [e for e in client.search_experiments() if e.name == "brep_mae/pretrain"]
     (run,) = [run for run in client.search_runs([experiment.experiment_id]) if run.info.run_name == "joint"]
     assert run.data.params["evolved.sha256"] == sha256(best)
     for term, weight in config["params"]["weights"].items():

@@ -95,11 +95,11 @@ def test_kill_9_and_again_gives_the_rows_of_an_uninterrupted_run(project):
     metrics = json.loads((project / "results/policy/metrics.json").read_text())
     assert list(metrics) == ["policy", *COMPETITORS]
     client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
-    (experiment,) = [each for each in client.search_experiments() if each.name == "brep_mae"]
+    (experiment,) = [each for each in client.search_experiments() if each.name == "brep_mae/policy"]
     runs = client.search_runs([experiment.experiment_id])
     children = {run.info.run_name: run.data for run in runs if "mlflow.parentRunId" in run.data.tags}
-    assert set(children) == {f"{rule}-{seed}" for rule, seed in jobs}
-    logged = children["policy-1"].metrics
+    assert set(children) == {f"{rule}, seed {seed}" for rule, seed in jobs}
+    logged = children["policy, seed 1"].metrics
     assert logged["macro_f1"] == rows[5]["macro_f1"] and logged["weights/slot"] == pytest.approx(rows[5]["weights"][1])
     above = [rows[0]["macro_f1"] - rows[1]["macro_f1"], rows[5]["macro_f1"] - rows[6]["macro_f1"]]
     assert metrics["fixed"]["policy_above"]["macro_f1"]["mean"] == pytest.approx(np.mean(above), abs=1e-4)

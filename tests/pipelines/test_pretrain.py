@@ -95,6 +95,8 @@ def test_kill_9_and_again_gives_the_losses_of_an_uninterrupted_run(project, whol
 
     assert sorted(snapshots(cut)) == [f"{step:06d}.safetensors" for step in range(0, STEPS + 1, 5)]
     assert snapshots(cut) == snapshots(whole)
+    (run,) = runs_of(cut)
+    assert run.info.status == "FINISHED", "it went on in the run that it had begun"
     assert snapshots(cut)[f"{STEPS:06d}.safetensors"] == (cut / "models/mae_faces/model.safetensors").read_bytes()
 
 
@@ -107,10 +109,16 @@ def test_what_it_cost_is_told_beside_metrics_that_do_not_depend_on_the_machine(w
     assert not set(metrics["heldout"]) & set(cost) and metrics["guided_by_labels"] is False
 
 
+def runs_of(folder: Path) -> list[mlflow.entities.Run]:
+    client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    (experiment,) = [each for each in client.search_experiments() if each.name == "brep_mae/pretrain"]
+    return client.search_runs([experiment.experiment_id])
+
+
 CLEAN = """
 import mlflow, pandas, sys
 mlflow.set_tracking_uri("sqlite:///mlflow.db")
-experiment = mlflow.get_experiment_by_name("brep_mae").experiment_id
+experiment = mlflow.get_experiment_by_name("brep_mae/pretrain").experiment_id
 (model,) = mlflow.search_logged_models([experiment], output_format="list")
 loaded = mlflow.pyfunc.load_model(model.model_uri)
 rows = [["data/parsed", "", uid] for uid in sys.argv[1:]]
@@ -130,12 +138,16 @@ def test_the_logged_model_loads_in_a_clean_process_and_reproduces_its_embeddings
 
 def test_the_run_holds_flat_numbers_each_loss_term_and_the_checkpoint_hash(whole):
     client = mlflow.MlflowClient(f"sqlite:///{whole / 'mlflow.db'}")
-    (experiment,) = [e for e in client.search_experiments() if e.name == "brep_mae"]
-    (run,) = client.search_runs([experiment.experiment_id])
+    (run,) = runs_of(whole)
     assert run.info.status == "FINISHED"
     assert run.data.params["method.mask_ratio"] == "0.5" and run.data.params["data.digest"] == "d"
     for term in ("point", "normal", "inside", "size", "surface"):
         assert f"heldout/uvgrid.{term}" in run.data.metrics
+    rates = [point.value for point in client.get_metric_history(run.info.run_id, "train/lr.weights")]
+    assert len(rates) == STEPS / 5 and max(rates) <= 0.001 and rates[-1] < rates[1]
+    assert run.data.metrics["train/grad_norm.weights"] > 0
+    told = run.data.tags["mlflow.note.content"]
+    assert "Trained on 10 samples, 6 held out" in told and "In the end: held out " in told
     assert run.data.tags["ckpt_sha256"] == sha256(whole / "models/mae_faces/model.safetensors")
     assert "figures/reconstruction_uvgrid.png" in [f.path for f in client.list_artifacts(run.info.run_id, "figures")]
 
@@ -156,6 +168,9 @@ def a_thesis(folder: Path) -> str:
     return "models/mae_faces: holds something else than this program wrote there: thesis.tex"
 
 
+HELDOUT = {"step": 1, "split": "heldout", "loss": 0.5}
+
+
 def late(folder: Path) -> str:
     return "the network is trained, and then"
 
@@ -173,7 +188,7 @@ def test_a_run_that_fails_leaves_the_model_of_the_run_before(whole, tmp_path, mo
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DVC_ROOT", str(folder))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(pretraining, "train", lambda *_: [] if change is no_steps else [{"step": 1, "loss": 0.5}])
+    monkeypatch.setattr(pretraining, "train", lambda *_: [] if change is no_steps else [HELDOUT])
     monkeypatch.setattr(pretraining.Costs, "total", lambda *_: {})
     monkeypatch.setattr(method, "save_pretext", fails)
     with pytest.raises((SystemExit, CheckpointError, IndexError), match=words if change is not no_steps else None):

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from brep_mae.tracking import tracking
+from brep_mae.tracking.links import links
 
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -55,8 +56,8 @@ class Words(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
-    """A store with two runs: its URI, and the id of each run by name."""
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a store with two runs and a child of each."""
     folder = tmp_path_factory.mktemp("ui")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     with pytest.MonkeyPatch.context() as patch:
@@ -65,18 +66,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[
             with tracking.run("pretrain", name, {"mask": {"ratio": ratio}}) as tracker:
                 for step in (1, 2):
                     tracker.log_metrics({"heldout.loss": loss * 2 / step}, step=step)
-    client = mlflow.MlflowClient(uri)
-    found = client.search_runs([client.get_experiment_by_name("brep_mae").experiment_id])
-    yield uri, {run.info.run_name: run.info.run_id for run in found}
+                with tracker.child(f"seed of {name}"):
+                    pass
+    yield uri
 
 
 @pytest.fixture(scope="module")
-def server(store: tuple[str, dict[str, str]]) -> Iterator[str]:
+def server(store: str) -> Iterator[str]:
     """The address of a served UI."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store[0]]
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     process = subprocess.Popen(
         command,
@@ -123,17 +124,15 @@ def visible(server: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
 def test_the_list_shows_both_runs(visible: Callable[[str], list[str]]) -> None:
     words = visible("/experiments/1/runs?workflowType=machine_learning")
     assert {"mae_faces", "hybrid", "pretrain", "matching runs"} <= set(words)
+    assert not [word for word in words if word.startswith("seed of")], "children are folded away"
 
 
-def test_the_comparison_shows_settings_and_results_of_both(
-    visible: Callable[[str], list[str]], store: tuple[str, dict[str, str]]
-) -> None:
-    runs = store[1]
-    ids = f'["{runs["mae_faces"]}","{runs["hybrid"]}"]'.replace('"', "%22")
-    words = visible(f"/compare-runs?runs={ids}&experiments=[%221%22]")
+def test_the_comparison_shows_settings_and_results_of_both(visible: Callable[[str], list[str]], store: str) -> None:
+    recommended = links(store, 5000)["compare pretrainings"]
+    words = visible(recommended.partition("#")[2])
     assert "Comparing 2 Runs from 1 Experiment" in words
     assert {"mae_faces", "hybrid", "env.torch"} <= set(words)
     setting = len(words) - 1 - words[::-1].index("mask.ratio")  # the last one is in the table, others in the plot
-    assert words[setting + 1 : setting + 3] == ["0.375", "0.625"]
+    assert words[setting + 1 : setting + 3] == ["0.625", "0.375"]
     result = len(words) - 1 - words[::-1].index("heldout.loss")
-    assert [word for word in words[result:] if word.startswith("0.")][:2] == ["0.25", "0.125"]
+    assert [word for word in words[result:] if word.startswith("0.")][:2] == ["0.125", "0.25"]

@@ -30,7 +30,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with tracking.run("pretrain", "small", {}) as tracker:
             tracker.log_model(encoder, "small", {})
         client = mlflow.MlflowClient(tracking.tracking_uri())
-        (logged,) = client.search_logged_models([client.get_experiment_by_name("brep_mae").experiment_id])
+        (logged,) = client.search_logged_models([client.get_experiment_by_name("brep_mae/pretrain").experiment_id])
         client.create_registered_model("small")
         for _ in range(2):
             client.create_model_version("small", f"models:/{logged.model_id}", description="boxes\nand more")
@@ -124,6 +124,6 @@ def test_without_a_store_nothing_is_listed_and_none_is_made(tmp_path: Path, monk
 
 
 def test_without_mlflow_the_remedy_is_told(monkeypatch) -> None:
-    monkeypatch.setattr(tracking, "_import_mlflow", lambda: None)
+    monkeypatch.setattr(tracking, "open_mlflow", lambda: None)
     with pytest.raises(CheckpointError, match=r"models:/small/1: the registry needs MLflow; .* pip install mlflow"):
         model_folder("models:/small/1")

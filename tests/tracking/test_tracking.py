@@ -42,7 +42,7 @@ def client(home: Path) -> Any:
 
 
 def runs(home: Path) -> dict[str, Any]:
-    found = client(home).search_runs([client(home).get_experiment_by_name("brep_mae").experiment_id])
+    found = client(home).search_runs([each.experiment_id for each in client(home).search_experiments()])
     return {run.info.run_name: run for run in found}
 
 
@@ -162,7 +162,7 @@ def test_only_the_first_rank_of_a_distributed_run_logs(home: Path, monkeypatch: 
     monkeypatch.setenv("RANK", "1")
     with tracking.run("pretrain", "rank1", {}) as tracker:
         tracker.log_metrics({"loss": 1.0})
-    assert client(home).get_experiment_by_name("brep_mae") is None
+    assert client(home).get_experiment_by_name("brep_mae/pretrain") is None
 
 
 def test_a_logged_model_embeds_solids_in_a_clean_process(home: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_logged_model_embeds_solids_in_a_clean_process(home: Path) -> None:
         tracker.log_model(checkpoint(home / "mae"), "mae", {"probe": 0.75})
         assert runs(home)["model"].info.status == "RUNNING"
     assert "MLFLOW_TRACKING_URI" not in os.environ
-    experiment = client(home).get_experiment_by_name("brep_mae").experiment_id
+    experiment = client(home).get_experiment_by_name("brep_mae/pretrain").experiment_id
     (model,) = client(home).search_logged_models([experiment])
     assert {metric.key: metric.value for metric in model.metrics} == {"probe": 0.75}
     # the checkpoint and embedding code have tests of their own; here stands what they are called with

@@ -74,7 +74,9 @@ def learn(params: HundredParams, work: Path) -> None:
     for path in sorted(folder.glob("task_*"))[len(rows) :]:  # saved, but cut off before it was recorded
         path.unlink()
     model = open_tasks(folder) if rows else new_tasks(params.encoder, 3, params.density, "pretrained", SEED)
-    with tracking.run("continual", "hundred", params.model_dump(mode="json")) as tracker:
+    with tracking.run(
+        "continual", "hundred", params.model_dump(mode="json"), description=__doc__, id_file=work / "run"
+    ) as tracker:
         with progress(len(todo), "tasks") as bar:
             for number, task in enumerate(todo[len(rows) :], len(rows)):
                 added = add_task(model, task, params, folder, params.encoder)

@@ -134,12 +134,12 @@ def main(sequence: str) -> None:
     with (
         output_file(out),
         unfinished("pipelines.studies.continual.sequence", out, *inputs, how) as work,
-        tracking.run("continual", sequence, about, {"ckpt_sha256": weights}) as tracker,
+        tracking.run("continual", sequence, about, {"ckpt_sha256": weights}, __doc__, work / "run") as tracker,
     ):
         rows = [row for found in run_jobs(one, jobs, work, 0, sequence).values() for row in found]
         write_whole(out, "".join(json.dumps(row) + "\n" for row in rows))
         for row in rows:
-            with tracker.child(f"{row['arm']}-{row['seed']}", {"arm": row["arm"]}) as child:
+            with tracker.child(f"{row['arm']}, seed {row['seed']}", {"arm": row["arm"]}) as child:
                 child.log_params({"arm": row["arm"], "seed": row["seed"]})
                 keys = ("average_accuracy", "forgetting", "bit_identical", "seconds", "overlap")
                 child.log_metrics({key: float(row[key]) for key in keys if row[key] is not None})

@@ -196,10 +196,11 @@ def main(folder: str, target: str) -> None:
         for name, arm in arms.items()
         if budget in arm.shots
     }
+    settings = flat({"target": about, "fewshot": fewshot})
     with (
         output_file(out),
         unfinished("pipelines.studies.transfer.fewshot", out, *inputs) as work,
-        tracking.run(study.folder.name, target, flat({"target": about, "fewshot": fewshot})) as tracker,
+        tracking.run(study.folder.name, target, settings, {}, __doc__, work / "run") as tracker,
     ):
         found = run_jobs(one, jobs, work, todo.fewshot.workers, target)
         rows = [row for rows in found.values() for row in rows]

@@ -92,7 +92,7 @@ def pretraining_of(study: Study, name: str, seed: int) -> tuple[Pretraining, Pre
     job = Pretraining(
         module=MODULE,
         kind=study.folder.name,
-        name=f"{name}-{seed}" if seed else name,
+        name=f"{name}, seed {seed}",
         method=source.method,
         values=values,
         spec=spec,
@@ -100,6 +100,7 @@ def pretraining_of(study: Study, name: str, seed: int) -> tuple[Pretraining, Pre
         budget=budget,
         inputs=(name, source.model_dump(), values, weights_named(values), budget.model_dump(), digest),
         settings=settings.flat({"source": source, "method": values, "pretrain": budget}),
+        description=f"Source {name} of the study {study.folder.name}: {source.method} on {', '.join(there)}.",
         snapshots=False,
     )
     return job, pretext, data, heldout
