@@ -79,7 +79,7 @@ def accuracy(tasks: Path, batches: Sequence[Batch], names: Sequence[str]) -> flo
 
 def drawn_folder(shards: Shards, labelled: Mapping[str, SolidLabels], out: Path) -> None:
     """The same shards with these labels alone."""
-    for path in (*shards.folder.glob(f"*{SUFFIX}"), shards.folder / "dataset.json", shards.folder / "split.json"):
+    for path in (*shards.folder.glob(f"*{SUFFIX}"), shards.folder / "dataset.json", shards.folder / "split.parquet"):
         if not (out / path.name).exists():
             (out / path.name).symlink_to(path.resolve())
     write_labels(out / FOLDER, shards.labels.face_classes, (), labelled, {})
@@ -97,7 +97,7 @@ def main() -> None:
     options = parser.parse_args()
     shards = open_shards(parsed(options.mfcad, options.solids, options.kept))
     names, side_of = shards.labels.face_classes, {}
-    for side, uids in read_split(shards.folder / "split.json").items():
+    for side, uids in read_split(shards.folder / "split.parquet").items():
         side_of |= dict.fromkeys(uids, side)
     rng, rows = np.random.default_rng(0), []
     order = [shards.uids[i] for i in rng.permutation(len(shards.uids))]

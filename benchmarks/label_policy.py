@@ -50,7 +50,7 @@ def encoder(data: Path, kept: Path) -> Path:
     """A checkpoint pretrained on the training side, no label involved, where `kept` has none yet."""
     out = kept / "encoder"
     if not out.is_dir():
-        params, split = settings.load(), read_split(data / "split.json")
+        params, split = settings.load(), read_split(data / "split.parquet")
         values, spec = params.methods[METHOD], DataSpec(params.parse.grid, 0)
         torch.manual_seed(params.pretrain.seed)
         pretext = build(METHOD, values, spec)
@@ -63,7 +63,7 @@ def encoder(data: Path, kept: Path) -> Path:
 
 def rows_of(data: Path, weights: Path, params: settings.LabelPolicyParams) -> list[dict[str, Any]]:
     """A row for every rule and seed."""
-    backbone, split = load_backbone(weights), read_split(data / "split.json")
+    backbone, split = load_backbone(weights), read_split(data / "split.parquet")
     classes = open_shards(data).labels.face_classes
     solids = Solids(data, None, [*split["train"], *split["test"]], readable(backbone))
     shown = Shown(solids, split["train"], split["test"], len(classes))

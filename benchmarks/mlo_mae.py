@@ -70,7 +70,7 @@ class Learned:
 
 def of_solids(name: str, asked: argparse.Namespace) -> Learned:
     data = parsed(name, asked.mfcad, asked.solids, asked.kept)
-    split, classes = read_split(data / "split.json"), len(open_shards(data).labels.face_classes)
+    split, classes = read_split(data / "split.parquet"), len(open_shards(data).labels.face_classes)
 
     def samples(reads: frozenset[str], *sides: str) -> Samples:
         return Solids(data, None, [uid for side in sides for uid in split[side]], reads)

@@ -52,7 +52,7 @@ def of_terms(point: Sequence[float], targets: Mapping[str, tuple[str, ...]]) -> 
     return {f"{name}.{term}": weight / len(terms) for weight, (name, terms) in pairs for term in terms}
 
 
-def sides(data: ParsedDataset, p: settings.EvolveParams) -> tuple[list[str], list[str]]:
+def sides(data: ParsedDataset, p: settings.EvolveParams) -> tuple[Sequence[str], Sequence[str]]:
     """The training solids that candidates learn from, and those whose faces are clustered."""
     uids = data.split["train"]
     if p.solids >= len(uids):

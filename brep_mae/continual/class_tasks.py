@@ -150,7 +150,7 @@ def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], size: int, name
         split = {side: [uid for uid in shown if (named[uid] or SIDES[0]) == side] for side in SIDES}
     else:
         files = dict(zip(shards.uids, shards.files, strict=True))
-        split = labelled_split(read_split(parsed / "split.json"), files, shown)
+        split = labelled_split(read_split(parsed / "split.parquet"), files, shown)
     sides = {side: Solids(parsed, None, split[side], reads | {"faces"}) for side in SIDES}
     if kind == "segmentation":
         [task] = face_tasks(sides, [group], names, size)

@@ -91,13 +91,14 @@ class Solids(Samples):
         read: frozenset[str],
         labels: Path | None = None,
     ) -> None:
-        self.uids = _unchanging(uids)
         self.read, self._kinds = read, kinds(read)
         self._shards = open_shards(shards, labels)
         self._frames = open_frames(frames) if "frames" in read and frames is not None else None
-        if len(missing := np.flatnonzero(self._shards.lookup.rows(self.uids) < 0)):
-            first = self.uids[missing[0]]
+        rows = self._shards.lookup.rows(uids)
+        if len(missing := np.flatnonzero(rows < 0)):
+            first = uids[missing[0]]
             raise KeyError(f"{shards}: {len(missing)} solids of the split are not stored, first {first}; parse again")
+        self.uids = self._shards.lookup.some(rows)
         self._kept: dict[str, Faces] = {}
         self._left = KEEP
 

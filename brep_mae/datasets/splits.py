@@ -2,10 +2,17 @@
 from a split that the data set's publisher made."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from brep_mae.datasets.lazy.uids import Uids
+from brep_mae.output.files import whole_file
 
 SIDES = ("train", "validation", "test")
 LEAST = 3
@@ -60,7 +67,7 @@ def _by_side(graph_files: Mapping[str, str], side: Mapping[str, str]) -> dict[st
 
 
 def labelled_split(
-    split: Mapping[str, list[str]], graph_files: Mapping[str, str], shown: Mapping[str, Collection[int]]
+    split: Mapping[str, Sequence[str]], graph_files: Mapping[str, str], shown: Mapping[str, Collection[int]]
 ) -> dict[str, list[str]]:
     """The labelled solids alone on three sides, in the shares of the split of all solids, and as far as these allow
     on the sides that they have there.
@@ -114,12 +121,25 @@ def _lowest(graph_files: Mapping[str, str], count: int, dataset: str) -> set[str
     return set(sorted(uid_of, key=lambda file: _place(f"{dataset} test {uid_of[file]}"))[:count])
 
 
-def write_split(path: Path, split: Mapping[str, list[str]]) -> None:
-    path.write_text(json.dumps({side: sorted(split[side]) for side in SIDES}, indent=1) + "\n")
+def write_split(path: Path, split: Mapping[str, Sequence[str]]) -> None:
+    """Writes the side of every solid, sorted by uid. Same split, same bytes."""
+    rows = sorted((uid, side) for side in SIDES for uid in split[side])
+    uids, sides = (
+        pa.array([uid for uid, _ in rows], pa.large_string()),
+        pa.array([side for _, side in rows], pa.string()),
+    )
+    with whole_file(path) as file:
+        pq.write_table(pa.table({"uid": uids, "side": sides}), file)
 
 
-def read_split(path: Path) -> dict[str, list[str]]:
-    split = json.loads(Path(path).read_text())
-    if set(split) != set(SIDES):
-        raise ValueError(f"{path}: has sides {', '.join(sorted(split))}, expected {', '.join(SIDES)}; parse again")
-    return {side: list(split[side]) for side in SIDES}
+def read_split(path: Path) -> dict[str, Uids]:
+    """The uids of each side, sorted. Raises ValueError where the file holds no split, FileNotFoundError."""
+    try:
+        table = pq.read_table(path, columns=["uid", "side"]).combine_chunks()
+        uids, sides = table.column("uid").cast(pa.large_string()), table.column("side").cast(pa.string())
+    except (pa.ArrowException, KeyError) as error:
+        raise ValueError(f"{path}: holds no split ({' '.join(str(error).split())}); parse again") from None
+    if unknown := sorted(set(pc.unique(sides).to_pylist()) - {*SIDES}):
+        raise ValueError(f"{path}: has the side {unknown[0]}, expected {', '.join(SIDES)}; parse again")
+    column = pa.concat_arrays([*uids.chunks, pa.array([], uids.type)])
+    return {side: Uids(column, np.flatnonzero(pc.equal(sides, side).to_numpy()).astype(np.int32)) for side in SIDES}

@@ -54,7 +54,7 @@ def tasks(face_classes: int, part_classes: int) -> list[FewshotTask]:
     return [t for t in (segmentation, classification) if t.n_classes]
 
 
-def labelled_order(uids: list[str], seed: int, classes: Sequence[int] | None = None) -> list[str]:
+def labelled_order(uids: Sequence[str], seed: int, classes: Sequence[int] | None = None) -> list[str]:
     """The solids in the order in which seed `seed` labels them.
 
     Args:

@@ -70,7 +70,7 @@ def compare(
     todo: list[FewshotTask],
     data: Samples,
     order: list[str],
-    test: list[str],
+    test: Sequence[str],
     params: FewshotParams,
     generated: Sequence[str] = (),
 ) -> Iterator[Row]:

@@ -35,7 +35,7 @@ def parse_dataset(
     labelled: bool = False,
     fill: Callable[[Chunks, ParseOptions, int], float] = fill,
 ) -> ParseReport:
-    """Fills `out` with shards, dataset.json, split.json and report.json, in place of those of an earlier run.
+    """Fills `out` with shards, dataset.json, split.parquet and report.json, in place of those of an earlier run.
 
     Args:
         workers: processes.
@@ -78,7 +78,7 @@ def publish(
     write_index(out)
     stored = open_shards(out)
     files = dict(zip(stored.uids, stored.files, strict=True))
-    write_split(out / "split.json", make_split(files, split.validation, split.test, source.name, source.split))
+    write_split(out / "split.parquet", make_split(files, split.validation, split.test, source.name, source.split))
     about = {
         "name": source.name,
         "licence": source.licence,

@@ -18,6 +18,9 @@ from brep_mae.tokens.tokens import FACE
 SHARES = (0.1, 0.5, 0.9)
 """Which solids are drawn: those of few, of ordinarily many and of many faces, as quantiles of the number of faces."""
 
+MOST = 1000
+"""Solids from which these are chosen, spread evenly over all."""
+
 IMAGES = 8
 """Images that are drawn where there are no solids."""
 
@@ -31,7 +34,7 @@ def chosen(heldout: Samples) -> list[str]:
     """The samples to draw."""
     if not isinstance(heldout, Solids | ConcatDataset):
         return list(heldout.uids[:IMAGES])
-    ranked = sorted(heldout.uids, key=lambda uid: (len(heldout.faces(uid).solid), uid))
+    ranked = sorted(heldout.thinned(MOST).uids, key=lambda uid: (heldout.graph(uid).n_faces, uid))
     return list(dict.fromkeys(ranked[round(share * (len(ranked) - 1))] for share in SHARES))
 
 

@@ -1,6 +1,7 @@
 """What a stage after `parse` needs to know of the solids that are stored."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,6 +10,7 @@ from brep_mae.composition.pretext import DataSpec
 from brep_mae.datasets.derived.files import Files, file_of
 from brep_mae.datasets.frames import open_frames
 from brep_mae.datasets.labelling.labels import labels_of
+from brep_mae.datasets.lazy.index import open_index
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.splits import read_split
 from pipelines.shared.places import FRAMES, PARSED
@@ -29,7 +31,7 @@ class ParsedDataset:
     parsed: Path
     frames: Path | None
     labels: Path | None
-    split: dict[str, list[str]]
+    split: Mapping[str, Sequence[str]]
     face_classes: list[str]
     part_classes: list[str]
     digest: str
@@ -40,7 +42,7 @@ class ParsedDataset:
     def solids(self, reads: frozenset[str], *sides: str) -> Solids:
         """The solids, or files, of some sides of the split ("train", "validation", "test"), with the content asked
         for."""
-        uids = [uid for side in sides for uid in self.split[side]]
+        uids = self.split[sides[0]] if len(sides) == 1 else [uid for side in sides for uid in self.split[side]]
         if self.unit == "file":
             return Files(self.parsed, uids, reads, self.labels)
         return Solids(self.parsed, self.frames, uids, reads, self.labels)
@@ -57,12 +59,13 @@ def parsed_dataset(
             is for the stages that name it.
     """
     dataset = json.loads((parsed / "dataset.json").read_text())
-    split = read_split(parsed / "split.json")
+    index = open_index(parsed)
+    split: dict[str, Sequence[str]] = {s: index.own(uids) for s, uids in read_split(parsed / "split.parquet").items()}
     size = 0
     if frames is not None:
         drawn = open_frames(frames)
-        there, size = set(drawn.uids), drawn.size
-        split = {side: [uid for uid in uids if uid in there] for side, uids in split.items()}
+        size = drawn.size
+        split = {side: [uid for uid in uids if uid in drawn] for side, uids in split.items()}
     if unit == "file":
         split = {side: sorted({file_of(uid) for uid in uids}) for side, uids in split.items()}
     known = labels_of(parsed, labels)

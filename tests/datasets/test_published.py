@@ -69,10 +69,10 @@ def test_the_published_split_is_kept_and_a_file_that_it_does_not_name_trains(gal
     (gallery / "train_test.json").write_text(json.dumps({"train": ["0_a", "1_a"], "test": ["3_a", "4_a", "9_a"]}))
     source = open_source("fusion360", str(gallery), 0, tmp_path)
     parse_dataset(source, tmp_path / "out", PARSE, SPLIT, 1)
-    split, shards = read_split(tmp_path / "out" / "split.json"), open_shards(tmp_path / "out")
+    split, shards = read_split(tmp_path / "out" / "split.parquet"), open_shards(tmp_path / "out")
     named = dict(zip(shards.uids, (Path(file).stem for file in shards.files), strict=True))
     assert {named[uid] for uid in split["test"]} == {"3_a", "4_a"}
-    assert {named[uid] for uid in split["train"] + split["validation"]} == {"0_a", "1_a", "2_a"}
+    assert {named[uid] for uid in [*split["train"], *split["validation"]]} == {"0_a", "1_a", "2_a"}
 
 
 def test_where_no_file_is_published_for_validation_a_share_of_what_trains_is_set_aside():
@@ -153,7 +153,7 @@ def test_a_face_is_of_the_class_that_it_is_named_after_and_the_sides_are_those_o
         assert sorted(graph.face_label) == [0, 4, 8, 12, 16, 20] and graph.face_label.tolist() == [
             int(name) for name in graph.face_name
         ]
-    split = read_split(tmp_path / "out" / "split.json")
+    split = read_split(tmp_path / "out" / "split.parquet")
     stem = {uid: Path(file).stem for uid, file in zip(shards.uids, shards.files, strict=True)}
     assert {side: sorted(stem[uid] for uid in uids) for side, uids in split.items()} == {
         "train": ["0", "1"],

@@ -1,6 +1,8 @@
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from brep_mae.datasets.source import cad_files
@@ -37,11 +39,22 @@ def test_small_sets_leave_no_side_empty(count):
 
 def test_a_split_reads_as_written(tmp_path):
     split = make_split(files(30), 0.2, 0.2)
-    write_split(tmp_path / "split.json", split)
-    assert read_split(tmp_path / "split.json") == split
-    (tmp_path / "bad.json").write_text('{"train": []}')
-    with pytest.raises(ValueError, match=r"bad\.json"):
-        read_split(tmp_path / "bad.json")
+    write_split(tmp_path / "split.parquet", split)
+    assert read_split(tmp_path / "split.parquet") == split
+    before = (tmp_path / "split.parquet").read_bytes()
+    write_split(tmp_path / "split.parquet", {side: list(reversed(uids)) for side, uids in split.items()})
+    assert (tmp_path / "split.parquet").read_bytes() == before
+    write_split(tmp_path / "empty.parquet", {"train": ["a"], "validation": [], "test": ["a"]})
+    assert read_split(tmp_path / "empty.parquet") == {"train": ["a"], "validation": [], "test": ["a"]}
+
+
+def test_what_is_no_split_is_refused_with_its_name_and_the_remedy(tmp_path):
+    (tmp_path / "bad.parquet").write_text('{"train": []}')
+    with pytest.raises(ValueError, match=r"bad\.parquet: holds no split .*; parse again"):
+        read_split(tmp_path / "bad.parquet")
+    pq.write_table(pa.table({"uid": ["a", "b"], "side": ["train", "elsewhere"]}), tmp_path / "other.parquet")
+    with pytest.raises(ValueError, match=r"other\.parquet: has the side elsewhere, expected train, .*; parse again"):
+        read_split(tmp_path / "other.parquet")
 
 
 def test_shares_that_leave_nothing_to_train_on_are_refused():

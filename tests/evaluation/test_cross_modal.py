@@ -119,7 +119,7 @@ def test_check_5_after_training_the_own_render_and_the_own_faces_help_on_solids_
     )
     render_dataset(source.root, open_shards(parsed), frames, options, workers, tmp_path / "work")
 
-    sides = read_split(parsed / "split.json")
+    sides = read_split(parsed / "split.parquet")
     torch.manual_seed(0)
     model = build("m3ae", params.methods["m3ae"], DataSpec(params.parse.grid, params.render.size))
     data = {side: Solids(parsed, frames, uids, model.reads) for side, uids in sides.items()}

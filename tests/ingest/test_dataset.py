@@ -61,7 +61,7 @@ def test_every_file_is_a_record_or_a_counted_reject(folder, tmp_path):
     shards = open_shards(out)
     assert shards.files == [f"{i}.step" for i in range(8)]
     assert report.labels is None and (shards[0].face_label == -1).all(), "labels are joined by a stage of their own"
-    sides = read_split(out / "split.json").values()
+    sides = read_split(out / "split.parquet").values()
     assert sorted(uid for uids in sides for uid in uids) == sorted(shards.uids)
     stored = json.loads((out / "report.json").read_text())
     assert stored["rejects"] == report.rejects and "solids_per_s" not in stored

@@ -131,7 +131,7 @@ def project(tmp_path, monkeypatch):
     facts = {"parse": {"grid": GRID}, "digest": "d"}
     (tmp_path / "data/parsed/dataset.json").write_text(json.dumps(facts))
     split = {"train": uids[:8], "validation": uids[8:11], "test": uids[11:]}
-    write_split(tmp_path / "data/parsed/split.json", split)
+    write_split(tmp_path / "data/parsed/split.parquet", split)
     (tmp_path / "params.yaml").write_text(Path("params.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RANK", "1")

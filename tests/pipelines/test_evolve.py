@@ -57,7 +57,7 @@ def project(tmp_path_factory):
         folder = tmp_path_factory.mktemp(name)
         uids = store(folder / "data")
         (folder / "data/parsed/dataset.json").write_text(json.dumps({"parse": {"grid": GRID}, "digest": "d"}))
-        write_split(folder / "data/parsed/split.json", {"train": uids[:12], "validation": uids[12:], "test": []})
+        write_split(folder / "data/parsed/split.parquet", {"train": uids[:12], "validation": uids[12:], "test": []})
         params = yaml.safe_load((TOP / "params.yaml").read_text())
         tiny = {"dim": 16, "depth": 1, "heads": 2}
         small = {"steps": 4, "batch": 4, "size": tiny, "decoder": tiny, "patch": 8}

@@ -48,7 +48,7 @@ def project(tmp_path, monkeypatch):
     write(tmp_path / "data/labels", uids)
     (tmp_path / "data/parsed/dataset.json").write_text(json.dumps({"parse": {"grid": GRID}, "digest": "d"}))
     split = {"train": uids[:20], "validation": uids[20:22], "test": uids[22:]}
-    write_split(tmp_path / "data/parsed/split.json", split)
+    write_split(tmp_path / "data/parsed/split.parquet", split)
     params = yaml.safe_load((TOP / "params.yaml").read_text())
     small = {"solids": 16, "episodes": 3, "steps": 2, "batch": 8, "seeds": 2, "workers": 1}
     params["label_policy"] |= small | {"encoder": "attribute_masking"}
@@ -123,7 +123,7 @@ def test_noise_in_place_of_test_labels_changes_scores_alone(project, rule):
 
 def test_a_split_with_a_test_solid_on_the_training_side_is_refused(project):
     split = parsed_dataset().split
-    write_split(project / "data/parsed/split.json", split | {"train": split["train"][:12] + split["test"][:4]})
+    write_split(project / "data/parsed/split.parquet", split | {"train": split["train"][:12] + split["test"][:4]})
     with pytest.raises(LeakError, match="a test solid is among the solids that"):
         policy.row_of("fixed", 0)
 

@@ -40,7 +40,9 @@ def project(tmp_path_factory):
         uids = store(folder / "data")
         facts = {"parse": {"grid": GRID}, "digest": "d"}
         (folder / "data/parsed/dataset.json").write_text(json.dumps(facts))
-        write_split(folder / "data/parsed/split.json", {"train": uids[:10], "validation": uids[10:], "test": uids[10:]})
+        write_split(
+            folder / "data/parsed/split.parquet", {"train": uids[:10], "validation": uids[10:], "test": uids[10:]}
+        )
         params = yaml.safe_load((TOP / "params.yaml").read_text())
         tiny = {"dim": 32, "depth": 1, "heads": 2}
         params["methods"]["mae_faces"] |= {"steps": STEPS, "batch": 4, "size": tiny, "decoder": tiny}
@@ -127,7 +129,7 @@ print(loaded.predict(pandas.DataFrame(rows, columns=["shards", "frames", "uid"])
 
 
 def test_the_logged_model_loads_in_a_clean_process_and_reproduces_its_embeddings(whole):
-    uids = read_split(whole / "data/parsed/split.json")["test"][:3]
+    uids = read_split(whole / "data/parsed/split.parquet")["test"][:3]
     command = [sys.executable, "-W", "ignore", "-c", CLEAN, *uids]
     done = subprocess.run(command, cwd=whole, capture_output=True, text=True, check=True)
     rows = json.loads(done.stdout.splitlines()[-1])

@@ -33,7 +33,7 @@ def test_natural_images_train_an_encoder_that_answers_for_solids(tmp_path):
     facts = {"parse": {"grid": GRID}, "digest": "d"}
     (tmp_path / "data/parsed/dataset.json").write_text(json.dumps(facts))
     split = {"train": uids[:10], "validation": uids[10:], "test": uids[10:]}
-    write_split(tmp_path / "data/parsed/split.json", split)
+    write_split(tmp_path / "data/parsed/split.parquet", split)
     write(tmp_path / "natural", two_classes(30) | {"cat/bad.png": b"no"})
     params = yaml.safe_load((TOP / "params.yaml").read_text())
     params["methods"][method] |= {"steps": 4, "batch": 4, "images": "natural", "network": NETWORK}

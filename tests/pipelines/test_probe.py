@@ -25,7 +25,7 @@ def project(tmp_path, monkeypatch):
     facts = {"parse": {"grid": GRID}, "digest": "d"}
     (tmp_path / "data/parsed/dataset.json").write_text(json.dumps(facts))
     split = {"train": uids[:10], "validation": uids[10:13], "test": uids[13:]}
-    write_split(tmp_path / "data/parsed/split.json", split)
+    write_split(tmp_path / "data/parsed/split.parquet", split)
     params = yaml.safe_load((TOP / "params.yaml").read_text())
     params["probe"] |= {"workers": 1, "neighbours": 3}
     tiny = {"dim": 32, "depth": 1, "heads": 2}

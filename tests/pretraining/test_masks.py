@@ -89,7 +89,7 @@ def test_the_stage_leaves_the_masks_of_every_row_and_its_run_says_that_labels_gu
     folder, uids = stored
     (tmp_path / "data").symlink_to(folder)
     (folder / "parsed/dataset.json").write_text(json.dumps({"parse": {"grid": GRID}, "digest": "d"}))
-    write_split(folder / "parsed/split.json", {"train": uids[:10], "validation": uids[10:], "test": uids[10:]})
+    write_split(folder / "parsed/split.parquet", {"train": uids[:10], "validation": uids[10:], "test": uids[10:]})
     params, tiny = yaml.safe_load((TOP / "params.yaml").read_text()), {"dim": 16, "depth": 1, "heads": 2}
     params["methods"]["mlo_mae_faces"] |= {"steps": 4, "batch": 4, "size": tiny, "decoder": tiny}
     params["pretrain"] |= {"log_every": 2, "checkpoint_every": 4}

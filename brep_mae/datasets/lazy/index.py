@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brep_mae import schema
+from brep_mae.datasets.lazy.order import WHOLE
 from brep_mae.datasets.lazy.shard import REMEDY, ShardError, open_batch
 from brep_mae.datasets.lazy.uids import Uids
 from brep_mae.output.files import whole_file
@@ -52,8 +53,18 @@ class Index:
         if isinstance(uids, Uids) and uids.column is self.uids.column:
             return np.asarray(uids.rows)
         self.uids.column.validate(full=True)
-        asked = pa.array(uids, self.uids.column.type)
-        return pc.fill_null(pc.index_in(asked, value_set=self.uids.column), -1).to_numpy()
+        asked = uids.column.take(pa.array(uids.rows)) if isinstance(uids, Uids) else pa.array(uids, pa.large_string())
+        rows = pc.fill_null(pc.index_in(asked, value_set=self.uids.column), -1).to_numpy()
+        pa.default_memory_pool().release_unused()
+        return rows
+
+    def own(self, uids: Uids) -> Uids:
+        """The same uids by their rows here, so that theirs need not stay in memory: of up to WHOLE in their order, of
+        more in stored order, by which a training reads few shards at a time. KeyError where one is not here."""
+        rows = self.rows(uids)
+        if len(missing := np.flatnonzero(rows < 0)):
+            raise KeyError(f"{len(missing)} solids of the split are not stored, first {uids[missing[0]]}; parse again")
+        return self.some(rows if len(rows) <= WHOLE else np.sort(rows))
 
     def some(self, rows: np.ndarray) -> Uids:
         """The uids in these rows."""

@@ -37,6 +37,9 @@ class Uids(Sequence[str]):
             return False
         return all(a == b for a, b in zip(self, other, strict=True))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (list(self),)  # not with the column of all
+
     def place(self, uid: str) -> int:
         """Where it is among them, who must be sorted; KeyError where it is not."""
         i = bisect_left(self, uid)

@@ -60,7 +60,7 @@ class LabelledSides:
             ("a held-out solid is among the solids that train", learned & held_out),
         ):
             if found:
-                raise LeakError(f"{what}: {min(found)}; take labelled solids from the training side of split.json")
+                raise LeakError(f"{what}: {min(found)}; take labelled solids from the training side of split.parquet")
 
     @property
     def learnable(self) -> Tensor:

@@ -4,6 +4,7 @@ import pickle
 import shutil
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from brep_mae.datasets import shards as module
@@ -12,6 +13,7 @@ from brep_mae.datasets.lazy.index import INDEX, open_index, write_index
 from brep_mae.datasets.lazy.uids import Uids
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import ShardError, open_shards, write_shard
+from brep_mae.datasets.splits import read_split, write_split
 from brep_mae.schema import validate
 from tests.records import record
 
@@ -136,3 +138,18 @@ def test_a_damaged_index_is_refused_with_its_name_and_the_remedy(folder, damage)
         ShardError, match=rf"{INDEX}: no index of shards \(.*\); delete it, or run the parse stage again"
     ):
         open_shards(folder)
+
+
+def test_a_side_is_kept_as_rows_and_a_large_one_in_stored_order(written, tmp_path, monkeypatch):
+    folder, graphs = written
+    names = [graph.uid for graph in graphs]
+    write_split(tmp_path / "split.parquet", {"train": names[4:], "validation": names[:4], "test": []})
+    index, split = open_index(folder), read_split(tmp_path / "split.parquet")
+    assert index.own(split["train"]) == sorted(names[4:]) and index.own(split["test"]) == []
+    assert index.own(split["validation"]).column is index.uids.column
+    monkeypatch.setattr(index_module, "WHOLE", 5)
+    assert index.own(split["train"]) == names[4:] and index.own(split["validation"]) == sorted(names[:4])
+    with pytest.raises(KeyError, match="1 solids of the split are not stored, first no such"):
+        index.own(Uids(pa.array(["no such"], pa.large_string()), range(1)))
+    copied = pickle.loads(pickle.dumps(index.uids[2:4]))  # noqa: S301
+    assert copied == tuple(names[2:4])

@@ -13,6 +13,7 @@ from brep_mae.checks import SettingsError
 from brep_mae.composition.pretext import build
 from brep_mae.datasets.labelling.labels import FOLDER
 from brep_mae.datasets.shards import write_shard
+from brep_mae.datasets.splits import write_split
 from brep_mae.pretraining import unfinished
 from pipelines.studies.continual import hundred, plan, sequence, tables
 from tests.contracts.test_methods import SPEC, block
@@ -39,7 +40,7 @@ def study(tmp_path, monkeypatch):
     label(parsed / FOLDER, graphs, CLASSES, ())
     about = {"parse": {"grid": GRID}, "digest": "d"}
     (parsed / "dataset.json").write_text(json.dumps(about))
-    (parsed / "split.json").write_text(json.dumps(split))
+    write_split(parsed / "split.parquet", split)
     method = block("attribute_masking") | {"dim": 8, "depth": 1}
     torch.manual_seed(0)
     save_backbone(encoder, build("attribute_masking", method, SPEC).backbone(), "attribute_masking", method, SPEC, "d")

@@ -12,6 +12,7 @@ from brep_mae.checkpoints.backbones import save_backbone
 from brep_mae.composition.pretext import build
 from brep_mae.datasets.labelling.labels import FOLDER
 from brep_mae.datasets.shards import write_shard
+from brep_mae.datasets.splits import write_split
 from brep_mae.schema import FaceGraph
 from pipelines.studies.transfer import fewshot
 from pipelines.studies.transfer.plan import Study
@@ -84,7 +85,7 @@ class TinyStudy:
         label(folder / FOLDER, graphs, classes or FACE_CLASSES)
         facts = {"parse": {"grid": GRID}}
         (folder / "dataset.json").write_text(json.dumps(facts | {"digest": name}))
-        (folder / "split.json").write_text(json.dumps(split))
+        write_split(folder / "split.parquet", split)
         self.write()
 
     def write(self) -> None:
