@@ -45,6 +45,10 @@ class ConcatDataset(Samples):
         i, own = self._at[uid]
         return self.parts[i].has_label(own)
 
+    def graph(self, name: str) -> FaceGraph:
+        i, uid = self._at[name]
+        return self.parts[i].graph(uid)
+
     def faces(self, name: str) -> Faces:
         i, uid = self._at[name]
         faces = self.parts[i].faces(uid)
@@ -66,7 +70,7 @@ class ConcatDataset(Samples):
         """None where records are not read."""
         if "record" not in self.read:
             return None
-        return tuple(self.parts[i].graph(uid) for i, uid in (self._at[name] for name in names))
+        return tuple(self.graph(name) for name in names)
 
 
 class AlternatingDataset(Samples):

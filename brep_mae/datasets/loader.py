@@ -13,6 +13,7 @@ from brep_mae.datasets.batch import Batch, Faces, Frames, collate
 from brep_mae.datasets.content import kinds
 from brep_mae.datasets.frames import open_frames
 from brep_mae.datasets.from_graph import from_graph
+from brep_mae.datasets.lazy.index import ABSENT
 from brep_mae.datasets.lazy.order import drawn
 from brep_mae.datasets.lazy.uids import Uids
 from brep_mae.datasets.shards import open_shards
@@ -95,7 +96,7 @@ class Solids(Samples):
         self._shards = open_shards(shards, labels)
         self._frames = open_frames(frames) if "frames" in read and frames is not None else None
         rows = self._shards.lookup.rows(uids)
-        if len(missing := np.flatnonzero(rows < 0)):
+        if len(missing := np.flatnonzero(rows == ABSENT)):
             first = uids[missing[0]]
             raise KeyError(f"{shards}: {len(missing)} solids of the split are not stored, first {first}; parse again")
         self.uids = self._shards.lookup.some(rows)

@@ -115,7 +115,7 @@ def _uids(folders: Sequence[ParsedFolder], side: str) -> list[list[str]]:
     seen: set[str] = set()
     found = []
     for folder in folders:
-        split = read_split(folder.path / "split.json")
+        split = read_split(folder.path / "split.parquet")
         found.append([uid for uid in split[side] if uid not in seen])
         seen |= {uid for uids in split.values() for uid in uids}
     return found

@@ -59,8 +59,7 @@ def parsed_dataset(
             is for the stages that name it.
     """
     dataset = json.loads((parsed / "dataset.json").read_text())
-    index = open_index(parsed)
-    split: dict[str, Sequence[str]] = {s: index.own(uids) for s, uids in read_split(parsed / "split.parquet").items()}
+    split: dict[str, Sequence[str]] = {**open_index(parsed).own(read_split(parsed / "split.parquet"))}
     size = 0
     if frames is not None:
         drawn = open_frames(frames)

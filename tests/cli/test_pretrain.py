@@ -19,7 +19,7 @@ from OCP.gp import gp_Pnt, gp_Trsf
 import brep_mae
 from brep_mae.checkpoints.backbones import load_backbone
 from brep_mae.datasets.shards import open_shards
-from brep_mae.datasets.splits import read_split
+from brep_mae.datasets.splits import read_split, write_split
 from brep_mae.pretraining import pretraining
 from brep_mae.tracking import tracking
 from tests.brep.solids import write_step
@@ -62,7 +62,7 @@ def whole(shards, config, tmp_path_factory) -> tuple[Path, dict]:
 
 def test_the_encoder_is_one_that_the_other_commands_take(parts, shards, whole, tmp_path):
     encoder, report = whole
-    split = read_split(shards / "split.json")
+    split = read_split(shards / "split.parquet")
     assert (report["train"], report["heldout"]) == (len(split["train"]), len(split["validation"]))
     assert report["steps"] == 20 and "invariants.scalars" in report["r2"]
     assert report["loss"] == json.loads((encoder / "metrics.json").read_text())["heldout"]["loss"]
@@ -122,7 +122,7 @@ def test_no_solid_is_trained_on_that_is_held_out_under_another_name(parts, shard
 
 def numbers(folder: Path, side: str) -> list[int]:
     """Which parts lie on a side, by their numbers."""
-    stored, uids = open_shards(folder), read_split(folder / "split.json")[side]
+    stored, uids = open_shards(folder), read_split(folder / "split.parquet")[side]
     return [
         int(Path(file).stem.split()[-1]) for file, uid in zip(stored.files, stored.uids, strict=True) if uid in uids
     ]
@@ -181,7 +181,7 @@ def test_folders_that_cannot_be_trained_on_are_refused_with_the_remedy(parts, sh
     fails("plain: grids of 8 samples a side, .* has 4: parse both with the same --grid", shards, other)
     fails("parsed with data schema 1, this is 4; parse the files again", described(other, schema=1))
     split = {"train": [], "validation": [], "test": []}
-    (described(other, schema=4) / "split.json").write_text(json.dumps(split))
+    write_split(described(other, schema=4) / "split.parquet", split)
     fails("0 solids to train on and 0 to hold out are too few; parse more files", other)
 
 

@@ -123,7 +123,8 @@ def test_noise_in_place_of_test_labels_changes_scores_alone(project, rule):
 
 def test_a_split_with_a_test_solid_on_the_training_side_is_refused(project):
     split = parsed_dataset().split
-    write_split(project / "data/parsed/split.parquet", split | {"train": split["train"][:12] + split["test"][:4]})
+    mixed = {**split, "train": [*split["train"][:12], *split["test"][:4]]}
+    write_split(project / "data/parsed/split.parquet", mixed)
     with pytest.raises(LeakError, match="a test solid is among the solids that"):
         policy.row_of("fixed", 0)
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from brep_mae.datasets.lazy.uids import Uids
 from brep_mae.output.files import whole_file
 
 SUFFIX, INDEX = ".arrow", "index.feather"
+ABSENT = -1
 _KEY = b"brep_mae.index"
 _SCHEMA = pa.schema({"uid": pa.large_string(), "file": pa.large_string(), "by_uid": pa.uint32()})
 
@@ -49,22 +50,30 @@ class Index:
         return int(self.by_uid[self.sorted.place(uid)])
 
     def rows(self, uids: Sequence[str]) -> np.ndarray:
-        """Rows of many solids, -1 = there is none."""
+        """Rows of many solids, ABSENT = there is none."""
         if isinstance(uids, Uids) and uids.column is self.uids.column:
             return np.asarray(uids.rows)
         self.uids.column.validate(full=True)
         asked = uids.column.take(pa.array(uids.rows)) if isinstance(uids, Uids) else pa.array(uids, pa.large_string())
-        rows = pc.fill_null(pc.index_in(asked, value_set=self.uids.column), -1).to_numpy()
-        pa.default_memory_pool().release_unused()
+        rows = pc.fill_null(pc.index_in(asked, value_set=self.uids.column), ABSENT).to_numpy()
         return rows
 
-    def own(self, uids: Uids) -> Uids:
-        """The same uids by their rows here, so that theirs need not stay in memory: of up to WHOLE in their order, of
-        more in stored order, by which a training reads few shards at a time. KeyError where one is not here."""
-        rows = self.rows(uids)
-        if len(missing := np.flatnonzero(rows < 0)):
-            raise KeyError(f"{len(missing)} solids of the split are not stored, first {uids[missing[0]]}; parse again")
-        return self.some(rows if len(rows) <= WHOLE else np.sort(rows))
+    def own(self, split: Mapping[str, Uids]) -> dict[str, Uids]:
+        """The same uids by their rows here, so that theirs need not stay in memory: a side of up to WHOLE in its order,
+        a larger one in stored order, by which a training reads few shards at a time. KeyError where one is not here.
+
+        Args:
+            split: sides that are rows of one column.
+        """
+        column = next(iter(split.values())).column
+        every = len(column) == len(self) and column.equals(self.uids.column.take(pa.array(self.by_uid)))
+        rows = self.by_uid if every else self.rows(Uids(column, np.arange(len(column))))
+        if len(missing := np.flatnonzero(rows == ABSENT)):
+            first = Uids(column, missing)[0]
+            raise KeyError(f"{len(missing)} solids of the split are not stored, first {first}; parse again")
+        pa.default_memory_pool().release_unused()
+        sides = {side: rows[uids.rows] for side, uids in split.items()}
+        return {side: self.some(own if len(own) <= WHOLE else np.sort(own)) for side, own in sides.items()}
 
     def some(self, rows: np.ndarray) -> Uids:
         """The uids in these rows."""

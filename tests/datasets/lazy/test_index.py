@@ -4,7 +4,6 @@ import pickle
 import shutil
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from brep_mae.datasets import shards as module
@@ -145,11 +144,15 @@ def test_a_side_is_kept_as_rows_and_a_large_one_in_stored_order(written, tmp_pat
     names = [graph.uid for graph in graphs]
     write_split(tmp_path / "split.parquet", {"train": names[4:], "validation": names[:4], "test": []})
     index, split = open_index(folder), read_split(tmp_path / "split.parquet")
-    assert index.own(split["train"]) == sorted(names[4:]) and index.own(split["test"]) == []
-    assert index.own(split["validation"]).column is index.uids.column
+    sides = index.own(split)
+    assert sides == {"train": sorted(names[4:]), "validation": sorted(names[:4]), "test": []} == split
+    assert all(uids.column is index.uids.column for uids in sides.values())
     monkeypatch.setattr(index_module, "WHOLE", 5)
-    assert index.own(split["train"]) == names[4:] and index.own(split["validation"]) == sorted(names[:4])
+    assert index.own(split) == {"train": names[4:], "validation": sorted(names[:4]), "test": []}
+    write_split(tmp_path / "some.parquet", {"train": names[5:8], "validation": names[7:9], "test": []})
+    assert index.own(read_split(tmp_path / "some.parquet"))["validation"] == sorted(names[7:9])
+    write_split(tmp_path / "other.parquet", {"train": ["no such", *names[:2]], "validation": [], "test": []})
     with pytest.raises(KeyError, match="1 solids of the split are not stored, first no such"):
-        index.own(Uids(pa.array(["no such"], pa.large_string()), range(1)))
+        index.own(read_split(tmp_path / "other.parquet"))
     copied = pickle.loads(pickle.dumps(index.uids[2:4]))  # noqa: S301
     assert copied == tuple(names[2:4])

@@ -133,7 +133,7 @@ def test_labelled_solids_are_nested_and_the_same_for_all_arms_of_a_seed(study, m
 
 def test_labelled_unlabelled_and_test_solids_are_others_and_of_the_sides_they_should_be(study, monkeypatch):
     ours, theirs = (study.study.stored_set(name).split for name in ("ours", "theirs"))
-    pool, test = {f"0/{u}" for u in ours["train"] + ours["validation"]}, {f"0/{u}" for u in ours["test"]}
+    pool, test = {f"0/{u}" for u in [*ours["train"], *ours["validation"]]}, {f"0/{u}" for u in ours["test"]}
     for seed in range(3):
         uids, _, others = labelled(study, monkeypatch, "here", "forest", seed)[3]
         assert len(others) == 4 and {*uids, *others} <= pool and not {*uids} & {*others}
