@@ -133,10 +133,12 @@ def write_split(path: Path, split: Mapping[str, Sequence[str]]) -> None:
 
 
 def read_split(path: Path) -> dict[str, Uids]:
-    """The uids of each side, sorted. Raises ValueError where the file holds no split, FileNotFoundError."""
+    """The uids of each side, sorted. Raises ValueError where there is no file, or no split in it."""
     try:
         table = pq.read_table(path, columns=["uid", "side"]).combine_chunks()
         uids, sides = table.column("uid").cast(pa.large_string()), table.column("side").cast(pa.string())
+    except FileNotFoundError:
+        raise ValueError(f"{path}: not found, as in folders that an earlier version made; parse again") from None
     except (pa.ArrowException, KeyError) as error:
         raise ValueError(f"{path}: holds no split ({' '.join(str(error).split())}); parse again") from None
     if unknown := sorted(set(pc.unique(sides).to_pylist()) - {*SIDES}):

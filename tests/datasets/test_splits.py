@@ -50,6 +50,8 @@ def test_a_split_reads_as_written(tmp_path):
 
 def test_what_is_no_split_is_refused_with_its_name_and_the_remedy(tmp_path):
     (tmp_path / "bad.parquet").write_text('{"train": []}')
+    with pytest.raises(ValueError, match=r"gone\.parquet: not found, .*; parse again"):
+        read_split(tmp_path / "gone.parquet")
     with pytest.raises(ValueError, match=r"bad\.parquet: holds no split .*; parse again"):
         read_split(tmp_path / "bad.parquet")
     pq.write_table(pa.table({"uid": ["a", "b"], "side": ["train", "elsewhere"]}), tmp_path / "other.parquet")
