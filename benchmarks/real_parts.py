@@ -1,0 +1,181 @@
+"""Parts that people designed, each scored with no real label at all, with the nine others labelled, and with generated
+parts beside these: accuracy by class of forests, networks from scratch and pretrained ones.
+
+    python -m benchmarks.real_parts studies/transfer
+
+Needs the sets `modelled` and `real_parts` and the sources `all` and `modelled_labels` of the transfer study
+(`dvc repro studies/transfer/dvc.yaml:source@all` and so on).
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.compare import table
+from brep_mae.evaluation.metrics import confusion
+from brep_mae.evaluation.problem import (
+    FewshotTask,
+    Problem,
+    Rows,
+    every_row,
+    features_of,
+    in_batches,
+    labelled_order,
+)
+from brep_mae.fewshot.heads import finetuned, self_trained
+from brep_mae.fewshot.heads.forest import TREES_OF_MANY, grow
+from brep_mae.fewshot.heads.joint import mixed
+from brep_mae.models.extractor import FeatureExtractor
+from pipelines.studies.transfer.fewshot import Material, material, side_by_side, task_of, tuned
+from pipelines.studies.transfer.plan import ArmParams, Study, TargetParams
+
+TARGET = "real_parts_zero"
+"""Target of the study that has all that is read here: real parts to score and modelled ones to label."""
+ENCODERS = {
+    "plain features": ["hops"],
+    "plain features + label-free codes": ["hops", "all"],
+    "plain features + codes of generated labels": ["hops", "modelled_labels"],
+}
+NETWORKS = {"from scratch": "scratch_all", "label-free": "all", "generated labels": "modelled_labels"}
+SMOOTHING, ROUNDS = 1e-3, 200
+"""What is added to every share before priors are corrected, so that no class is ruled out; rounds of it."""
+SHARE = 0.3
+"""Of the real faces in the weight of all, where both are learned from."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What every row is learned from: solids with generated labels, and real ones."""
+
+    study: Study
+    material: Material
+    task: FewshotTask
+    generated: list[str]
+    real: list[str]
+
+    def rows(self, backbone: FeatureExtractor, uids: list[str]) -> Rows:
+        batches = in_batches(self.material.data, uids)
+        return Rows(self.task, batches, features_of(backbone, batches))
+
+    def problem(self, backbone: FeatureExtractor, encoders: list[str], mode: str, **tune: int) -> Problem:
+        """With the real parts unlabelled, for heads that learn from such."""
+        todo = self.study.plan()
+        params = tuned(todo, todo.targets[TARGET], ArmParams(encoders=encoders, mode=mode, tune=tune))
+        batches = in_batches(self.material.data, self.real)
+        return Problem(self.task, backbone, self.material.data, lambda: every_row(self.task, backbone, batches), params)
+
+
+def prior_corrected(share: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Shares of the classes where these are as frequent as the shares themselves say (Saerens, Latinne and Decaestecker
+    2002, "Adjusting the outputs of a classifier to new a priori probabilities").
+
+    Shapes: share (R, C), rows sum to 1; prior (C,) of the rows that were learned from -> (R, C)
+    """
+    share, found = share + SMOOTHING, prior
+    for _ in range(ROUNDS):
+        weighted = share * (found / prior)
+        weighted /= weighted.sum(1, keepdims=True)
+        found = weighted.mean(0)
+    return weighted
+
+
+Answers = tuple[str, str, np.ndarray, np.ndarray, np.ndarray]
+"""Labels that were read, row, truth (R,), answer (R,), solid (R,)."""
+
+
+def no_real_label(given: Given, seed: int) -> Iterator[Answers]:
+    """Learned from generated labels alone, every real part scored."""
+    order = labelled_order(given.generated, seed)
+    for name, encoders in ENCODERS.items():
+        backbone = side_by_side(given.study, encoders, seed)
+        labelled, asked = given.rows(backbone, order), given.rows(backbone, given.real)
+        forest = grow(labelled.x, labelled.y, seed)
+        share, prior = forest.predict_proba(asked.x), np.bincount(labelled.y)[forest.classes_] / len(labelled.y)
+        for kind, found in (("forest", share), ("forest, prior corrected", prior_corrected(share, prior))):
+            yield "generated", f"{name}, {kind}", asked.y, forest.classes_[found.argmax(1)], asked.part
+        learned = self_trained.fit(given.problem(backbone, encoders, "self_trained"), labelled, seed)
+        yield "generated", f"{name}, forest, self-trained", asked.y, learned(asked), asked.part
+    for name, encoder in NETWORKS.items():
+        backbone = side_by_side(given.study, [encoder], seed)
+        labelled, asked = given.rows(backbone, order), given.rows(backbone, given.real)
+        problem = given.problem(backbone, [encoder], "finetuned", steps=600)
+        yield (
+            "generated",
+            f"network, {name}",
+            asked.y,
+            finetuned.fit(problem, labelled, seed)(asked),
+            asked.part,
+        )
+
+
+def all_but_one(given: Given, scored: int) -> Iterator[Answers]:
+    """Learned from all real parts but one, which is scored; without and with generated labels beside."""
+    asked_uids, others = given.real[scored : scored + 1], given.real[:scored] + given.real[scored + 1 :]
+    part = np.array([scored])
+    for name, encoders in ENCODERS.items():
+        backbone = side_by_side(given.study, encoders, scored)
+        labelled, asked = given.rows(backbone, others), given.rows(backbone, asked_uids)
+        generated = given.rows(backbone, given.generated)
+        alone = grow(labelled.x, labelled.y, scored)
+        beside = mixed(generated, labelled, SHARE, scored, TREES_OF_MANY)
+        for labels, forest in (("real", alone), ("generated and real", beside)):
+            yield labels, f"{name}, forest", asked.y, forest.predict(asked.x), part.repeat(len(asked.y))
+    for name, encoder in NETWORKS.items():
+        backbone = side_by_side(given.study, [encoder], scored)
+        labelled, asked = given.rows(backbone, others), given.rows(backbone, asked_uids)
+        answer = finetuned.fit(given.problem(backbone, [encoder], "finetuned", batch=4), labelled, scored)(asked)
+        labels = "generated and real" if encoder == "modelled_labels" else "real"
+        yield labels, f"network, {name}", asked.y, answer, part.repeat(len(asked.y))
+
+
+def percent(values: list[float]) -> str:
+    return f"{100 * np.mean(values):.1f}" + (f" ± {100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else "")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("study", type=Path)
+    parser.add_argument("--solids", type=int, default=450, help="generated parts that are labelled")
+    parser.add_argument("--seeds", type=int, default=3, help="of pretraining and learning, without a real label")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    study = Study(options.study)
+    target: TargetParams = study.plan().targets[TARGET]
+    stored, names = material(study, TARGET), study.stored_set(target.set).face_classes
+    generated = labelled_order(stored.labelled, 0)[: options.solids]
+    given = Given(study, stored, task_of(study, TARGET), generated, sorted([*stored.unlabelled, *stored.test]))
+
+    runs: dict[tuple[str, str], list[list[tuple[np.ndarray, np.ndarray, np.ndarray]]]] = {}
+    for seed in range(options.seeds):
+        for labels, row, *one in no_real_label(given, seed):
+            runs.setdefault((labels, row), []).append([(one[0], one[1], one[2])])
+    for scored in range(len(given.real)):
+        for labels, row, *one in all_but_one(given, scored):
+            runs.setdefault((labels, row), [[]])[0].append((one[0], one[1], one[2]))
+    rows = []
+    for (labels, row), seeds in runs.items():
+        joined = [tuple(np.concatenate(column) for column in zip(*parts, strict=True)) for parts in seeds]
+        tables = [confusion(truth, answer, len(names)) for truth, answer, _ in joined]
+        by_part = [[(t == a)[p == solid].mean() for solid in np.unique(p)] for t, a, p in joined]
+        rows.append(
+            {
+                "labels": labels,
+                "": row,
+                "faces, %": percent([t.diagonal().sum() / t.sum() for t in tables]),
+                "mean of parts, %": percent([float(np.mean(each)) for each in by_part]),
+            }
+            | {
+                name: f"{100 * np.mean([t[i, i] / t[i].sum() for t in tables]):.0f}"
+                for i, name in enumerate(names)
+                if tables[0][i].sum()
+            }
+        )
+    table(f"{len(given.real)} real parts, {len(generated)} generated ones, {options.seeds} seeds", rows)
+
+
+if __name__ == "__main__":
+    main()
