@@ -54,9 +54,10 @@ def test_the_source_distribution_holds_the_package_and_what_is_said_of_it(built:
     assert not [name for name in names if name.startswith(("tests/", "studies/", "benchmarks/"))]
 
 
-def test_what_the_package_imports_is_installed_with_it() -> None:
+def test_what_the_package_imports_is_installed_with_it_or_with_an_extra() -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    declared = project["dependencies"] + project["optional-dependencies"]["cluster"]
+    extras = [line for name, lines in project["optional-dependencies"].items() if name != "dev" for line in lines]
+    declared = project["dependencies"] + extras
     installed = {canonicalize_name(Requirement(line).name) for line in declared}
     modules = grimp.build_graph("brep_mae", include_external_packages=True, cache_dir=None).modules
     imported = {name.partition(".")[0] for name in modules} - {"brep_mae"} - set(sys.stdlib_module_names)
