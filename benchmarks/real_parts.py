@@ -8,7 +8,7 @@ Needs the sets `modelled` and `real_parts` and the sources `all` and `modelled_l
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from brep_mae.fewshot.heads import finetuned, self_trained
 from brep_mae.fewshot.heads.forest import TREES_OF_MANY, grow
 from brep_mae.fewshot.heads.joint import mixed
 from brep_mae.models.extractor import FeatureExtractor
+from brep_mae.report.tables import percent
 from pipelines.studies.transfer.fewshot import Material, material, side_by_side, task_of, tuned
 from pipelines.studies.transfer.plan import ArmParams, Study, TargetParams
 
@@ -56,6 +57,11 @@ class Given:
     task: FewshotTask
     generated: list[str]
     real: list[str]
+
+    def encoder(self, names: list[str], seed: int) -> FeatureExtractor:
+        """The encoders side by side; fresh weights follow from the seed."""
+        torch.manual_seed(seed)
+        return side_by_side(self.study, names, seed)
 
     def rows(self, backbone: FeatureExtractor, uids: list[str]) -> Rows:
         batches = in_batches(self.material.data, uids)
@@ -91,7 +97,7 @@ def no_real_label(given: Given, seed: int) -> Iterator[Answers]:
     """Learned from generated labels alone, every real part scored."""
     order = labelled_order(given.generated, seed)
     for name, encoders in ENCODERS.items():
-        backbone = side_by_side(given.study, encoders, seed)
+        backbone = given.encoder(encoders, seed)
         labelled, asked = given.rows(backbone, order), given.rows(backbone, given.real)
         forest = grow(labelled.x, labelled.y, seed)
         share, prior = forest.predict_proba(asked.x), np.bincount(labelled.y)[forest.classes_] / len(labelled.y)
@@ -100,16 +106,11 @@ def no_real_label(given: Given, seed: int) -> Iterator[Answers]:
         learned = self_trained.fit(given.problem(backbone, encoders, "self_trained"), labelled, seed)
         yield "generated", f"{name}, forest, self-trained", asked.y, learned(asked), asked.part
     for name, encoder in NETWORKS.items():
-        backbone = side_by_side(given.study, [encoder], seed)
+        backbone = given.encoder([encoder], seed)
         labelled, asked = given.rows(backbone, order), given.rows(backbone, given.real)
         problem = given.problem(backbone, [encoder], "finetuned", steps=600)
-        yield (
-            "generated",
-            f"network, {name}",
-            asked.y,
-            finetuned.fit(problem, labelled, seed)(asked),
-            asked.part,
-        )
+        answer = finetuned.fit(problem, labelled, seed)(asked)
+        yield "generated", f"network, {name}", asked.y, answer, asked.part
 
 
 def all_but_one(given: Given, scored: int) -> Iterator[Answers]:
@@ -117,7 +118,7 @@ def all_but_one(given: Given, scored: int) -> Iterator[Answers]:
     asked_uids, others = given.real[scored : scored + 1], given.real[:scored] + given.real[scored + 1 :]
     part = np.array([scored])
     for name, encoders in ENCODERS.items():
-        backbone = side_by_side(given.study, encoders, scored)
+        backbone = given.encoder(encoders, scored)
         labelled, asked = given.rows(backbone, others), given.rows(backbone, asked_uids)
         generated = given.rows(backbone, given.generated)
         alone = grow(labelled.x, labelled.y, scored)
@@ -125,15 +126,16 @@ def all_but_one(given: Given, scored: int) -> Iterator[Answers]:
         for labels, forest in (("real", alone), ("generated and real", beside)):
             yield labels, f"{name}, forest", asked.y, forest.predict(asked.x), part.repeat(len(asked.y))
     for name, encoder in NETWORKS.items():
-        backbone = side_by_side(given.study, [encoder], scored)
+        backbone = given.encoder([encoder], scored)
         labelled, asked = given.rows(backbone, others), given.rows(backbone, asked_uids)
         answer = finetuned.fit(given.problem(backbone, [encoder], "finetuned", batch=4), labelled, scored)(asked)
         labels = "generated and real" if encoder == "modelled_labels" else "real"
         yield labels, f"network, {name}", asked.y, answer, part.repeat(len(asked.y))
 
 
-def percent(values: list[float]) -> str:
-    return f"{100 * np.mean(values):.1f}" + (f" ± {100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else "")
+def spread(values: Sequence[float]) -> float:
+    """Of the sample; not a number for a single value."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
 
 def main() -> None:
@@ -149,30 +151,30 @@ def main() -> None:
     generated = labelled_order(stored.labelled, 0)[: options.solids]
     given = Given(study, stored, task_of(study, TARGET), generated, sorted([*stored.unlabelled, *stored.test]))
 
-    runs: dict[tuple[str, str], list[list[tuple[np.ndarray, np.ndarray, np.ndarray]]]] = {}
+    runs: dict[tuple[str, str], list[list[tuple[np.ndarray, ...]]]] = {}
     for seed in range(options.seeds):
-        for labels, row, *one in no_real_label(given, seed):
-            runs.setdefault((labels, row), []).append([(one[0], one[1], one[2])])
-    for scored in range(len(given.real)):
-        for labels, row, *one in all_but_one(given, scored):
-            runs.setdefault((labels, row), [[]])[0].append((one[0], one[1], one[2]))
+        for labels, row, *scored in no_real_label(given, seed):
+            runs.setdefault((labels, row), []).append([tuple(scored)])
+    for left_out in range(len(given.real)):
+        for labels, row, *scored in all_but_one(given, left_out):
+            runs.setdefault((labels, row), [[]])[0].append(tuple(scored))
     rows = []
     for (labels, row), seeds in runs.items():
-        joined = [tuple(np.concatenate(column) for column in zip(*parts, strict=True)) for parts in seeds]
+        joined = [[np.concatenate(column) for column in zip(*parts, strict=True)] for parts in seeds]
         tables = [confusion(truth, answer, len(names)) for truth, answer, _ in joined]
-        by_part = [[(t == a)[p == solid].mean() for solid in np.unique(p)] for t, a, p in joined]
+        faces = [(truth == answer).mean() for truth, answer, _ in joined]
+        each = [[(truth == answer)[solid == one].mean() for one in np.unique(solid)] for truth, answer, solid in joined]
+        parts = [np.mean(of) for of in each]
+        count = tables[0].sum(1)
+        recall = 100 * np.mean([found.diagonal() for found in tables], 0) / np.maximum(count, 1)
         rows.append(
             {
                 "labels": labels,
                 "": row,
-                "faces, %": percent([t.diagonal().sum() / t.sum() for t in tables]),
-                "mean of parts, %": percent([float(np.mean(each)) for each in by_part]),
+                "faces, %": percent(float(np.mean(faces)), spread(faces)),
+                "mean of parts, %": percent(float(np.mean(parts)), spread(parts)),
             }
-            | {
-                name: f"{100 * np.mean([t[i, i] / t[i].sum() for t in tables]):.0f}"
-                for i, name in enumerate(names)
-                if tables[0][i].sum()
-            }
+            | {name: f"{recall[i]:.0f}" for i, name in enumerate(names) if count[i]}
         )
     table(f"{len(given.real)} real parts, {len(generated)} generated ones, {options.seeds} seeds", rows)
 

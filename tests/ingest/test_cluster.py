@@ -9,13 +9,15 @@ from types import SimpleNamespace
 import pytest
 
 from brep_mae.datasets.source import open_source
-from brep_mae.ingest import chunks, cluster
+from brep_mae.ingest import cluster
 from brep_mae.ingest.cluster import fill_on_cluster
 from brep_mae.ingest.dataset import parse_dataset
 from tests.brep.solids import box, write_step
 from tests.ingest.test_dataset import PARSE, SPLIT, content
 
 FILES, BAD = 24, "7.step"
+
+pytestmark = pytest.mark.usefixtures("two_files_a_shard")
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +28,6 @@ def source(tmp_path_factory):
         write_step(root / f"{i}.step", box(1, 2, i + 1))
     (root / BAD).write_text("no STEP")
     return open_source("solids", str(root), 0, root)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def two_files_a_shard():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks, "FILES_PER_SHARD", 2)
-        yield
 
 
 @pytest.fixture(scope="module")

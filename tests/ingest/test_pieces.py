@@ -15,16 +15,11 @@ from tests.ingest.test_dataset import content
 OPTIONS = ("--workers", 1, "--grid", 4, "--field-pool", 16, "--field-samples", 4)
 PIECES = 3
 
+pytestmark = pytest.mark.usefixtures("two_files_a_shard")
+
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def two_files_a_shard():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks, "FILES_PER_SHARD", 2)
-        yield
 
 
 @pytest.fixture(scope="module")
