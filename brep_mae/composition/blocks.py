@@ -23,11 +23,12 @@ def check_methods(
     Raises SettingsError with one line or more for every block that cannot be built, weights of terms that the method
     does not have included.
     """
+    spec = DataSpec(grid, frame, face_classes=1, part_classes=1)  # of the data's classes nothing is known yet
     wrong = []
     for name, values in methods.items():
         try:
             with torch.device("meta"):
-                batch = build(name, values, DataSpec(grid, frame), origin).params.batch
+                batch = build(name, values, spec, origin).params.batch
             if batch % accumulate:
                 raise ValueError(f"batch {batch} is not a multiple of pretrain.accumulate {accumulate}")
         except SettingsError as error:
