@@ -142,7 +142,7 @@ def one(study: Study, target: str, name: str, budget: str, seed: int) -> Rows:
     todo, given = study.plan(), material(study, target)
     about, arm, task = todo.targets[target], todo.arms[name], task_of(study, target)
     shots, classes = about.few if budget == "few" else about.many, None
-    if about.task == "classification":
+    if about.task == "classification" and about.each_class:
         classes = [int(given.data.faces(uid).part) for uid in given.labelled]
         shots = [labelled_of(classes, count) for count in shots]
     if given.unlabelled and max(shots) > len(given.labelled):

@@ -93,7 +93,8 @@ class TargetParams(Section):
         chosen_by: encoders, named as in an arm, whose features say which solids are labelled, before any label is
             known; [] = they are drawn at random.
         tune: what differs from `fewshot` for all arms.
-        few, many: numbers of labelled solids (of each class, where solids are classified), with so many seeds.
+        few, many: numbers of labelled solids, with so many seeds.
+        each_class: where solids are classified, these are numbers of each class; False = in all.
     """
 
     set: str
@@ -107,6 +108,7 @@ class TargetParams(Section):
     few_seeds: PositiveInt
     many: list[PositiveInt] = []
     many_seeds: int = Field(default=0, ge=0)
+    each_class: bool = True
     arms: list[str]
 
 

@@ -150,6 +150,12 @@ def test_where_solids_are_classified_shots_count_each_class(study, monkeypatch):
         assert {n: Counter(parts) for n, (_, parts, _) in found.items()} == {2: {0: 1, 1: 1}, 6: {0: 3, 1: 3}}
 
 
+def test_in_all_means_whatever_the_classes(study, monkeypatch):
+    found = [labelled(study, monkeypatch, "families_in_all", "forest", seed) for seed in range(4)]
+    assert all({n: len(parts) for n, (_, parts, _) in draw.items()} == {1: 1, 3: 3} for draw in found)
+    assert any(Counter(draw[3][1]) != {0: 2, 1: 1} for draw in found), "no class is sure of a share"
+
+
 def test_where_the_unit_is_a_file_files_are_labelled_and_scored(study, monkeypatch):
     study.values["sets"]["ours"] = study.values["sets"]["ours"] | {"unit": "file"}
     del study.values["targets"]["mirrored"]

@@ -37,6 +37,7 @@ TARGETS = {
     "from_afar": {"set": "ours", "labels_from": "theirs"},
     "mirrored": {"set": "ours", "labels_from": "ours", "turn": "reflection"},
     "families": {"set": "ours", "labels_from": "ours", "task": "classification"},
+    "families_in_all": {"set": "ours", "labels_from": "ours", "task": "classification", "each_class": False},
     "strangers": {"set": "ours", "labels_from": "strange"},
 }
 
