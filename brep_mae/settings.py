@@ -38,8 +38,7 @@ class GenerateParams(Section):
 
 
 class SplitParams(Section):
-    """Shares of the files, or for `test` their number; the rest trains. A solid's side follows from a hash of its file,
-    so it never moves."""
+    """Shares of the files, or for `test` their number; the rest trains. A hash of its name keeps a file on its side."""
 
     validation: float = Share
     test: float = Field(gt=0)
@@ -75,8 +74,8 @@ class RenderParams(Section):
     size: PositiveInt
 
 
-SIZES = {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12)}
-"""Width, depth and heads of the vision transformers of those names (Touvron et al. 2020, arXiv:2012.12877, table 1)."""
+SIZES = {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16)}
+"""Width, depth and heads of the vision transformers of those names (arXiv:2012.12877 and arXiv:2010.11929, table 1)."""
 
 
 class SizeParams(Section):
@@ -138,7 +137,8 @@ class PretrainParams(OptimParams):
     """Settings that every method shares, so that methods are compared under one budget, unless its block has others.
 
     `precision` of matrix products; `accumulate` parts in which a step's batch goes through the network;
-    `heldout_batches` that a held-out evaluation reads at most, fewer where it would take more than 5 % of the time.
+    `activation_checkpointing` takes less memory and more time; `heldout_batches` that a held-out evaluation reads at
+    most, fewer where it would take more than 5 % of the time.
     """
 
     seed: NonNegativeInt
@@ -146,6 +146,7 @@ class PretrainParams(OptimParams):
     checkpoint_every: PositiveInt
     precision: Literal["fp32", "bf16"] = "fp32"
     accumulate: PositiveInt = 1
+    activation_checkpointing: bool = False
     heldout_batches: PositiveInt = 64
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ import importlib
 import re
 
 import pytest
+import timm
 import torch
 import yaml
 
@@ -137,7 +138,27 @@ def test_a_size_may_be_a_name_for_faces_and_images_alike(edited, name):
     assert (encoder.dim, len(encoder.stack.blocks), encoder.stack.blocks[0].attn.num_heads) == (192, 12, 3)
     named = {name: check(SizeParams, name, "") for name in SIZES}
     shapes = {name: (size.dim, size.depth, size.heads) for name, size in named.items()}
-    assert shapes == {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12)}
+    wanted = {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16)}
+    assert shapes == wanted
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_size_has_the_weights_of_the_vision_transformer_of_its_name(edited, size):
+    """timm's, with the class token's position besides, which ours does not learn, and a head of no classes."""
+    blocks = params.load(edited(method("mae_images", size=size, patch=16))).methods
+    with torch.device("meta"):
+        known = timm.create_model(f"vit_{size}_patch16_224", num_classes=0)
+        images, faces = (build(name, blocks[name] | {"size": size}, DataSpec(8, 224)) for name in FACES_AND_IMAGES)
+    for stack in (images.encoder.stack, faces.encoder.stack):
+        assert count(stack.blocks) == count(known.blocks) and count(stack.norm) == count(known.norm)
+    assert count(images.backbone()) == count(known) - known.pos_embed.numel()
+
+
+FACES_AND_IMAGES = ("mae_images", "mae_faces")
+
+
+def count(module: torch.nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())
 
 
 def test_the_shipped_methods_are_right():

@@ -1,11 +1,13 @@
 """The stack of transformer blocks that encoders and decoders share; with arcs, each block passes messages first."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 from torch_geometric.nn import GINEConv
 
 from brep_mae.settings import SizeParams
@@ -41,7 +43,32 @@ class Messages(nn.Module):
         return x + self.conv(flat, index.flip(0), arcs).view_as(x)
 
 
-class Stack(nn.Module):
+class Layered(nn.Module):
+    """Layers one after another.
+
+    Attributes:
+        recomputed: True = in training only what passes between two layers is kept for the backward pass, which makes
+            the rest again, with the same dropout (activation checkpointing).
+    """
+
+    recomputed = False
+
+    def through(self, layer: Callable[..., Tensor], *inputs: Tensor | None) -> Tensor:
+        """What the layer makes of the inputs."""
+        if self.recomputed and self.training and torch.is_grad_enabled():
+            again: Tensor = checkpoint(layer, *inputs, use_reentrant=False)
+            return again
+        return layer(*inputs)
+
+
+def checkpoint_activations(model: nn.Module) -> None:
+    """Has every `Layered` part of the model make its activations again in the backward pass."""
+    for part in model.modules():
+        if isinstance(part, Layered):
+            part.recomputed = True
+
+
+class Stack(Layered):
     """`size.depth` pre-norm transformer blocks, each after a round of messages where `arc_dim` is given (GPS layers,
     Rampasek et al. 2022, arXiv:2205.12454, in sequence rather than in parallel).
 
@@ -93,11 +120,11 @@ class Stack(nn.Module):
         states = [x]
         for i, block in enumerate(self.blocks):
             if self.messages and index is not None and arcs is not None:
-                x = self.messages[i](x, index, arcs)
+                x = self.through(self.messages[i], x, index, arcs)
             if valid is not None and x.shape[1] > MOST_AT_ONCE:
-                x = _by_runs(block, x, valid, (i % 2) * RUN // 2)
+                x = self.through(partial(_by_runs, block, ahead=(i % 2) * RUN // 2), x, valid)
             else:
-                x = block(x, attn_mask=mask)
+                x = self.through(block, x, mask)
             states.append(x)
         if every:
             return torch.cat([*(F.layer_norm(state, state.shape[-1:]) for state in states[:-1]), self.norm(x)], -1)

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from torch_geometric.utils import scatter
 
 from brep_mae.masking.mask import Mask
-from brep_mae.models.blocks import NORM
+from brep_mae.models.blocks import NORM, Layered
 from brep_mae.models.encoder import Fill, Latent, TokenEncoder
 from brep_mae.tokens.tokens import Tokens
 
@@ -36,7 +36,7 @@ class Layer(nn.Module):
         return self.norm(x + self.out(torch.cat([x, total / USUAL_DEGREE, mean, most], 1)))
 
 
-class MessageEncoder(TokenEncoder):
+class MessageEncoder(TokenEncoder, Layered):
     """Hidden tokens stay as mask tokens; the code of a token keeps what every layer made of it (Xu et al. 2018,
     arXiv:1806.03536). The first row of a sample's latent, where other encoders have a class token, is the mean.
 
@@ -68,7 +68,7 @@ class MessageEncoder(TokenEncoder):
         """What every layer makes of the rows x (R, dim), side by side: (R, (depth + 1) dim)."""
         states = [x]
         for layer in self.layers:
-            states.append(layer(states[-1], arcs, index))
+            states.append(self.through(layer, states[-1], arcs, index))
         return torch.cat(states, 1)
 
     def forward(self, tokens: Tokens, mask: Mask | None = None, final_norm: bool = True) -> Latent:

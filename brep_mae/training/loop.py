@@ -17,6 +17,7 @@ from brep_mae.composition.step import Step, stop_unless_finite
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.lazy.ahead import Ahead
 from brep_mae.datasets.loader import Samples
+from brep_mae.models.blocks import checkpoint_activations
 from brep_mae.seeds import generator
 from brep_mae.settings import PretrainParams
 
@@ -106,6 +107,8 @@ def train(
     _check_ranks(pretext, data, method.batch // params.accumulate)
     optim = params.optim(method.optim)
     drop_paths(pretext, optim.drop_path)
+    if params.activation_checkpointing:
+        checkpoint_activations(pretext)
     pretext.to(device).train()
     optimizers = pretext.optimizers(optim)
     on_the_way, last = (heldout.capped(n, method.batch) for n in heldout_batches(params, method.steps, heldout.kinds))
