@@ -1,15 +1,27 @@
 """Which files are CAD files, by their names, and where they are."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 STEP = (".step", ".stp", ".p21")
 PACKED_STEP = (".stpz", ".step.gz", ".stp.gz")
 IGES = (".iges", ".igs")
 BREP = (".brep", ".brp")
 SUFFIXES = (*STEP, *PACKED_STEP, *IGES, *BREP)
+
+
+class Store(Protocol):
+    """Where CAD files come from that do not lie on this machine. They are removed here when they have been read."""
+
+    def version(self, path: Path) -> str:
+        """What changes whenever the content of a file does."""
+
+    def fetching(self, files: Sequence[Path]) -> AbstractContextManager[Sequence[Path]]:
+        """The same files, each of which is here when it is taken out of the sequence."""
 
 
 def suffix_of(path: Path) -> str:

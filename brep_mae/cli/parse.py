@@ -3,13 +3,15 @@
 import os
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from brep_mae.cli.shared import DEFAULT, existing, limits, parts, print_values, source_of, told
+from brep_mae.cli.places import Place, brought, filled, opened, place_of
+from brep_mae.cli.shared import DEFAULT, computing, existing, limits, print_values, told
 from brep_mae.settings import ParseParams, SplitParams
 
 if TYPE_CHECKING:
@@ -33,8 +35,9 @@ class OneOf(click.ParamType):
 
 
 @click.command()
-@parts
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New folder for shards.")
+@click.argument("inputs", nargs=-1, required=True, type=Place())
+@computing
+@click.option("--out", required=True, type=Place(), help="New folder for shards, or address in an object store.")
 @click.option(
     "--grid",
     default=DEFAULT.grid,
@@ -66,8 +69,8 @@ class OneOf(click.ParamType):
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def parse(
-    inputs: tuple[Path, ...],
-    out: Path,
+    inputs: "tuple[Path | str, ...]",
+    out: "Path | str",
     workers: int,
     grid: int,
     field_pool: int,
@@ -80,18 +83,21 @@ def parse(
     memory: int,
     as_json: bool,
 ) -> None:
-    """CAD files or folders of them -> shards of face graphs, labelled where a labels.csv lies beside the files."""
+    """CAD files or folders of them, or an address such as s3://bucket/parts -> shards of face graphs, labelled where a
+    labels.csv lies beside the files."""
     from brep_mae.ingest.chunks import fill
     from brep_mae.ingest.cluster import fill_on_cluster
     from brep_mae.ingest.dataset import parse_dataset
+    from brep_mae.ingest.origin import origin_of
     from brep_mae.ingest.pieces import parse_piece
 
     if field_samples > field_pool:
         raise click.UsageError(f"--field-samples {field_samples} is more than --field-pool {field_pool}")
     if shard and cluster:
         raise click.UsageError("--shard parses here and --cluster elsewhere; name one of them")
-    with told():
-        source = source_of(inputs, None)
+    if cluster and any(isinstance(place, str) for place in (*inputs, out)):
+        raise click.UsageError("--cluster works on folders that all nodes see; parse pieces of a store with --shard")
+    with told(), opened(inputs) as source, filled(out) as (folder, there):
         settings = ParseParams(
             grid=grid,
             field_pool=field_pool,
@@ -101,38 +107,42 @@ def parse(
             deadline_s=deadline,
             memory_mb=memory,
         )
+        way = there.fill if there else partial(fill_on_cluster, cluster) if cluster else fill
         if shard:
-            given = [Path(os.path.abspath(path)) for path in inputs]
-            report = parse_piece(source, given, out, settings, workers, *shard)
+            given = [place if isinstance(place, str) else os.path.abspath(place) for place in inputs]
+            report = parse_piece(source, given, folder, settings, workers, *shard, fill=way)
         else:
-            way = partial(fill_on_cluster, cluster) if cluster else fill
-            report = parse_dataset(source, out, settings, SPLIT, workers, labelled=True, fill=way)
+            if there:
+                there.take_up(origin_of(source, settings).key)
+            report = parse_dataset(source, folder, settings, SPLIT, workers, labelled=True, fill=way)
     _print(report, out, as_json)
 
 
 @click.command()
-@click.argument("pieces", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New folder for shards.")
+@click.argument("pieces", nargs=-1, required=True, type=Place())
+@click.option("--out", required=True, type=Place(), help="New folder for shards, or address in an object store.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def merge(pieces: tuple[Path, ...], out: Path, as_json: bool) -> None:
+def merge(pieces: "tuple[Path | str, ...]", out: "Path | str", as_json: bool) -> None:
     """All pieces that `parse --shard` made of the same files -> the shards that `parse` makes of them at once."""
     from brep_mae.ingest import pieces as made
 
-    with told():
-        inputs = made.read_piece(existing(pieces[0])).inputs
-        source = source_of(tuple(map(Path, inputs)), None)
-        report = made.merge(source, [existing(path) for path in pieces], out, SPLIT)
+    with told(), ExitStack() as until:
+        folders = [brought(place, until) for place in pieces]
+        inputs = made.read_piece(folders[0]).inputs
+        source = until.enter_context(opened([place_of(text) for text in inputs]))
+        folder, _ = until.enter_context(filled(out))
+        report = made.merge(source, folders, folder, SPLIT)
     _print(report, out, as_json)
 
 
-def _print(report: "ParseReport", out: Path, as_json: bool) -> None:
+def _print(report: "ParseReport", out: "Path | str", as_json: bool) -> None:
     from dataclasses import asdict
 
     values = {name: value for name, value in asdict(report).items() if value is not None}
     for line in report.labels.lines() if report.labels else ():
         click.echo(f"label not used: {line}", err=True)
     if not as_json:
-        values["rejects"] = f"{len(report.rejects)}, listed in {out / 'report.json'}"
+        values["rejects"] = f"{len(report.rejects)}, listed in {out}/report.json"
         if report.labels:
             values["labels"] = str(report.labels)
     print_values(values, as_json)

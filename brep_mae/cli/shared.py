@@ -105,11 +105,15 @@ def told() -> Iterator[None]:
 
 def parts(command: Callable[..., Any]) -> Callable[..., Any]:
     """The arguments and options of all commands that read parts."""
-    inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+    return click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))(computing(command))
+
+
+def computing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of all commands that run workers."""
     workers = click.option(
         "--workers", default=os.cpu_count() or 1, type=click.IntRange(1), show_default=True, help="Processes."
     )
-    return inputs(workers(limits(command)))
+    return workers(limits(command))
 
 
 def source_of(inputs: tuple[Path, ...], table: Path | None) -> "Source":

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from brep_mae import plugins
-from brep_mae.cad_files import SUFFIXES, Found, search
+from brep_mae.cad_files import SUFFIXES, Found, Store, search
 from brep_mae.schema import UNLABELLED, FaceGraph
 
 
@@ -55,6 +55,7 @@ class Source:
         sides: (file, number of a solid, None = every one) -> the side of the split that its labels name.
         left_out: (folder, reason, detail) of each folder that was not looked into.
         split: file -> side on which its publisher has it; empty where there is no published split.
+        store: where the files come from; None = they lie in `root`.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Source:
     sides: Mapping[tuple[str, int | None], str] = field(default_factory=dict)
     left_out: Sequence[tuple[Path, str, str]] = ()
     split: Mapping[str, str] = field(default_factory=dict)
+    store: Store | None = None
 
 
 def open_source(name: str, path: str, limit: int, work: Path) -> Source:

@@ -6,8 +6,9 @@ A shard says nothing of the others: which process parses it, when, and on which 
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from brep_mae import schema
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.workers.pool import ParseOptions, Solids, parse_files
-from brep_mae.cad_files import printable
+from brep_mae.cad_files import Store, printable
 from brep_mae.datasets.lazy.index import SUFFIX
 from brep_mae.datasets.shards import write_shard
 from brep_mae.output.files import written
@@ -29,6 +30,8 @@ DONE = ".done"
 
 Chunks = Mapping[Path, Sequence[Path]]
 """Note of a shard -> the files that it is made of."""
+Fill = Callable[[Chunks, ParseOptions, int, Store | None], float]
+"""What makes shards, as `fill` does it here."""
 Note = dict[str, Any]
 """Counts of a shard, its `rejects`, and the key of each file that gave a solid by the file's name as `keys`."""
 
@@ -39,21 +42,35 @@ def chunks_of(files: Sequence[Path], folder: Path) -> dict[Path, Sequence[Path]]
     return {folder / f"{i:05d}{DONE}": files[at : at + FILES_PER_SHARD] for i, at in enumerate(starts)}
 
 
-def fill(chunks: Chunks, options: ParseOptions, workers: int) -> float:
+def fill(
+    chunks: Chunks,
+    options: ParseOptions,
+    workers: int,
+    store: Store | None = None,
+    finished: Callable[[Path], None] = lambda done: None,
+) -> float:
     """Parses the files of every shard that is not finished; returns solids per second, 0 where there was none to parse.
+
+    Args:
+        store: where the files come from; None = they lie where their paths say.
+        finished: is called with the note of each shard that was made.
 
     Raises:
         OutputError: a shard cannot be written.
-        RuntimeError: workers cannot start.
+        RuntimeError: workers cannot start, or the store cannot be reached.
     """
     begun, fresh = time.monotonic(), 0
     todo = [path for done, chunk in chunks.items() if not done.is_file() for path in chunk]
-    results = parse_files(todo, options, workers)
     total = sum(map(len, chunks.values()))
     files, rejected = total - len(todo), 0
     write: Future[None] = Future()
     write.set_result(None)
-    with progress(total, "parse") as advance, ThreadPoolExecutor(1) as writer:  # writes while the workers go on
+    with (
+        store.fetching(todo) if store else nullcontext(todo) as here,
+        progress(total, "parse") as advance,
+        ThreadPoolExecutor(1) as writer,  # writes while the workers go on
+    ):
+        results = parse_files(here, options, workers)
         advance(files, "")
         for done, chunk in chunks.items():
             if done.is_file():
@@ -62,12 +79,14 @@ def fill(chunks: Chunks, options: ParseOptions, workers: int) -> float:
             part = _Part()
             for path, found in (next(results) for _ in chunk):
                 part.add(printable(path.relative_to(options.root).as_posix()), found)
+                if store:
+                    path.unlink(missing_ok=True)
                 files += 1
                 advance(files, f"{rejected + len(part.rejects)} left out")
             fresh += len(part.graphs)
             rejected += len(part.rejects)
             write.result()
-            write = writer.submit(part.commit, done)
+            write = writer.submit(part.commit, done, finished)
     write.result()
     return fresh / (time.monotonic() - begun) if fresh else 0.0
 
@@ -107,8 +126,8 @@ class _Part:
                 self.keys[name] = solid.uid.split("#")[0]
         self.files_without_solid += name not in self.keys
 
-    def commit(self, done: Path) -> None:
-        """Writes the shard first, then the note that it is finished. Raises OutputError."""
+    def commit(self, done: Path, finished: Callable[[Path], None]) -> None:
+        """Writes the shard first, then the note that it is finished, and calls `finished`. Raises OutputError."""
         note: Note = {
             "files_without_solid": self.files_without_solid,
             **counts(self.graphs),
@@ -125,3 +144,4 @@ class _Part:
             except OSError:
                 temporary.unlink(missing_ok=True)  # on a full disk even half a shard is in the way
                 raise
+        finished(done)

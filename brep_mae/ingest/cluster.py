@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from brep_mae.brep.workers.pool import ParseOptions
-from brep_mae.cad_files import printable
+from brep_mae.cad_files import Store, printable
 from brep_mae.datasets.shards import SUFFIX
 from brep_mae.ingest.chunks import DONE, Chunks, fill, read_note
 from brep_mae.ingest.origin import code
@@ -36,18 +36,21 @@ ATTEMPT = "attempt-"
 SHARED = "remedy: keep files and --out where all nodes see them under the same path"
 
 
-def fill_on_cluster(address: str, chunks: Chunks, options: ParseOptions, workers: int) -> float:
+def fill_on_cluster(address: str, chunks: Chunks, options: ParseOptions, workers: int, store: Store | None) -> float:
     """Does on a cluster what `chunks.fill` does here.
 
     Args:
         address: of a Ray cluster, as `ray.init` takes it.
         workers: processes of a task, which takes as many CPUs of a node.
+        store: None, for nodes read files where their paths say.
 
     Raises:
         OutputError: a shard cannot be written.
         RuntimeError: there is no such cluster; its nodes are too small, have other code or do not see the files; or
             they are lost again and again.
     """
+    if store:
+        raise RuntimeError("a cluster does not read from object stores; remedy: parse pieces of them with --shard")
     begun = time.monotonic()
     folder = next(iter(chunks)).parent
     for left in folder.glob(f"{ATTEMPT}*"):

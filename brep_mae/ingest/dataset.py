@@ -1,7 +1,6 @@
 """Data set -> shards, split, labels and a report that accounts for every file left out."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from brep_mae.datasets.lazy.index import SUFFIX, write_index
 from brep_mae.datasets.shards import digest, open_shards
 from brep_mae.datasets.source import Source
 from brep_mae.datasets.splits import make_split, write_split
-from brep_mae.ingest.chunks import Chunks, chunks_of, fill
+from brep_mae.ingest.chunks import Fill, chunks_of, fill
 from brep_mae.ingest.join import ParseReport, join
 from brep_mae.ingest.origin import origin_of
 from brep_mae.main_guard import leave_a_copy
@@ -33,7 +32,7 @@ def parse_dataset(
     workers: int,
     work: Path | None = None,
     labelled: bool = False,
-    fill: Callable[[Chunks, ParseOptions, int], float] = fill,
+    fill: Fill = fill,
 ) -> ParseReport:
     """Fills `out` with shards, dataset.json, split.parquet and report.json, in place of those of an earlier run.
 
@@ -59,7 +58,7 @@ def parse_dataset(
         if not kept:
             with written(folder, folder):
                 folder.mkdir(parents=True, exist_ok=True)
-            rate = fill(chunks, ParseOptions(root=source.root, **parse.model_dump()), workers)
+            rate = fill(chunks, ParseOptions(root=source.root, **parse.model_dump()), workers, source.store)
         with claim.filled() as new, written(out, folder):
             report = _keep(claim.place, new) if kept else join(source, chunks, new)
             report = publish(source, new, parse, split, report, key if labelled else "")

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from brep_mae import closure
@@ -25,7 +26,8 @@ class Origin:
     Args:
         parse: the settings, by their names.
         code: hash of the code and the libraries: the work of two parsers must not lie in one data set.
-        files: hash of all files of the data set by name, size and time of change.
+        files: hash of all files of the data set by name, size and time of change, the last of which a store may know
+            better.
     """
 
     parse: dict[str, Any]
@@ -53,6 +55,11 @@ def code() -> str:
 def _files(source: Source) -> str:
     total = hashlib.sha256(f"{source.name} {chunks.FILES_PER_SHARD}".encode())
     for path in source.files:
-        stat = path.stat() if path.exists() else path.lstat()  # of a broken link
-        total.update(os.fsencode(path.relative_to(source.root)) + f" {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        version = source.store.version(path) if source.store else _version(path)
+        total.update(os.fsencode(path.relative_to(source.root)) + f" {version}\n".encode())
     return total.hexdigest()
+
+
+def _version(path: Path) -> str:
+    stat = path.stat() if path.exists() else path.lstat()  # of a broken link
+    return f"{stat.st_size} {stat.st_mtime_ns}"

@@ -10,7 +10,7 @@ from brep_mae.brep.workers.pool import ParseOptions
 from brep_mae.cad_files import printable
 from brep_mae.datasets.lazy.index import SUFFIX
 from brep_mae.datasets.source import Source
-from brep_mae.ingest.chunks import DONE, chunks_of, fill, read_note
+from brep_mae.ingest.chunks import DONE, Fill, chunks_of, fill, read_note
 from brep_mae.ingest.dataset import REPORT, publish, write_json
 from brep_mae.ingest.join import ParseReport, join, summed
 from brep_mae.ingest.origin import Origin, origin_of
@@ -45,27 +45,35 @@ class Piece:
 
 
 def parse_piece(
-    source: Source, inputs: Sequence[Path], out: Path, parse: ParseParams, workers: int, number: int, of: int
+    source: Source,
+    inputs: Sequence[str],
+    out: Path,
+    parse: ParseParams,
+    workers: int,
+    number: int,
+    of: int,
+    fill: Fill = fill,
 ) -> ParseReport:
     """Fills `out` with the shards of one piece, those that it holds already excepted. Labels and split come later.
 
     Args:
         inputs: what `source` was opened from.
         number, of: as those of a `Piece`.
+        fill: makes the shards.
 
     Raises:
         OutputError: `out` cannot be written, is in use, or holds what this program did not write.
     """
     leave_a_copy()
     with output_folder(out) as claim:
-        piece = Piece(number, of, tuple(map(str, inputs)), origin_of(source, parse))
+        piece = Piece(number, of, tuple(inputs), origin_of(source, parse))
         if _held(claim.place) == piece:
             return ParseReport(**json.loads((claim.place / REPORT).read_text()))
         folder = claim.work / f"parse-{piece.origin.key}"
         with written(folder, folder):
             folder.mkdir(exist_ok=True)
         chunks = dict(list(chunks_of(source.files, folder).items())[number - 1 :: of])
-        rate = fill(chunks, ParseOptions(root=source.root, **parse.model_dump()), workers)
+        rate = fill(chunks, ParseOptions(root=source.root, **parse.model_dump()), workers, source.store)
         report = summed(sum(map(len, chunks.values())), [read_note(done) for done in chunks], [])
         with claim.filled() as new, written(out, folder):
             for done in chunks:

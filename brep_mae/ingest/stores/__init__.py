@@ -1,0 +1,1 @@
+"""Data sets that come from an object store, and shards that go to one."""
