@@ -3,8 +3,10 @@
     python -m benchmarks.parse_command --files FOLDER                    one worker beside bare reading
     python -m benchmarks.parse_command --files FOLDER --cluster          two workers, here and as two nodes of a cluster
 
-Start-up is taken off: a command's time is that on all files less that on one of them. What runs beside each other takes
-turns. With --cluster the bytes of both are compared as well.
+Start-up is taken off: a command's time is that on all files less that on a few of them, which is one, or with --cluster
+a shard for each node, so that both have started. What runs beside each other takes turns. With --cluster the bytes of
+both are compared as well, and the processor time of all their processes, those of Ray among them, since a busy machine
+tells nothing by its clock.
 """
 
 import argparse
@@ -12,20 +14,24 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
 from OCP.Interface import Interface_Static
 from OCP.STEPControl import STEPControl_Controller
 
 from benchmarks.compare import spread, table
 from benchmarks.parse import bare_read
 from brep_mae.brep.read.step import silence
+from brep_mae.ingest.chunks import FILES_PER_SHARD
 
 OPTIONS = ("--field-pool", "64", "--field-samples", "8")
+LOOK_S = 0.1
 
 
 def linked(files: list[Path], folder: Path) -> Path:
@@ -42,13 +48,41 @@ def bare_seconds(files: list[Path]) -> float:
     return time.perf_counter() - begun
 
 
-def parse_seconds(parts: Path, out: Path, *arguments: str) -> float:
+def parse_seconds(parts: Path, out: Path, *arguments: str) -> tuple[float, float]:
+    """By the clock, and of all processors."""
     begun = time.perf_counter()
     command = [sys.executable, "-m", "brep_mae", "parse", str(parts), "--out", str(out), *OPTIONS, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
+    with processor_seconds() as spent:
+        done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr)
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun, sum(spent.values())
+
+
+@contextmanager
+def processor_seconds() -> Iterator[dict[psutil.Process, float]]:
+    """Of every process below this one, looked at now and then: the last moments of one that ends are missed."""
+    before: dict[psutil.Process, float] = {}
+    spent: dict[psutil.Process, float] = {}
+    ended = threading.Event()
+
+    def look() -> None:
+        first = True
+        while first or not ended.wait(LOOK_S):
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    seconds = sum(process.cpu_times()[:2])
+                    before.setdefault(process, seconds if first else 0.0)
+                    spent[process] = seconds - before[process]
+            first = False
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield spent
+    finally:
+        ended.set()
+        looking.join()
 
 
 @contextmanager
@@ -75,25 +109,30 @@ def beside_bare(files: list[Path], scratch: Path, repeats: int) -> None:
     rows = []
     for repeat in range(repeats):
         bare = bare_seconds(files[1:])
-        whole, start = (parse_seconds(of, scratch / f"{of.name}{repeat}", "--workers", "1") for of in (every, one))
+        whole, start = (parse_seconds(of, scratch / f"{of.name}{repeat}", "--workers", "1")[0] for of in (every, one))
         rows.append(_row(len(files) - 1, {"bare": bare, "parse": whole - start}, {"start s": start}))
     _tell("one worker, start-up taken off", rows)
 
 
 def beside_itself(files: list[Path], scratch: Path, repeats: int) -> None:
     """Two workers, here and on two nodes."""
-    every, one = linked(files, scratch / "every"), linked(files[:1], scratch / "one")
+    few = 2 * FILES_PER_SHARD
+    folders = {"few": linked(files[:few], scratch / "few"), "every": linked(files, scratch / "every")}
     rows = []
     with two_nodes() as address:
         ways = {"here": ("--workers", "2"), "cluster": ("--workers", "1", "--cluster", address)}
         for repeat in range(repeats):
-            taken, starts = {}, {}
+            taken = {}
             for way, arguments in list(ways.items())[:: 1 if repeat % 2 == 0 else -1]:
-                out = scratch / f"{way}{repeat}"
-                starts[f"start {way} s"] = parse_seconds(one, scratch / f"one {out.name}", *arguments)
-                taken[way] = parse_seconds(every, out, *arguments) - starts[f"start {way} s"]
-            same = _bytes(scratch / f"here{repeat}") == _bytes(scratch / f"cluster{repeat}")
-            rows.append(_row(len(files) - 1, {way: taken[way] for way in ways}, {**starts, "same bytes": str(same)}))
+                start, whole = (
+                    np.array(parse_seconds(parts, scratch / f"{way} {name} {repeat}", *arguments))
+                    for name, parts in folders.items()
+                )
+                taken[way] = whole - start
+            here, cluster = (_bytes(scratch / f"{way} every {repeat}") for way in ways)
+            ours, theirs = (float(taken[way][1]) for way in ways)
+            more = {"processor time, here / cluster": ours / theirs, "same bytes": str(here == cluster)}
+            rows.append(_row(len(files) - few, {way: float(taken[way][0]) for way in ways}, more))
     _tell("two workers, here and as two nodes of a Ray cluster, start-up taken off", rows)
 
 
@@ -109,8 +148,8 @@ def _bytes(out: Path) -> dict[str, bytes]:
 
 def _tell(title: str, rows: list[dict[str, object]]) -> None:
     table(title, rows)
-    (name,) = (name for name in rows[0] if " / " in name)
-    print(f"median of {name}: {np.median([row[name] for row in rows]):.2f}")
+    for name in (name for name in rows[0] if " / " in name):
+        print(f"median of {name}: {np.median([row[name] for row in rows]):.2f}")
 
 
 def main() -> None:
