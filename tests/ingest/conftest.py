@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -59,6 +60,7 @@ def s3() -> Iterator[fsspec.AbstractFileSystem]:
 @pytest.fixture
 def scratch(tmp_path, monkeypatch) -> Path:
     """Where temporary folders lie."""
+    get_temp_dir()  # that of worker processes outlives a test
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
     (tmp_path / "scratch").mkdir()
     return tmp_path / "scratch"

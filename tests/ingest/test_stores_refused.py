@@ -108,6 +108,42 @@ def test_a_store_that_does_not_answer_or_let_in_is_told(s3, tmp_path, monkeypatc
     assert SECRET not in done.output
 
 
+def test_a_network_that_is_lost_in_the_middle_costs_nothing_finished(memory, step, tmp_path, monkeypatch):
+    for number in range(8):
+        memory.pipe_file(f"/parts/{number}.step", step + b"\n" * number)
+    real = type(memory).get_file
+
+    def lost(self, path, *rest):
+        if path.endswith("7.step"):
+            raise ConnectionError("the cable is out")
+        return real(self, path, *rest)
+
+    monkeypatch.setattr(chunks, "FILES_PER_SHARD", 2)
+    monkeypatch.setattr(type(memory), "get_file", lost)
+    done = run("parse", "memory://parts", "--out", "memory://out", *OPTIONS)
+    assert done.exit_code == 1, done.output
+    assert "memory://parts/7.step: the cable is out; remedy: check address and network, and run the sa" in done.stderr
+    assert not memory.exists("/out/.brep_mae.json")
+    monkeypatch.setattr(type(memory), "get_file", real)
+    parsed = []
+    parse = chunks.parse_files
+    monkeypatch.setattr(chunks, "parse_files", lambda files, *rest: parsed.extend(files) or parse(files, *rest))
+    done = ok("parse", "memory://parts", "--out", "memory://out", *OPTIONS, "--json")
+    assert json.loads(done.stdout)["solids"] == 8 and len(parsed) < 8
+
+
+def test_what_no_place_can_be_is_wrong_usage(tmp_path):
+    for inputs, out in (("s3://store/parts", tmp_path / "out"), (tmp_path, "s3://store/out")):
+        done = run("parse", inputs, "--out", out, "--cluster", "auto")
+        assert done.exit_code == 2 and "parse pieces of a store with --shard" in done.stderr
+
+
+def test_errors_about_a_folder_here_name_the_place_in_the_store(memory, tmp_path):
+    memory.pipe_file("/parts/bad.step", b"no STEP")
+    done = run("parse", "memory://parts", "--out", tmp_path / "out", *OPTIONS)
+    assert done.exit_code == 1 and "Error: memory://parts: none of 1 files gave a solid" in done.stderr
+
+
 def test_a_store_whose_library_is_not_there_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     done = run("parse", "gs://store/parts", "--out", tmp_path / "out", *OPTIONS)

@@ -69,7 +69,8 @@ def standing_for(place: str, folder: Path) -> Iterator[None]:
     except (ValueError, RuntimeError) as error:
         if str(folder) not in str(error):
             raise
-        raise type(error)(str(error).replace(str(folder), place)) from None
+        kind = ValueError if isinstance(error, ValueError) else RuntimeError  # others may not be made of a text alone
+        raise kind(str(error).replace(str(folder), place)) from None
 
 
 def is_file_name(name: str) -> bool:
