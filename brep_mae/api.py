@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from brep_mae.answers import SolidAnswers, Unit
 from brep_mae.brep.reject import Reject
@@ -24,6 +23,7 @@ from brep_mae.cad_files import printable
 from brep_mae.checkpoints.backbones import load_backbone
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.from_graph import from_graph
+from brep_mae.evaluation.problem import features_of
 from brep_mae.fitted.from_files import FitOptions, fit_files
 from brep_mae.fitted.model import ABOUT, FittedModel, load_model
 from brep_mae.models.embed import readable
@@ -98,11 +98,10 @@ class Encoder:
         """For each solid a vector for each of its faces, in the order of their numbers: (F, D) float32 each."""
         return [face for face, _ in self._features(part)]
 
-    @torch.no_grad()
     def _features(self, part: CadFile) -> list[tuple[np.ndarray, np.ndarray]]:
         reads = readable(self.extractor)
-        each = [self.extractor(Batch((graph.uid,), from_graph(graph, reads))) for graph in part.solids]
-        return [(features.face.numpy(), features.solid.numpy()) for features in each]
+        batches = [Batch((graph.uid,), from_graph(graph, reads)) for graph in part.solids]
+        return [(each.face.numpy(), each.solid.numpy()) for each in features_of(self.extractor, batches)]
 
 
 class Prediction(list[SolidAnswers]):

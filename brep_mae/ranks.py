@@ -33,13 +33,19 @@ def world() -> int:
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
+def device() -> torch.device:
+    """Where this process computes, its GPU or the CPU where there is none: whoever runs a network moves it and its
+    batches there, and brings back what others read."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 @contextmanager
 def joined() -> Iterator[None]:
     """Joins the processes that `torchrun` started, if it did; each has a GPU of its own where there are some."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
-    gpu = torch.cuda.is_available()
+    gpu = device().type == "cuda"
     if gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if gpu else "gloo", timeout=PATIENCE)

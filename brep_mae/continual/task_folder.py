@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from brep_mae import ranks
 from brep_mae.checkpoints.backbones import CONFIG, WEIGHTS, load_backbone, new_backbone
 from brep_mae.continual.class_tasks import TaskBatch, TaskFeatures
 from brep_mae.continual.continual import exact_logits, logits_of, train_task
@@ -56,7 +57,7 @@ def new_tasks(encoder: Path, max_classes: int, density: float, base: Base, seed:
     """A model without tasks on the encoder of a checkpoint folder."""
     torch.manual_seed(seed)
     backbone = load_backbone(encoder) if base == "pretrained" else new_backbone(encoder)
-    return SupermaskModel(TaskFeatures(backbone), max_classes, backbone.dim, density, base, seed)
+    return SupermaskModel(TaskFeatures(backbone), max_classes, backbone.dim, density, base, seed).to(ranks.device())
 
 
 def reads(model: SupermaskModel) -> frozenset[str]:
@@ -84,7 +85,7 @@ def _without_tasks(folder: Path) -> SupermaskModel:
     backbone = new_backbone(folder)
     model = SupermaskModel(TaskFeatures(backbone), **settings)
     restore_base(model, folder)
-    return model
+    return model.to(ranks.device())
 
 
 def room(folder: Path, encoder: Path | None) -> int:

@@ -5,7 +5,7 @@ Lengths are rescaled by the solid's own box (`_unit`: the longest side spans [-1
 all faces of a solid, hidden ones included.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -47,9 +47,6 @@ class Analytic:
     forward: Tensor = _column("analytic", "C")
     vertex_edge: Tensor = _column("analytic", 2, "K", into="PE")
     start: Tensor = _column("analytic", "K")
-
-    def to(self, device: torch.device) -> "Analytic":
-        return _on(self, device)
 
     @property
     def nbytes(self) -> int:
@@ -107,8 +104,12 @@ class Frames:
 Part = TypeVar("Part", Faces, Frames, Analytic)
 
 
-def _on(part: Part, device: torch.device) -> Part:
-    return replace(part, **{name: each.to(device) for name, each in vars(part).items() if each is not None})
+def _each(part: Part, change: Callable[[Tensor], Tensor]) -> Part:
+    held: dict[str, Any] = {name: column for name, column in vars(part).items() if column is not None}
+    changed: dict[str, Any] = {
+        name: _each(column, change) if isinstance(column, Analytic) else change(column) for name, column in held.items()
+    }
+    return replace(part, **changed)
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,17 @@ class Batch:
     records: tuple[schema.FaceGraph, ...] | None = None
 
     def to(self, device: torch.device) -> "Batch":
+        """A copy there; the CPU goes on while a pinned batch is copied to a GPU."""
+        ahead = device.type == "cuda"  # the other way nothing would wait for the copy
+        return self._each(lambda column: column.to(device, non_blocking=ahead))
+
+    def pinned(self) -> "Batch":
+        """The same in memory that a GPU reads while the CPU goes on."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         return replace(
-            self, faces=self.faces and _on(self.faces, device), frames=self.frames and _on(self.frames, device)
+            self, faces=self.faces and _each(self.faces, change), frames=self.frames and _each(self.frames, change)
         )
 
     def faces_with(self, reads: frozenset[str]) -> Faces:

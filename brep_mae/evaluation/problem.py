@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from brep_mae import ranks
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Samples
 from brep_mae.models.extractor import FeatureExtractor, Features
@@ -72,11 +73,12 @@ def labelled_order(uids: Sequence[str], seed: int, classes: Sequence[int] | None
 
 
 @torch.no_grad()
-def features_of(backbone: FeatureExtractor, batches: list[Batch]) -> Iterator[Features]:
-    """What the frozen backbone makes of every batch, when it is asked for."""
-    backbone.eval()
+def features_of(backbone: FeatureExtractor, batches: Sequence[Batch]) -> Iterator[Features]:
+    """What the frozen backbone makes of every batch, when it is asked for; on the CPU, where the batches are."""
+    backbone.to(ranks.device()).eval()
     for batch in batches:
-        yield backbone(batch)
+        features: Features = backbone(batch.to(ranks.device()))
+        yield features.cpu()
 
 
 class Rows:

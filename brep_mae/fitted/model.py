@@ -22,6 +22,7 @@ from brep_mae.checkpoints.weights import CheckpointError, read_tensors, write_we
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.derived.files import merged
 from brep_mae.datasets.from_graph import from_graph
+from brep_mae.evaluation.problem import features_of
 from brep_mae.fitted.classifier import Classifier, ClassifierError, stored
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
@@ -54,7 +55,6 @@ class FittedModel:
     grid: int
     report: dict[str, Any]
 
-    @torch.no_grad()
     def answer(self, path: Path, file: str, graphs: Sequence[FaceGraph]) -> list[SolidAnswers]:
         """What is said of the solids of one file.
 
@@ -69,7 +69,8 @@ class FittedModel:
         return [self._solid(path, file, graph, share) for graph, share in zip(graphs, shares, strict=True)]
 
     def _shares(self, graph: FaceGraph) -> np.ndarray:
-        features = self.extractor(Batch((graph.uid,), from_graph(graph, readable(self.extractor))))
+        batch = Batch((graph.uid,), from_graph(graph, readable(self.extractor)))
+        (features,) = features_of(self.extractor, [batch])
         rows = features.face if self.unit == "face" else features.solid
         return self.classifier.shares(rows.numpy()[:, : self.classifier.n_features])
 

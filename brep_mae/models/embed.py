@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from brep_mae import ranks
 from brep_mae.datasets.loader import Solids
 from brep_mae.models.extractor import FeatureExtractor
 
@@ -20,6 +21,6 @@ def embed(
     backbone: FeatureExtractor, shards: Path, frames: Path | None, uids: Sequence[str], size: int = 32
 ) -> np.ndarray:
     """One vector per solid. Shapes: len(uids) solids -> (len(uids), D) float32."""
-    backbone.eval()
+    backbone.to(ranks.device()).eval()
     data = Solids(shards, frames, uids, readable(backbone))
-    return np.concatenate([backbone(batch).solid.cpu().numpy() for batch in data.in_order(size)])
+    return np.concatenate([backbone(batch.to(ranks.device())).solid.cpu().numpy() for batch in data.in_order(size)])

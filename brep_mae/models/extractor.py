@@ -14,6 +14,9 @@ class Features:
     face: Tensor
     solid: Tensor
 
+    def cpu(self) -> "Features":
+        return Features(self.face.cpu(), self.solid.cpu())
+
 
 class FeatureExtractor(nn.Module):
     """Shapes: Batch -> Features.

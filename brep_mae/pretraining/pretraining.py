@@ -9,8 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import torch
-
+from brep_mae import ranks
 from brep_mae.checkpoints.backbones import STEPS, WEIGHTS, save_backbone, save_snapshot
 from brep_mae.composition.masked import MaskedPretext
 from brep_mae.composition.pretext import DataSpec, Pretext
@@ -89,13 +88,12 @@ def pretrained(
     Args:
         look: called before the first step, and whenever the loss on held-out samples is taken.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with (
         unfinished(job.module, claim.out, *job.inputs, work=job.work) as work,
         tracking.run(
             job.kind,
             job.name,
-            job.settings | {"device": device.type},
+            job.settings | {"device": ranks.device().type},
             {"method": job.method},
             job.description,
             work / "run",
@@ -126,7 +124,7 @@ def pretrained(
             if step == 0:
                 seen(step)
 
-        history = train(pretext, data, heldout, job.budget, work / "state.pt", report, device, keep)
+        history = train(pretext, data, heldout, job.budget, work / "state.pt", report, ranks.device(), keep)
         pretext.cpu().eval()
         with claim.filled() as new:
             save_backbone(new, pretext.backbone(), job.method, job.values, job.spec, job.digest)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from brep_mae import schema
 from brep_mae.answers import Unit
@@ -18,6 +17,7 @@ from brep_mae.checkpoints.backbones import CONFIG, WEIGHTS, load_face_backbone
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.derived.files import merged
 from brep_mae.datasets.from_graph import from_graph
+from brep_mae.evaluation.problem import features_of
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.models.extractors.hops import Hops
@@ -70,12 +70,12 @@ def extractor_of(encoder: Path | None) -> tuple[FeatureExtractor, str]:
     return extractor, hashlib.sha256(content).hexdigest()
 
 
-@torch.no_grad()
 def rows_of(graphs: Iterable[FaceGraph], extractor: FeatureExtractor, of: Unit) -> Iterator[Rows]:
     """The rows of each solid, or of each file whose solids follow one another."""
     for _, solids in groupby(graphs, key=lambda graph: graph.file):
         for graph in [merged(list(solids))] if of == "file" else solids:
-            features = extractor(Batch((graph.uid,), from_graph(graph, readable(extractor))))
+            batch = Batch((graph.uid,), from_graph(graph, readable(extractor)))
+            (features,) = features_of(extractor, [batch])
             x = (features.face if of == "face" else features.solid).float().numpy()
             faces = list(range(graph.n_faces)) if of == "face" else [None]
             solid = None if of == "file" else graph.solid

@@ -127,7 +127,7 @@ def train(
 
     parts = params.accumulate
     own = data if ranks.world() == 1 else Part(data)
-    read = partial(own.at_step, params.seed, size=method.batch // parts)
+    read = partial(_read, own, params.seed, method.batch // parts, device)
     ahead = Ahead(read, method.steps * parts)
     autocast = partial(precision, device, params)
     sums: dict[str, float] = {}
@@ -209,6 +209,12 @@ def _check_ranks(pretext: Pretext, data: Samples, size: int) -> None:
         raise SettingsError(
             f"a batch of {size} does not divide among {ranks.world()} processes: change the batch or their number"
         )
+
+
+def _read(data: Samples, seed: int, size: int, device: torch.device, number: int) -> Batch:
+    """The part of a step's batch of that number, ready to be copied to the device."""
+    batch = data.at_step(seed, number, size)
+    return batch.pinned() if device.type == "cuda" else batch
 
 
 def _parts(batches: Ahead, step: int, parts: int, device: torch.device) -> Iterator[Batch]:

@@ -1,4 +1,5 @@
-"""Trains small methods in double precision: alone, or as one of the processes that torchrun would start."""
+"""Trains small methods, in double precision unless another is named: alone, or as one of the processes that torchrun
+would start."""
 
 import json
 import os
@@ -48,15 +49,17 @@ def doubled(part: Any) -> Any:
     return replace(part, **{f.name: doubled(getattr(part, f.name)) for f in fields(part) if f.name != "records"})  # type: ignore[type-var]
 
 
-def main(data: Path, out: Path, names: list[str], slowly: bool) -> None:
-    torch.set_default_dtype(torch.float64)
+def main(data: Path, out: Path, names: list[str], slowly: bool, precision: str) -> None:
+    params = PARAMS.model_copy(update={"precision": precision or "fp32"})
+    if not precision:
+        torch.set_default_dtype(torch.float64)
     uids = list(open_shards(data / "parsed").uids)
     with ranks.joined():
         for name in names:
             torch.manual_seed(0)
             own = {"dropout": 0.0} if name == "attribute_masking" else {}
             pretext = small(name, steps=steps_of(name), batch=4, **own)
-            samples, heldout = (Double(solids(data, part, *pretext.reads)) for part in (uids[:12], uids[12:]))
+            samples, heldout = (solids(data, part, *pretext.reads) for part in (uids[:12], uids[12:]))
             out.mkdir(parents=True, exist_ok=True)
             with (out / f"{name}.jsonl" if ranks.rank() == 0 else Path(os.devnull)).open("a") as file:
 
@@ -65,9 +68,14 @@ def main(data: Path, out: Path, names: list[str], slowly: bool) -> None:
                     print(json.dumps(told), file=file, flush=True)
                     time.sleep(0.05 if slowly else 0)
 
-                train(pretext.double(), samples, heldout, PARAMS, out / f"{name}.pt", report, torch.device("cpu"))
+                state, cpu = out / f"{name}.pt", torch.device("cpu")
+                if precision:
+                    train(pretext, samples, heldout, params, state, report, cpu)
+                else:
+                    train(pretext.double(), Double(samples), Double(heldout), params, state, report, cpu)
 
 
 if __name__ == "__main__":
-    options = [argument for argument in sys.argv[1:] if argument != "--slowly"]
-    main(Path(options[0]), Path(options[1]), options[2:], "--slowly" in sys.argv)
+    options = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    named = next((each for each in ("bf16", "fp32") if f"--{each}" in sys.argv), "")
+    main(Path(options[0]), Path(options[1]), options[2:], "--slowly" in sys.argv, named)

@@ -86,6 +86,18 @@ def test_two_processes_give_the_losses_and_weights_of_one(trained: dict[int, dic
         )
 
 
+def test_in_bf16_two_processes_learn_what_one_does(folder: Path) -> None:
+    losses = {}
+    for precision, world in (("fp32", 1), ("bf16", 1), ("bf16", 2)):
+        out = folder / f"{precision}-{world}"
+        finished(started(world, folder / "data", out, "mae_images", f"--{precision}"))
+        rows = (out / "mae_images.jsonl").read_text().splitlines()
+        losses[precision, world] = [json.loads(row)["loss"] for row in rows]
+    assert losses["bf16", 2] == pytest.approx(losses["bf16", 1], rel=1e-3)
+    assert losses["bf16", 1] == pytest.approx(losses["fp32", 1], rel=2e-2)
+    assert losses["bf16", 1] != pytest.approx(losses["fp32", 1], rel=1e-7), "control: products are in bf16"
+
+
 def test_a_process_that_dies_ends_the_other_with_the_remedy_and_the_same_command_goes_on(folder: Path) -> None:
     arguments = folder / "data", folder / "cut", "mae_faces"
     first, second = started(2, *arguments, "--slowly")

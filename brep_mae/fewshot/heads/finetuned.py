@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from brep_mae import ranks
 from brep_mae.composition.optim import lr_at, weight_groups
 from brep_mae.datasets.face_transforms import jitter_scalars
 from brep_mae.evaluation.problem import Predictor, Problem, Rows, features_of
@@ -56,18 +57,19 @@ def fine_tune(
     """
     torch.manual_seed(seed)
     params, task, data = problem.params, problem.task, problem.data
-    backbone, head = copy.deepcopy(problem.backbone).train(), copy.deepcopy(head)
+    device = ranks.device()
+    backbone, head = copy.deepcopy(problem.backbone).to(device).train(), copy.deepcopy(head).to(device)
     if top_only:
         backbone.requires_grad_(False)
         for module in backbone.top():
             module.requires_grad_(True)
     uids = [uid for batch in labelled.batches for uid in batch.uid]
-    shown = torch.from_numpy(np.bincount(labelled.y, minlength=task.n_classes) > 0)
+    shown = torch.from_numpy(np.bincount(labelled.y, minlength=task.n_classes) > 0).to(device)
     steps = steps_of(params, len(uids))
     groups = weight_groups(backbone, params.lr, OptimParams(layer_decay=params.layer_decay))
     optimizer = torch.optim.AdamW([*groups, *weight_groups(head, params.head_lr, OptimParams())], fused=True)
     rng, noise = np.random.default_rng([seed, 1]), generator(seed, 1)
-    whole = data.batch(uids) if len(uids) <= params.batch else None
+    whole = data.batch(uids).to(device) if len(uids) <= params.batch else None
     kept, most = (backbone, head), -1
     for step in range(steps + 1):
         if problem.validation is not None and step % max(1, steps // CHECKS) == 0:
@@ -77,7 +79,7 @@ def fine_tune(
                 kept, most = copy.deepcopy((backbone, head)), right
         if step == steps:
             break
-        batch = whole or data.batch([uids[i] for i in rng.choice(len(uids), params.batch, replace=False)])
+        batch = whole or data.batch([uids[i] for i in rng.choice(len(uids), params.batch, replace=False)]).to(device)
         labels = task.labels(batch)
         known = labels != UNLABELLED
         if not bool(known.any()):  # the mean over no row is not a number

@@ -36,7 +36,7 @@ def probe(n_classes: int, x: np.ndarray, y: np.ndarray) -> nn.Linear:
 @torch.no_grad()
 def answer(head: nn.Linear, x: np.ndarray) -> np.ndarray:
     """Classes (R,) of features (R, D)."""
-    return head(torch.from_numpy(x)).argmax(1).numpy()
+    return head(torch.from_numpy(x).to(head.weight.device)).argmax(1).cpu().numpy()
 
 
 def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:

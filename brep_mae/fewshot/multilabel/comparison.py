@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from brep_mae import ranks
 from brep_mae.checks import SettingsError
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.loader import Solids
@@ -91,7 +92,7 @@ def scored(
     torch.manual_seed(seed)
     train_codes = codes(learned) if tuned else sides.learned.all()
     classifier = Classifier(train_codes, params.width, len(asked), backbone if tuned else None)
-    found = learn(rule, classifier, sides, params, seed)
+    found = learn(rule, classifier.to(ranks.device()), sides, params, seed)
     test = side(solids.test)
     probability = probabilities(found.classifier, test)
     scores = multilabel_scores(test.shown.numpy(), probability.numpy(), (probability >= found.thresholds).numpy())

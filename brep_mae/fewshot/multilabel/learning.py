@@ -24,7 +24,7 @@ class Classifier(nn.Module):
         encoder: makes them of a batch, and trains as well; None = codes are the input.
 
     Shapes:
-        codes (B, D), or a batch of B solids -> logits (B, classes)
+        codes (B, D), or a batch of B solids -> logits (B, classes), on the CPU, where labels and rules are
     """
 
     mean: Tensor
@@ -39,12 +39,13 @@ class Classifier(nn.Module):
 
     def codes(self, batch: Batch) -> Tensor:
         assert self.encoder is not None, "without an encoder the input are codes"
+        batch = batch.to(self.mean.device)
         return pooled(self.encoder(batch), batch)
 
     def forward(self, inputs: Tensor | Batch) -> Tensor:
-        codes = inputs if isinstance(inputs, Tensor) else self.codes(inputs)
+        codes = inputs.to(self.mean.device) if isinstance(inputs, Tensor) else self.codes(inputs)
         logits: Tensor = self.head((codes - self.mean) / self.spread)
-        return logits
+        return logits.cpu()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from brep_mae import ranks
 from brep_mae.continual.class_tasks import TaskFeatures
 from brep_mae.continual.continual import run_sequence
 from brep_mae.continual.continual_baselines import Baseline, run_baseline, run_majority
@@ -42,13 +43,13 @@ def learn(
     written: dict[str, Tensor] = {}
     if way in SUPERMASKS:
         width = max(task.n_classes for task in tasks)
-        model = SupermaskModel(features, width, features.dim, density, base, seed)
+        model = SupermaskModel(features, width, features.dim, density, base, seed).to(ranks.device())
         result = run_sequence(model, tasks, params, way, rng, params.margin)
         written = {name: torch.stack([state.own[name] for state in model.tasks]).any(0) for name in model.weights()}
     elif way == "majority":
         result = run_majority(tasks)
     else:
-        result = run_baseline(lambda: features, features.dim, tasks, params, BASELINES[way], rng)
+        result = run_baseline(lambda: features.to(ranks.device()), features.dim, tasks, params, BASELINES[way], rng)
     checks = [same for row in result.bit_identical for same in row]
     total, own = sum(result.sizes.values()), np.array(list(result.capacity.values())).reshape(-1, len(tasks)).sum(0)
     found = result.to_dict()
