@@ -4,9 +4,17 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 FREQUENCIES = 4
 PLACE_DIM = 2 + 4 * FREQUENCIES
+
+MOST_PLACES = 1 << 14
+"""Places of faces that are asked at a time. Tables of more are so large that their memory goes back to the system and
+is taken anew at each layer, which costs as much time as the arithmetic."""
+MOST_KEPT = 1 << 18
+"""Places of which all layers' outputs are kept for the way back; those of more are computed again there."""
 
 
 def fourier(uv: Tensor) -> Tensor:
@@ -43,8 +51,18 @@ class SurfaceHead(nn.Module):
         self.out = nn.Linear(hidden + code_dim + PLACE_DIM, 4)
 
     def forward(self, code: Tensor, uv: Tensor) -> Tensor:
-        query = torch.cat([fourier(uv), code[:, None].expand(-1, uv.shape[1], -1)], -1)
-        x = query[..., :0]
-        for layer in self.layers:
-            x = layer(torch.cat([x, query], -1)).relu()
-        return self.out(torch.cat([x, query], -1))
+        weights = [(layer.weight, layer.bias) for layer in (*self.layers, self.out)]
+        faces = max(MOST_PLACES // uv.shape[1], 1)
+        pieces = zip(code.split(faces), uv.split(faces), strict=True)
+        if torch.is_grad_enabled() and len(code) * uv.shape[1] > MOST_KEPT:
+            return torch.cat([checkpoint(_rasterised, *piece, weights, use_reentrant=False) for piece in pieces])
+        return torch.cat([_rasterised(*piece, weights) for piece in pieces])
+
+
+def _rasterised(code: Tensor, uv: Tensor, weights: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """SurfaceHead with these weights and biases of its layers."""
+    query = torch.cat([fourier(uv), code[:, None].expand(-1, uv.shape[1], -1)], -1)
+    x = query[..., :0]
+    for weight, bias in weights[:-1]:
+        x = F.linear(torch.cat([x, query], -1), weight, bias).relu()
+    return F.linear(torch.cat([x, query], -1), *weights[-1])

@@ -14,8 +14,8 @@ from brep_mae.tokens.pose import pose_of
 from brep_mae.tokens.symmetry import equal_views, nearest_view, turned_grid, turned_uv, turned_vectors
 from brep_mae.tokens.tokens import FACE
 
-MOST_VIEWS = 1 << 11
-"""Views of faces that the head is asked for at a time: a cylinder has as many as its grid has columns."""
+MOST_FACES = 1 << 7
+"""Faces whose views are compared at a time: a cylinder has as many views as its grid has columns."""
 
 
 class Surface(Target):
@@ -53,37 +53,39 @@ class Surface(Target):
 
     def predicted(self, codes: Tensor, truth: Values) -> Values:
         """The head is asked at the places where the truth lies in the view that it is nearest to."""
-        return self._seen(codes, truth, self._nearest(codes, truth))
-
-    def _seen(self, codes: Tensor, truth: Values, view: Tensor) -> Values:
-        """What the head says where the truth lies in these views (M,)."""
-        side = truth["grid"].shape[1]
+        view, side = self._nearest(codes, truth), truth["grid"].shape[1]
         places = torch.cat([turned_uv(truth["uv"], view, side), grid_uv(side, codes)], 1)
         at_field, at_grid = self.head(codes, places).split([truth["uv"].shape[1], side * side], 1)
-        return {"grid": at_grid[..., :3], "point": at_field[..., :3], "distance": at_field[..., 3], "view": view}
+        return _prediction(at_field, at_grid, view)
 
     @torch.no_grad()
     def _nearest(self, codes: Tensor, truth: Values) -> Tensor:
-        """Of each face the view in which all terms together have the least error. (M,)"""
-        which = equal_views(truth["turns"], truth["grid"].shape[1])
-        several = (which > 0).any(1)
-        different = which > 0
-        different[:, 0] = several
-        row, column = different.nonzero(as_tuple=True)
-        errors = truth["uv"].new_full(which.shape, torch.inf)
-        for own, view in zip(row.split(MOST_VIEWS), column.split(MOST_VIEWS), strict=True):
-            asked = {name: values[own] for name, values in truth.items()}
-            terms = self.error(self._seen(codes[own], asked, which[own, view]), asked).values()
+        """Of each face the view in which all terms together have the least error. (M,)
+
+        The head says the same of the grid in all views of a face, which differ in what they compare it with."""
+        side = truth["grid"].shape[1]
+        which = equal_views(truth["turns"], side)
+        errors = torch.full_like(which, torch.inf, dtype=codes.dtype)
+        several = (which > 0).any(1).nonzero()[:, 0]
+        for own in several.split(MOST_FACES):
+            asked, code = {name: values[own] for name, values in truth.items()}, codes[own]
+            at_grid = self.head(code, grid_uv(side, code))
+            different = which[own] > 0
+            different[:, 0] = True
+            row, column = different.nonzero(as_tuple=True)
+            view = which[own[row], column]
+            asked = {name: values[row] for name, values in asked.items()}
+            at_field = self.head(code[row], turned_uv(asked["uv"], view, side))
+            terms = self.error(_prediction(at_field, at_grid[row], view), asked).values()
             every = [term.error if term.counts is None else term.error * term.counts for term in terms]
-            errors[own, view] = torch.stack(every).sum(0)
+            errors[own[row], column] = torch.stack(every).sum(0)
         return nearest_view(errors, which)
 
     def code_free(self, known: Values, asked: Values) -> Values:
         values = torch.cat([known["point"], known["distance"][..., None]], -1)
         at_field = quadratic(known["uv"], values, asked["uv"])
         grid = mean_of(known["grid"][..., POINT].flatten(1, 2), asked["grid"])
-        view = torch.zeros(len(grid), dtype=torch.long, device=grid.device)
-        return {"grid": grid, "point": at_field[..., :3], "distance": at_field[..., 3], "view": view}
+        return _prediction(at_field, grid, torch.zeros(len(grid), dtype=torch.long, device=grid.device))
 
     def error(self, predicted: Values, truth: Values) -> dict[str, Term]:
         view, side = predicted["view"], truth["grid"].shape[1]
@@ -161,6 +163,11 @@ def grid_uv(side: int, codes: Tensor) -> Tensor:
     t = torch.linspace(0, 1, side, device=codes.device, dtype=codes.dtype)
     uv = torch.stack(torch.meshgrid(t, t, indexing="ij"), -1).view(1, -1, 2)
     return uv.expand(len(codes), -1, -1)
+
+
+def _prediction(at_field: Tensor, at_grid: Tensor, view: Tensor) -> Values:
+    """What the head says at the field samples and at those of the grid, of faces in these views."""
+    return {"grid": at_grid[..., :3], "point": at_field[..., :3], "distance": at_field[..., 3], "view": view}
 
 
 def _as_grid(points: Tensor, distance: Tensor, side: int) -> Tensor:

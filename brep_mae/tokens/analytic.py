@@ -14,8 +14,9 @@ from brep_mae.tokens.tokens import FACE, Tokens
 FAR = 5.0
 """Longest coordinate or radius that is told apart, in half sides of the box; the paper leaves such parts out."""
 
-MOST_MESSAGES = 1 << 13
-"""Messages made at a time, or those of one receiver where that has more."""
+MOST_MESSAGES = 1 << 11
+"""Messages made at a time, or those of one receiver where that has more; of four times as many the tables are so large
+that their memory goes back to the system each time."""
 
 
 def _width(array: str) -> int:
