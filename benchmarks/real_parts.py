@@ -45,7 +45,8 @@ NETWORKS = {"from scratch": "scratch_all", "label-free": "all", "generated label
 SMOOTHING, ROUNDS = 1e-3, 200
 """What is added to every share before priors are corrected, so that no class is ruled out; rounds of it."""
 SHARE = 0.3
-"""Of the real faces in the weight of all, where both are learned from."""
+"""Of the real labels in the weight of all, where both are learned from: of faces for a forest, of solids, each of them
+given many times, for a network."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +126,17 @@ def all_but_one(given: Given, scored: int) -> Iterator[Answers]:
         beside = mixed(generated, labelled, SHARE, scored, TREES_OF_MANY)
         for labels, forest in (("real", alone), ("generated and real", beside)):
             yield labels, f"{name}, forest", asked.y, forest.predict(asked.x), part.repeat(len(asked.y))
+    copies = round(SHARE / (1 - SHARE) * len(given.generated) / len(others))
     for name, encoder in NETWORKS.items():
         backbone = given.encoder([encoder], scored)
-        labelled, asked = given.rows(backbone, others), given.rows(backbone, asked_uids)
-        answer = finetuned.fit(given.problem(backbone, [encoder], "finetuned", batch=4), labelled, scored)(asked)
-        labels = "generated and real" if encoder == "modelled_labels" else "real"
-        yield labels, f"network, {name}", asked.y, answer, part.repeat(len(asked.y))
+        asked = given.rows(backbone, asked_uids)
+        for labels, uids, tune in (
+            ("real", others, {"batch": 4}),
+            ("generated and real", given.generated + copies * others, {"steps": 600}),
+        ):
+            labelled = given.rows(backbone, uids)
+            answer = finetuned.fit(given.problem(backbone, [encoder], "finetuned", **tune), labelled, scored)(asked)
+            yield labels, f"network, {name}, tuned", asked.y, answer, part.repeat(len(asked.y))
 
 
 def spread(values: Sequence[float]) -> float:

@@ -17,8 +17,6 @@ from brep_mae.datasets.source import open_source
 from brep_mae.generate import trial
 from brep_mae.generate.generate import generate
 from brep_mae.generate.generators.modelled.classes import FACE_CLASSES, PART_CLASSES
-from brep_mae.generate.generators.modelled.datum import bounds_mm, trim
-from brep_mae.generate.generators.modelled.details import lettering
 from brep_mae.generate.generators.modelled.draw import build
 from brep_mae.generate.generators.modelled.flats import flat
 from brep_mae.generate.generators.modelled.model import MAX_FACES, Model
@@ -185,39 +183,6 @@ def test_holes_of_a_sketch_are_sides_of_its_extrusion(name):
         assert volume(part) < 0.999 * volume(extrude(Profile(loop), GROUND, 3.0))
         made += 1
     assert made >= 2
-
-
-def after(operation, seed: int, wanted: int = 40) -> LabelledSolid | None:
-    """What the operation makes of a slab; None where it does not fit."""
-    model = Model(np.random.default_rng(seed), size_mm=20.0, turned=False, free_form=False)
-    model.add([slab()])
-    try:
-        operation(model, wanted)
-    except Rejected:
-        return None
-    check(model.part)
-    return model.part
-
-
-def test_a_trimmed_part_has_cut_sides_for_outer_walls_and_no_cut_end():
-    made = [part for seed in range(20) if (part := after(trim, seed))]
-    assert len(made) >= 8
-    for part in made:
-        assert set(part.labels) <= {"extrude_side", "extrude_end", "cut_side"} and "cut_side" in part.labels
-        assert volume(part) < volume(slab())
-    sizes = [np.subtract(*bounds_mm(part.solid)[::-1]) for part in made]
-    assert any((size < [19.9, 19.9, 5.9]).any() for size in sizes)  # the part itself becomes smaller, as by no hole
-
-
-def test_lettering_has_an_end_for_every_sketch_of_its_row():
-    made = [part for seed in range(20) if (part := after(lettering, seed))]
-    raised = [part for part in made if "cut_end" not in part.labels]
-    assert len(made) >= 8 and 0 < len(raised) < len(made)
-    for part in made:
-        new = Counter(part.labels) - Counter(slab().labels)
-        end, side = ("extrude_end", "extrude_side") if part in raised else ("cut_end", "cut_side")
-        assert set(part.labels) <= {"extrude_side", "extrude_end", end, side}
-        assert new[end] >= 2 and new[side] >= 2
 
 
 def test_free_room_on_a_face_avoids_its_holes():

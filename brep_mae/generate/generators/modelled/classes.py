@@ -13,6 +13,6 @@ FACE_CLASSES: tuple[str, ...] = (
     "revolve_end",
 )
 
-VERSION = 2
+VERSION = 3
 
 PART_CLASSES: tuple[str, ...] = ("plate", "block", "bracket", "turned", "segment", "wheel", "housing", "lever")

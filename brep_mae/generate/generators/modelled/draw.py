@@ -9,14 +9,18 @@ import numpy as np
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.render.mesh import tessellate
 from brep_mae.generate.generated_part import GeneratedPart, first_accepted
+from brep_mae.generate.generators.modelled.bounds import bounds_mm
 from brep_mae.generate.generators.modelled.classes import PART_CLASSES
-from brep_mae.generate.generators.modelled.datum import datum, trim
-from brep_mae.generate.generators.modelled.details import boss, hole, lettering, notch, pocket, slot
-from brep_mae.generate.generators.modelled.edging import dress
+from brep_mae.generate.generators.modelled.features.datum import datum, trim
+from brep_mae.generate.generators.modelled.features.details import boss, hole, lettering, notch, pocket, slot
+from brep_mae.generate.generators.modelled.features.edging import dress
+from brep_mae.generate.generators.modelled.features.fins import axle, fin
+from brep_mae.generate.generators.modelled.features.panels import panel
+from brep_mae.generate.generators.modelled.features.revolved import bent, drilled, lug, pin
+from brep_mae.generate.generators.modelled.features.rows import grille
 from brep_mae.generate.generators.modelled.model import MAX_FACES, Model
-from brep_mae.generate.generators.modelled.operations import placed
+from brep_mae.generate.generators.modelled.operations import Mirror, placed
 from brep_mae.generate.generators.modelled.prismatic import block, bracket, housing, plate
-from brep_mae.generate.generators.modelled.revolved import bent, drilled, lug, pin
 from brep_mae.generate.generators.modelled.rotary import lever, segment, turned, wheel
 from brep_mae.generate.generators.modelled.sketches.sketch import Frame
 from brep_mae.generate.labelled import LabelledSolid, Rejected, check
@@ -27,9 +31,11 @@ Rng = np.random.Generator
 LEAST_OPERATIONS, MOST_OPERATIONS = 3, 30
 MOST_REFUSED = 30  # operations that did not fit, before the part is taken as it is or thrown away
 SIZES_MM = (8.0, 800.0)
-FACES_MEDIAN, FACES_SPREAD = 30.0, 1.0  # log-normal number of faces that a part is modelled up to
+FACES_MEDIAN, FACES_SPREAD = 45.0, 0.9  # log-normal number of faces that a part is modelled up to
 MESH_SHARE = 1e-3  # of the part's size: how closely its triangles have to follow it, as in a frame of 250 pixels
 ROUND = ("turned", "segment", "wheel")
+SHARES = (0.15, 0.2, 0.15, 0.09, 0.07, 0.09, 0.15, 0.1)  # of the families
+SYMMETRIC = 0.35  # share of the straight parts whose later operations are mirrored
 
 FAMILIES: dict[str, Callable[[Model], None]] = {
     "plate": plate,
@@ -52,12 +58,16 @@ OPERATIONS: dict[str, tuple[float, Callable[[Model, int], None]]] = {
     "datum": (0.7, datum),
     "trim": (0.7, trim),
     "lettering": (0.5, lettering),
-    "drilled": (0.8, drilled),
-    "pin": (0.6, pin),
-    "bent": (0.7, bent),
-    "lug": (0.5, lug),
-    "fillet": (2.4, partial(dress, word="fillet")),
-    "chamfer": (1.7, partial(dress, word="chamfer")),
+    "panel": (1.4, panel),
+    "grille": (0.7, grille),
+    "fin": (0.9, fin),
+    "axle": (0.4, axle),
+    "drilled": (0.4, drilled),
+    "pin": (0.3, pin),
+    "bent": (0.35, bent),
+    "lug": (0.25, lug),
+    "fillet": (3.0, partial(dress, word="fillet")),
+    "chamfer": (1.4, partial(dress, word="chamfer")),
 }
 """Share, and maker of one operation: (model, faces still wanted), Rejected where it does not fit."""
 
@@ -66,7 +76,7 @@ def draw_part(seed: int, index: int) -> GeneratedPart:
     """Part `index` of the set with this seed."""
 
     def attempt(rng: Rng) -> tuple[str, LabelledSolid]:
-        family = str(rng.choice(PART_CLASSES))
+        family = str(rng.choice(PART_CLASSES, p=SHARES))
         return family, build(rng, family)
 
     return first_accepted(attempt, seed, index)
@@ -81,6 +91,8 @@ def build(rng: Rng, family: str) -> LabelledSolid:
     size_mm = float(np.exp(rng.uniform(*np.log(SIZES_MM))))
     model = Model(rng, size_mm, turned=family in ROUND, free_form=bool(rng.random() < 0.6))
     FAMILIES[family](model)
+    if not model.turned and rng.random() < SYMMETRIC:
+        model.mirror = _mirror(model)
     goal = float(np.clip(FACES_MEDIAN * np.exp(FACES_SPREAD * rng.standard_normal()), 8, 0.75 * MAX_FACES))
     refused = 0
     makers = [maker for _, maker in OPERATIONS.values()]
@@ -102,6 +114,12 @@ def build(rng: Rng, family: str) -> LabelledSolid:
     except Reject as flaw:  # valid by BRepCheck, but nothing could show it
         raise Rejected("face without triangles") from flaw
     return part
+
+
+def _mirror(model: Model) -> Mirror:
+    """The middle of the part along x or y."""
+    axis = int(model.rng.integers(2))
+    return Mirror(axis, float(np.mean(bounds_mm(model.solid), axis=0)[axis]))
 
 
 def _unit(x: float, y: float, z: float) -> Vector:

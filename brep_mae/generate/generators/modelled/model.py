@@ -13,7 +13,8 @@ from OCP.TopExp import TopExp
 from OCP.TopoDS import TopoDS_Edge, TopoDS_Shape, TopoDS_Solid
 from OCP.TopTools import TopTools_IndexedMapOfShape
 
-from brep_mae.generate.generators.modelled.operations import extrude, free_form, merged, revolve
+from brep_mae.generate.generators.modelled.bounds import bounds_mm
+from brep_mae.generate.generators.modelled.operations import Mirror, extrude, free_form, merged, mirrored, revolve
 from brep_mae.generate.generators.modelled.sketches.sketch import Frame, Profile
 from brep_mae.generate.labelled import (
     LabelledSolid,
@@ -56,6 +57,7 @@ class Model:
     def __init__(self, rng: np.random.Generator, size_mm: float, turned: bool, free_form: bool) -> None:
         self.rng, self.size_mm, self.turned = rng, size_mm, turned
         self.operations = 0
+        self.mirror: Mirror | None = None  # in which what is added or cut from now on is seen as well
         self._free_form = free_form
         self._part: LabelledSolid | None = None
         self.areas_mm2: list[float] = []  # of the part's faces, in their order
@@ -84,10 +86,23 @@ class Model:
             self._accept(tools[0])
             tools = tools[1:]
         if tools:
-            self._accept(merged(unite(self.part, tools)))
+            self._accept(merged(unite(self.part, self._both_sides(tools))))
 
     def cut(self, tools: Sequence[LabelledSolid]) -> None:
-        self._accept(subtract(self.part, tools))
+        self._accept(subtract(self.part, self._both_sides(tools)))
+
+    def _both_sides(self, tools: Sequence[LabelledSolid]) -> list[LabelledSolid]:
+        """The tools, and images of those that lie on one side of the mirror."""
+        if self.mirror is None:
+            return list(tools)
+        images = [mirrored(tool, self.mirror) for tool in tools if self._beside_mirror(tool.solid)]
+        return [*tools, *images]
+
+    def _beside_mirror(self, solid: TopoDS_Solid) -> bool:
+        assert self.mirror is not None, "only what has a mirror lies beside it"
+        low, high = bounds_mm(solid)
+        ends = np.array([low, high])[:, self.mirror.axis] - self.mirror.at_mm
+        return bool(ends.min() > 0 or ends.max() < 0)
 
     def dress(self, word: str, chosen: Sequence[TopoDS_Edge], size_mm: float) -> None:
         """Args: word: fillet or chamfer."""

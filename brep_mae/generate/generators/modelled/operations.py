@@ -1,12 +1,14 @@
 """Sweeps of sketches whose faces know what they are, and what becomes of labels in copies and merges."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import tau
 
+import numpy as np
 from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
 from OCP.BRepPrimAPI import BRepPrimAPI_MakePrism, BRepPrimAPI_MakeRevol
 from OCP.BRepTools import BRepTools_Modifier
-from OCP.gp import gp_Ax1, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
+from OCP.gp import gp_Ax1, gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
 from OCP.ShapeCustom import ShapeCustom_ConvertToBSpline
 from OCP.ShapeUpgrade import ShapeUpgrade_UnifySameDomain
 from OCP.TopoDS import TopoDS_Shape
@@ -88,6 +90,24 @@ def placed(part: LabelledSolid, frame: Frame) -> LabelledSolid:
     rows = list(zip(frame.x, frame.y, frame.normal, frame.origin, strict=True))
     there.SetValues(*(value for row in rows for value in row))
     move = BRepBuilderAPI_Transform(part.solid, there, True)
+    return _handed_on(part, move.Shape(), move.ModifiedShape)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """The plane where the coordinate `axis` (0 to 2 for x, y, z) is `at_mm`."""
+
+    axis: int
+    at_mm: float
+
+
+def mirrored(part: LabelledSolid, mirror: Mirror) -> LabelledSolid:
+    """Its image."""
+    at, normal = np.zeros(3), np.eye(3)[mirror.axis]
+    at[mirror.axis] = mirror.at_mm
+    across = gp_Trsf()
+    across.SetMirror(gp_Ax2(gp_Pnt(*at.tolist()), gp_Dir(*normal.tolist())))
+    move = BRepBuilderAPI_Transform(part.solid, across, True)
     return _handed_on(part, move.Shape(), move.ModifiedShape)
 
 

@@ -8,7 +8,7 @@ from OCP.BRepAdaptor import BRepAdaptor_Surface
 from OCP.GeomAbs import GeomAbs_SurfaceType
 from OCP.gp import gp_Dir, gp_Lin, gp_Pnt
 from OCP.IntCurvesFace import IntCurvesFace_ShapeIntersector
-from OCP.TopoDS import TopoDS_Solid
+from OCP.TopoDS import TopoDS_Face, TopoDS_Solid
 
 from brep_mae.generate.generators.modelled.flats import Flat, flat
 from brep_mae.generate.generators.modelled.model import Model
@@ -52,16 +52,22 @@ class Room:
     above_mm: float
 
 
+def flat_faces(model: Model, least_mm2: float) -> list[tuple[TopoDS_Face, float]]:
+    """The part's flat faces that are larger, with their areas in mm2."""
+    return [
+        (face, area_mm2)
+        for face, area_mm2 in zip(faces(model.solid), model.areas_mm2, strict=True)
+        if area_mm2 > least_mm2 and BRepAdaptor_Surface(face).GetType() == GeomAbs_SurfaceType.GeomAbs_Plane
+    ]
+
+
 def draw_flat(model: Model, least_mm: float) -> Flat:
     """A flat face at least so wide, large ones more often."""
-    found, weights = [], []
-    for face, area_mm2 in zip(faces(model.solid), model.areas_mm2, strict=True):
-        if area_mm2 > least_mm**2 and BRepAdaptor_Surface(face).GetType() == GeomAbs_SurfaceType.GeomAbs_Plane:
-            found.append(face)
-            weights.append(area_mm2**0.85)
+    found = flat_faces(model, least_mm**2)
     if not found:
         raise Rejected("no flat face")
-    return flat(found[model.rng.choice(len(found), p=np.array(weights) / sum(weights))])
+    weights = np.array([area_mm2 for _, area_mm2 in found]) ** 0.85
+    return flat(found[model.rng.choice(len(found), p=weights / weights.sum())][0])
 
 
 def room(flat: Flat, solid: TopoDS_Solid, at: np.ndarray, a: float, b: float) -> Room:

@@ -4,7 +4,7 @@ from math import cos, pi, tau
 
 import numpy as np
 
-from brep_mae.generate.generators.modelled.datum import spun
+from brep_mae.generate.generators.modelled.features.datum import spun
 from brep_mae.generate.generators.modelled.model import Model
 from brep_mae.generate.generators.modelled.sketches.openings import perforated
 from brep_mae.generate.generators.modelled.sketches.outlines import circle, outline, rectangle, regular, rounded

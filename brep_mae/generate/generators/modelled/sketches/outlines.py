@@ -123,6 +123,30 @@ def _polygon(rng: Rng, a: float, b: float) -> list[Point]:
     return [(a * k * cos(t), b * k * sin(t)) for t, k in zip(angles, rng.uniform(0.7, 1, count), strict=True)]
 
 
+def _contour(rng: Rng, a: float, b: float) -> list[Point]:
+    """A silhouette of many corners: its upper and its lower side are steps and slopes, at times alike."""
+    upper = _chain(rng, a, b)
+    lower = upper if rng.random() < 0.3 else _chain(rng, a, b)
+    return [(u, -v) for u, v in lower] + upper[::-1]
+
+
+def _chain(rng: Rng, a: float, b: float) -> list[Point]:
+    """Points from the left to the right side of the box, on levels from a quarter of its upper half to all of it."""
+    stops = np.linspace(-a, a, int(rng.integers(3, 8)))
+    stops[1:-1] += rng.uniform(-0.3, 0.3, len(stops) - 2) * (stops[1] - stops[0])
+    levels = b * np.linspace(0.25, 1.0, 6)
+    height = float(rng.choice(levels))
+    points = [(-a, height)]
+    for u in stops[1:].tolist():
+        level = float(rng.choice(levels[np.abs(levels - height) > 1e-6]))
+        if u < a and rng.random() < 0.6:
+            points += [(u, height), (u, level)]
+        else:
+            points.append((u, level))
+        height = level
+    return points
+
+
 def _perhaps_rounded(draw: Callable[[Rng, float, float], list[Point]]) -> Callable[[Rng, float, float], Loop]:
     def make(rng: Rng, a: float, b: float) -> Loop:
         points = draw(rng, a, b)
@@ -144,6 +168,7 @@ OUTLINES: dict[str, tuple[float, Callable[[Rng, float, float], Loop]]] = {
     "steps": (1.5, _perhaps_rounded(_steps)),
     "notched": (1.0, _perhaps_rounded(_notched)),
     "polygon": (1.0, _perhaps_rounded(_polygon)),
+    "contour": (1.6, _perhaps_rounded(_contour)),
     "ellipse": (
         0.4,
         lambda rng, a, b: (Curve(Kind.ELLIPSE, ((0.0, 0.0), (a, 0.0), (0.0, b))),) if a > b else circle(a),

@@ -4,24 +4,14 @@ import itertools
 from math import cos, pi, sin, tau
 
 import numpy as np
-from OCP.Bnd import Bnd_Box
-from OCP.BRepBndLib import BRepBndLib
-from OCP.TopoDS import TopoDS_Shape
 
+from brep_mae.generate.generators.modelled.bounds import bounds_mm
 from brep_mae.generate.generators.modelled.model import Model
 from brep_mae.generate.generators.modelled.places import Probe
 from brep_mae.generate.generators.modelled.sketches.outlines import outline, rectangle
 from brep_mae.generate.generators.modelled.sketches.sketch import Curve, Frame, Kind, Loop, Profile
 from brep_mae.generate.labelled import Rejected
 from brep_mae.generate.primitives import Vector
-
-
-def bounds_mm(shape: TopoDS_Shape) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest coordinates."""
-    box = Bnd_Box()
-    BRepBndLib.Add_s(shape, box, False)
-    low, high = box.CornerMin(), box.CornerMax()
-    return np.array([low.X(), low.Y(), low.Z()]), np.array([high.X(), high.Y(), high.Z()])
 
 
 def spun(frame: Frame, angle_rad: float) -> Frame:

@@ -2,7 +2,7 @@
 
 from math import pi, tau
 
-from brep_mae.generate.generators.modelled.details import draw_spots, up_mm
+from brep_mae.generate.generators.modelled.features.details import draw_spots, up_mm
 from brep_mae.generate.generators.modelled.model import Model
 from brep_mae.generate.generators.modelled.patterns import LEAST
 from brep_mae.generate.generators.modelled.places import draw_ring

@@ -10,9 +10,11 @@ MOST_EDGES, MOST_SPLINES = 20, 2  # the kernel's time for one operation grows fa
 
 
 def _group(rng: np.random.Generator, sharp: list[SharpEdge]) -> list[SharpEdge]:
-    """Edges a modeller would pick at one go: around a face, one alone, parallel ones, equal circles."""
+    """Edges a modeller would pick at one go: around one face or two, one alone, parallel ones, equal circles."""
     first = sharp[rng.integers(len(sharp))]
     alike = [e for e in sharp if e.convex == first.convex]
+    if rng.random() < 0.15:
+        return [e for e in alike if not set(first.faces).isdisjoint(e.faces)]
     if rng.random() < 0.3:
         side = first.faces[rng.integers(2)]
         return [e for e in alike if side in e.faces]

@@ -1,0 +1,1 @@
+"""Operations that modellers add to a part, each of them one function."""
