@@ -42,7 +42,7 @@ from brep_mae.ingest.dataset import parse_dataset
 from brep_mae.settings import ParseParams, SplitParams
 
 GROUND = Frame()
-SOLIDS, SEED = 8, 3
+SOLIDS, SEED = 6, 0
 
 
 def slab(half: float = 10.0, height: float = 6.0) -> LabelledSolid:
