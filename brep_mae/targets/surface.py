@@ -65,7 +65,7 @@ class Surface(Target):
         The head says the same of the grid in all views of a face, which differ in what they compare it with."""
         side = truth["grid"].shape[1]
         which = equal_views(truth["turns"], side)
-        errors = torch.full_like(which, torch.inf, dtype=codes.dtype)
+        errors = torch.full_like(which, torch.inf, dtype=truth["grid"].dtype)
         several = (which > 0).any(1).nonzero()[:, 0]
         for own in several.split(MOST_FACES):
             asked, code = {name: values[own] for name, values in truth.items()}, codes[own]
