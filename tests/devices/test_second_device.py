@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from brep_mae import ranks
@@ -175,10 +176,16 @@ def test_a_task_that_was_added_there_answers_on_the_cpu_as_well(
         model = new_tasks(encoder, 3, 0.3, "pretrained")
         added = add_task(model, todo[0], TaskParams(mask_steps=3, weight_steps=3), out, encoder)
         assert open_tasks(out).shared_classifier.weight.device == ranks.device()
-        return added.path.read_bytes(), added.test
+        return load(added.path.read_bytes()), added.test
 
     here, there = both(monkeypatch, work)
-    assert there == here
+    assert here[1] == pytest.approx(there[1], abs=0.1)
+    assert here[0].keys() == there[0].keys()
+    for name, values in here[0].items():
+        if values.is_floating_point():
+            torch.testing.assert_close(there[0][name], values, rtol=1e-4, atol=1e-5)
+        else:  # masks in bits: a score at the edge may fall to either side, as the sums before it are rounded
+            assert (there[0][name] == values).float().mean() > 0.95
     assert open_tasks(tmp_path / "meta").tasks[0].name == todo[0].name
 
 
