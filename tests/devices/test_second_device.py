@@ -63,6 +63,23 @@ def both(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Any]) -> tuple[Any,
     return here, there
 
 
+def assert_near(found: Any, expected: Any) -> None:
+    """The same names and counts; scores apart by at most one answer in ten, as sums may be rounded in another order and
+    an answer at the edge then falls to either side."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert_near(found[name], value)
+    elif isinstance(expected, list | tuple):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_near(one, other)
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, abs=0.1, nan_ok=True)
+    else:
+        assert found == expected
+
+
 def untimed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
 
@@ -123,8 +140,9 @@ def test_features_and_probes_are_those_of_the_cpu(
         return features, rows, embed(backbone, folder / "parsed", folder / "frames", uids)
 
     (features, rows, vectors), (others, again, theirs) = both(monkeypatch, work)
-    assert all(torch.equal(a, b) for a, b in zip(features, others, strict=True))
-    assert again == rows and np.array_equal(vectors, theirs)
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(features, others, strict=True))
+    assert_near(again, rows)
+    assert np.allclose(vectors, theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +158,8 @@ def test_heads_learn_there_what_they_learn_on_the_cpu(
         monkeypatch,
         lambda: untimed(list(compare(source, [mode], 0, tasks(3, 2), data, uids[:10], uids[10:], FEWSHOT))),
     )
-    assert there == here and here
+    assert here
+    assert_near(there, here)
 
 
 @pytest.mark.parametrize("way", ["exssnet", "supsup", "sequential", "frozen", "joint"])
@@ -160,7 +179,7 @@ def test_tasks_are_learned_one_after_another_there(
         return untimed([learn(way, TaskFeatures(backbone), todo, params, "pretrained", 0.3, 0)])
 
     here, there = both(monkeypatch, work)
-    assert repr(there) == repr(here)
+    assert_near(there, here)
 
 
 def test_a_task_that_was_added_there_answers_on_the_cpu_as_well(
@@ -207,4 +226,4 @@ def test_label_rules_learn_there(
         return untimed([scored(rule, shown, load_backbone(folder / "attribute_masking"), FACE_CLASSES, given, 0)])
 
     here, there = both(monkeypatch, work)
-    assert repr(there) == repr(here)
+    assert_near(there, here)
