@@ -63,23 +63,6 @@ def both(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Any]) -> tuple[Any,
     return here, there
 
 
-def assert_near(found: Any, expected: Any) -> None:
-    """The same names and counts; scores apart by at most one answer in ten, as sums may be rounded in another order and
-    an answer at the edge then falls to either side."""
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        for name, value in expected.items():
-            assert_near(found[name], value)
-    elif isinstance(expected, list | tuple):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            assert_near(one, other)
-    elif isinstance(expected, float):
-        assert found == pytest.approx(expected, abs=0.1, nan_ok=True)
-    else:
-        assert found == expected
-
-
 def untimed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
 
@@ -140,9 +123,8 @@ def test_features_and_probes_are_those_of_the_cpu(
         return features, rows, embed(backbone, folder / "parsed", folder / "frames", uids)
 
     (features, rows, vectors), (others, again, theirs) = both(monkeypatch, work)
-    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(features, others, strict=True))
-    assert_near(again, rows)
-    assert np.allclose(vectors, theirs, atol=1e-5)
+    assert all(torch.equal(a, b) for a, b in zip(features, others, strict=True))
+    assert again == rows and np.array_equal(vectors, theirs)
 
 
 @pytest.mark.parametrize(
@@ -158,8 +140,7 @@ def test_heads_learn_there_what_they_learn_on_the_cpu(
         monkeypatch,
         lambda: untimed(list(compare(source, [mode], 0, tasks(3, 2), data, uids[:10], uids[10:], FEWSHOT))),
     )
-    assert here
-    assert_near(there, here)
+    assert there == here and here
 
 
 @pytest.mark.parametrize("way", ["exssnet", "supsup", "sequential", "frozen", "joint"])
@@ -179,7 +160,7 @@ def test_tasks_are_learned_one_after_another_there(
         return untimed([learn(way, TaskFeatures(backbone), todo, params, "pretrained", 0.3, 0)])
 
     here, there = both(monkeypatch, work)
-    assert_near(there, here)
+    assert repr(there) == repr(here)
 
 
 def test_a_task_that_was_added_there_answers_on_the_cpu_as_well(
@@ -195,16 +176,11 @@ def test_a_task_that_was_added_there_answers_on_the_cpu_as_well(
         model = new_tasks(encoder, 3, 0.3, "pretrained")
         added = add_task(model, todo[0], TaskParams(mask_steps=3, weight_steps=3), out, encoder)
         assert open_tasks(out).shared_classifier.weight.device == ranks.device()
-        return load(added.path.read_bytes()), added.test
+        return load(added.path.read_bytes()), added.test  # the order of a file's notes is left to chance
 
     here, there = both(monkeypatch, work)
-    assert here[1] == pytest.approx(there[1], abs=0.1)
-    assert here[0].keys() == there[0].keys()
-    for name, values in here[0].items():
-        if values.is_floating_point():
-            torch.testing.assert_close(there[0][name], values, rtol=1e-4, atol=1e-5)
-        else:  # masks in bits: a score at the edge may fall to either side, as the sums before it are rounded
-            assert (there[0][name] == values).float().mean() > 0.95
+    assert there[1] == here[1] and there[0].keys() == here[0].keys()
+    assert all(torch.equal(there[0][name], values) for name, values in here[0].items())
     assert open_tasks(tmp_path / "meta").tasks[0].name == todo[0].name
 
 
@@ -226,4 +202,4 @@ def test_label_rules_learn_there(
         return untimed([scored(rule, shown, load_backbone(folder / "attribute_masking"), FACE_CLASSES, given, 0)])
 
     here, there = both(monkeypatch, work)
-    assert_near(there, here)
+    assert repr(there) == repr(here)
