@@ -17,10 +17,6 @@ class StoreError(RuntimeError):
     """A store cannot be read or written; the message names the address, the reason and the remedy."""
 
 
-def is_url(text: str) -> bool:
-    return "://" in text
-
-
 def connect(url: str) -> tuple[Any, str]:
     """The file system of an address, as fsspec gives it, and the path in it. Raises StoreError."""
     import fsspec
