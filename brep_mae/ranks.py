@@ -77,6 +77,12 @@ def part(rows: Tensor) -> Tensor:
     return rows[rank() * size : (rank() + 1) * size] if _together else rows
 
 
+def rows(own: int, turns: int = 1) -> Tensor:
+    """Which rows of a batch the `own` rows of this process's part are; of a batch `turns` times over, all of it and then
+    all of it again, so many rows of each turn. (own,)"""
+    return part(torch.arange(own * parts()).view(turns, -1).T).T.flatten()
+
+
 def total(x: Tensor) -> Tensor:
     """The sum over the parts of all processes; without a gradient."""
     return _reduced(x.detach().clone()) if _together else x

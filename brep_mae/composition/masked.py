@@ -101,6 +101,11 @@ class MaskedPretext(Pretext):
     def parallel(self) -> bool:
         return True
 
+    @property
+    def turns(self) -> int:
+        """How often `views` shows every sample to the encoder: all of them, then all again."""
+        return 1
+
     def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
         """What the encoder may see, and the truth; one and the same unless a method says otherwise."""
         return batch, batch
@@ -139,7 +144,7 @@ class MaskedPretext(Pretext):
     def run_views(self, seen: Batch, truth: Batch, rng: torch.Generator, mask: Mask | None = None) -> ForwardPass:
         """As `run`, of views that are given, and without the teacher."""
         tokens = self.tokens(seen)
-        drawn = draw(self.mask, tokens, rng)
+        drawn = draw(self.mask, tokens, rng, self.turns)
         mask = drawn if mask is None else mask
         tokens = self.masked_tokens(tokens, seen, mask)
         branches = self.branches(self.encoder(tokens, mask))

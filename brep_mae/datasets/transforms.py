@@ -1,4 +1,5 @@
-"""Random changes of images that keep what they show. Pure: the randomness is passed in."""
+"""Random changes of images that keep what they show. Pure: the randomness is passed in. Of a batch that several
+processes share it is drawn for all images, in order (see `ranks`)."""
 
 import math
 
@@ -6,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from brep_mae import ranks
 from brep_mae.datasets.batch import Frames
 
 GREY = (0.299, 0.587, 0.114)
@@ -31,7 +33,7 @@ def random_resized_crop(images: Tensor, least: float, rng: torch.Generator, flip
 def random_resized_frames(frames: Frames, least: float, rng: torch.Generator, flip: bool) -> Frames:
     """As `random_resized_crop`, every frame for itself; a pixel names the face that lies nearest where it looks."""
     where = _rectangles(frames.image.flatten(0, 1), least, rng, flip)
-    image, face = frames.image.flatten(0, 1), frames.face.flatten(0, 1)[:, None].float()
+    image, face = frames.image.flatten(0, 1), frames.face.flatten(0, 1)[:, None].to(frames.image)
     image = F.grid_sample(image, where, padding_mode="border", align_corners=False)
     face = F.grid_sample(face, where, "nearest", padding_mode="border", align_corners=False)
     return Frames(image.view_as(frames.image), face[:, 0].to(frames.face).view_as(frames.face))
@@ -39,7 +41,7 @@ def random_resized_frames(frames: Frames, least: float, rng: torch.Generator, fl
 
 def _rectangles(images: Tensor, least: float, rng: torch.Generator, flip: bool) -> Tensor:
     """Where each pixel of a random crop looks. Shapes: (N, C, H, W) -> (N, H, W, 2) in [-1, 1]"""
-    n = len(images)
+    n = len(images) * ranks.parts()
     area = _uniform((n,), least, 1.0, rng)
     aspect = _uniform((n,), math.log(3 / 4), math.log(4 / 3), rng).exp()
     size = torch.stack([(area * aspect).sqrt(), (area / aspect).sqrt()], 1).clamp(max=1)  # width, height
@@ -47,16 +49,17 @@ def _rectangles(images: Tensor, least: float, rng: torch.Generator, flip: bool) 
     mirror = torch.where(torch.rand(n, generator=rng) < 0.5 * flip, -1.0, 1.0)
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = size[:, 0] * mirror, size[:, 1], center
-    return F.affine_grid(theta.to(images), list(images.shape), align_corners=False)
+    return F.affine_grid(ranks.part(theta).to(images), list(images.shape), align_corners=False)
 
 
 def jitter_colors(images: Tensor, strength: float, rng: torch.Generator) -> Tensor:
     """Changes brightness, contrast and saturation by up to `strength`, hue by up to a quarter of it (in turns), of four
     images in five; of one in five the colour goes. Shapes: (N, 3, H, W) in [0, 1] -> the same"""
-    n = len(images)
-    by = _uniform((3, n, 1, 1, 1), 1 - strength, 1 + strength, rng).to(images)
-    angle = _uniform((n,), -strength / 4, strength / 4, rng) * 2 * math.pi
-    chosen, grey = (torch.rand(n, 1, 1, 1, generator=rng).to(images.device) < share for share in (0.8, 0.2))
+    n, whole = len(images), len(images) * ranks.parts()
+    by = _uniform((3, whole, 1, 1, 1), 1 - strength, 1 + strength, rng).to(images)[:, ranks.rows(n)]
+    angle = ranks.part(_uniform((whole,), -strength / 4, strength / 4, rng)) * 2 * math.pi
+    noise = (ranks.part(torch.rand(whole, 1, 1, 1, generator=rng)).to(images.device) for _ in range(2))
+    chosen, grey = (drawn < share for drawn, share in zip(noise, (0.8, 0.2), strict=True))
     weight = images.new_tensor(GREY).view(1, 3, 1, 1)
     out = (images * by[0]).clamp(0, 1)
     mean = (out * weight).sum(1, keepdim=True).mean((2, 3), keepdim=True)

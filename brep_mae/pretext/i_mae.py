@@ -16,6 +16,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from brep_mae import ranks
 from brep_mae.checks import SettingsError
 from brep_mae.composition.masked import MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
@@ -60,12 +61,12 @@ def blend(batch: Batch, partner: Tensor, share: float) -> tuple[Batch, Batch]:
     """share x image + (1 - share) x partner's image; and the truth: all subordinate images, then all dominant ones.
 
     Args:
-        partner: (N,) among the N = solids x frames images of the batch.
+        partner: (N,) of the N = solids x frames images, among those of all parts of the batch (see `ranks`).
         share: of the image itself, in [0, 1].
     """
     assert batch.frames is not None
     own = batch.frames
-    other = Frames(*(each.flatten(0, 1)[partner].view_as(each) for each in (own.image, own.face)))
+    other = Frames(*(ranks.joined_rows(each.flatten(0, 1))[partner].view_as(each) for each in (own.image, own.face)))
     mixed = replace(own, image=share * own.image + (1 - share) * other.image)
     roles = (own, other) if share < 0.5 else (other, own)
     truth = Frames(torch.cat([role.image for role in roles]), torch.cat([role.face for role in roles]))
@@ -99,16 +100,12 @@ class BlendedMAE(MaskedPretext):
     def reads_labels(self) -> bool:
         return self.params.same_prob is not None
 
-    @property
-    def parallel(self) -> bool:
-        return False  # images of a batch are blended with one another
-
     def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
         assert batch.frames is not None
         solids, views = batch.frames.image.shape[:2]
-        solid = torch.arange(solids, device=batch.frames.image.device).repeat_interleave(views)
-        label = None if batch.faces is None else batch.faces.part[solid]
-        partner = draw_partners(solid, label, self.params.same_prob, rng)
+        solid = torch.arange(solids * ranks.parts(), device=batch.frames.image.device).repeat_interleave(views)
+        label = None if batch.faces is None else ranks.joined_rows(batch.faces.part)[solid]
+        partner = ranks.part(draw_partners(solid, label, self.params.same_prob, rng))
         return blend(batch, partner, float(torch.rand((), generator=rng)))  # Beta(1, 1), as in the paper
 
     def branches(self, latent: Latent) -> tuple[Latent, ...]:

@@ -53,10 +53,6 @@ class ImageMAE(MaskedPretext):
     tokens: PatchTokens
     encoder: TransformerEncoder
 
-    @property
-    def parallel(self) -> bool:
-        return self.params.augment is None  # crops are drawn for the part of a batch that is at hand
-
     def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
         augment = self.params.augment
         if augment is None or batch.frames is None or not self.training:

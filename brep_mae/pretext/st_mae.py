@@ -17,6 +17,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
+from brep_mae import ranks
 from brep_mae.composition.masked import ForwardPass, MaskedPretext, Weights
 from brep_mae.composition.pretext import DataSpec, MethodParams
 from brep_mae.datasets.batch import Batch, Frames
@@ -65,8 +66,8 @@ class TurntableMAE(MaskedPretext):
     params: Params
 
     @property
-    def parallel(self) -> bool:
-        return False  # clips are drawn for the part of a batch that is at hand
+    def turns(self) -> int:
+        return self.params.repeat_aug
 
     def losses(self, forward_pass: ForwardPass) -> dict[str, Tensor]:
         """As MaskedPretext, with the number of clips that were made of the batch."""
@@ -77,8 +78,9 @@ class TurntableMAE(MaskedPretext):
         """`repeat_aug` clips of every solid, each rolled to a random start; truth: the frames that are predicted."""
         assert batch.frames is not None
         solids, frames = batch.frames.image.shape[:2]
-        clips = torch.arange(solids).repeat(self.params.repeat_aug)
-        start = torch.randint(frames, (len(clips), 1), generator=rng)
+        clips = torch.arange(solids).repeat(self.turns)
+        start = torch.randint(frames, (len(clips) * ranks.parts(), 1), generator=rng)
+        start = start[ranks.rows(len(clips), self.turns)]
         turn = (start + torch.arange(frames)) % frames
         rolled = Frames(batch.frames.image[clips[:, None], turn], batch.frames.face[clips[:, None], turn])
         seen = of_frames(batch, rolled)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from brep_mae import ranks
 from brep_mae.checks import Section
 from brep_mae.composition.pretext import DataSpec, MethodParams, Pretext
 from brep_mae.composition.pretext import build as build_method
@@ -47,6 +48,10 @@ class Supervised(Pretext):
     def reads_labels(self) -> bool:
         return True
 
+    @property
+    def parallel(self) -> bool:
+        return True
+
     def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         faces = batch.faces
         if faces is None:
@@ -57,8 +62,8 @@ class Supervised(Pretext):
             ("part", self.part, features.solid, faces.part),
         ):
             known = label != UNLABELLED
-            if head.out_features and bool(known.any()):
-                parts[f"labels.{name}"] = F.cross_entropy(head(rows[known]), label[known])
+            if head.out_features and (count := ranks.total(known.sum())) > 0:
+                parts[f"labels.{name}"] = F.cross_entropy(head(rows[known]), label[known], reduction="sum") / count
         return {"loss": sum(parts.values(), torch.zeros(()))} | {k: v.detach() for k, v in parts.items()}
 
     def backbone(self) -> FeatureExtractor:

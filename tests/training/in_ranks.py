@@ -24,6 +24,12 @@ from tests.stored import solids
 SPEED = ("steps_per_s", "solids_per_s", "seconds")
 STEPS, FEW = 50, 3
 """Steps of `mae_faces`, and of every other method."""
+OWN: dict[str, dict[str, Any]] = {
+    "mae_images": {"augment": {"crop": 0.5, "flip": True}},
+    "st_mae": {"sampler": "tube"},
+    "i_mae": {"same_prob": 0.5},
+}
+"""What methods are asked for beyond their defaults, so that more of them is compared."""
 PARAMS = PretrainParams(seed=3, log_every=1, checkpoint_every=5, weight_decay=0.05, clip_norm=1.0, warmup=0.2)
 
 
@@ -57,8 +63,10 @@ def main(data: Path, out: Path, names: list[str], slowly: bool, precision: str) 
     with ranks.joined():
         for name in names:
             torch.manual_seed(0)
-            own = {"dropout": 0.0} if name == "attribute_masking" else {}
-            pretext = small(name, steps=steps_of(name), batch=4, **own)
+            pretext = small(name, steps=steps_of(name), batch=4, **OWN.get(name, {}))
+            for module in pretext.modules():
+                if isinstance(module, torch.nn.Dropout):
+                    module.p = 0.0  # each process draws its own
             samples, heldout = (solids(data, part, *pretext.reads) for part in (uids[:12], uids[12:]))
             out.mkdir(parents=True, exist_ok=True)
             with (out / f"{name}.jsonl" if ranks.rank() == 0 else Path(os.devnull)).open("a") as file:

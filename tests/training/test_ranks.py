@@ -22,7 +22,7 @@ from tests.contracts.test_methods import small
 from tests.stored import solids, store
 from tests.training.in_ranks import PARAMS, STEPS, steps_of
 
-ALONE = {"i_mae", "joint", "mixmask", "mlo_mae_faces", "mlo_mae_images", "st_mae", "supervised"}
+ALONE = {"joint", "mixmask", "mlo_mae_faces", "mlo_mae_images"}
 """Methods whose samples of a batch depend on one another."""
 
 
@@ -122,7 +122,7 @@ def test_a_method_whose_samples_depend_on_one_another_says_so(name: str) -> None
 
 @pytest.mark.parametrize(
     "name, batch, reason",
-    [("i_mae", 4, "depend on one another: train it without torchrun"), ("mae_faces", 5, "does not divide among 2")],
+    [("mixmask", 4, "depend on one another: train it without torchrun"), ("mae_faces", 5, "does not divide among 2")],
 )
 def test_what_cannot_be_shared_is_refused_before_any_work(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, batch: int, reason: str
