@@ -78,8 +78,8 @@ def part(rows: Tensor) -> Tensor:
 
 
 def rows(own: int, turns: int = 1) -> Tensor:
-    """Which rows of a batch the `own` rows of this process's part are; of a batch `turns` times over, all of it and then
-    all of it again, so many rows of each turn. (own,)"""
+    """Which rows of a batch the `own` rows of this process's part are. Where it stands there `turns` times over, all of
+    it and then all of it again, they are as many of each turn. (own,)"""
     return part(torch.arange(own * parts()).view(turns, -1).T).T.flatten()
 
 
