@@ -89,12 +89,10 @@ def total(x: Tensor) -> Tensor:
 
 
 def joined_rows(x: Tensor) -> Tensor:
-    """The rows of all parts, one after the other; every part has as many, of one shape."""
-    if not _together:
-        return x
-    rows = x.new_zeros(parts(), *x.shape)
-    rows[rank()] = x
-    return _reduced(rows).flatten(0, 1)
+    """The rows of all parts, one after the other; every part has as many, of one shape. A gradient of them is that of
+    the sum of what all processes make of them."""
+    joined: Tensor = _Joined.apply(x) if _together else x
+    return joined
 
 
 def of_first(make: Callable[[], Any]) -> Any:
@@ -112,6 +110,18 @@ def start_alike(model: nn.Module) -> None:
         with _told():
             for value in model.state_dict().values():
                 distributed.broadcast(value, 0)
+
+
+class _Joined(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        rows = x.new_zeros(parts(), *x.shape)
+        rows[rank()] = x
+        return _reduced(rows).flatten(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return part(_reduced(gradients[0].clone()))
 
 
 def _reduced(x: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ class Pretext(nn.Module):
     @property
     def parallel(self) -> bool:
         """True = several processes may share a batch (see `ranks`): what `forward` answers of a part is what that part
-        adds to what it answers of the whole batch, whose samples know nothing of one another."""
+        adds to what it answers of the whole batch."""
         return False
 
     def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from brep_mae import ranks
 from brep_mae.masking.block import draw_blocks
 from brep_mae.masking.random import drawn
 
@@ -37,8 +38,9 @@ def over_pixels(mask: Tensor, height: int, width: int) -> Tensor:
 
 
 def fill(images: Tensor, own: Tensor, partner: Tensor) -> Tensor:
-    """`images` (N, 3, H, W) where `own` (H, W) is True, and those at `partner` (N,) elsewhere."""
-    return torch.where(own, images, images[partner])
+    """`images` (N, 3, H, W) where `own` (H, W) is True, and elsewhere those at `partner` (N,), among the images of all
+    parts of the batch (see `ranks`)."""
+    return torch.where(own, images, ranks.joined_rows(images)[partner])
 
 
 def partners(samples: int, frames: int) -> Tensor:

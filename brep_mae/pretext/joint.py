@@ -66,10 +66,6 @@ class Params(MethodParams):
 class Joint(JointMAE):
     """M3AE with more targets; a batch holds both kinds."""
 
-    @property
-    def parallel(self) -> bool:
-        return False  # each solid is told from the others of its batch
-
     def masked_tokens(self, tokens: Tokens, seen: Batch, mask: Mask) -> Tokens:
         """Nor does the decoder know the kind of an arc that touches a hidden face: it is asked for."""
         assert tokens.arcs is not None

@@ -14,6 +14,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
+from brep_mae import ranks
 from brep_mae.composition.pretext import DataSpec, MethodParams, Pretext
 from brep_mae.composition.teacher import follow
 from brep_mae.datasets.batch import Batch
@@ -45,7 +46,7 @@ class Params(MethodParams):
 @dataclass(frozen=True)
 class Views:
     """N = solids x frames images: query, mixed, key (N, 3, H, W); own (H, W) True = the mixture shows the image itself;
-    partner (N,) whose content it shows elsewhere."""
+    partner (N,) whose content it shows elsewhere, among the images of all parts of the batch (see `ranks`)."""
 
     query: Tensor
     mixed: Tensor
@@ -55,9 +56,10 @@ class Views:
 
 
 def info_nce(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
-    """Cross-entropy of finding each query's key among the queue's. (N, D), (N, D), (K, D) -> scalar"""
+    """Cross-entropy of finding each query's key among the queue's, what this part of the batch adds to the mean.
+    (N, D), (N, D), (K, D) -> scalar"""
     logits = torch.cat([(query * key).sum(1, keepdim=True), query @ queue.T], 1) / temperature
-    return F.cross_entropy(logits, torch.zeros(len(query), dtype=torch.long, device=query.device))
+    return F.cross_entropy(logits, torch.zeros(len(query), dtype=torch.long, device=query.device)) / ranks.parts()
 
 
 def mix_loss(
@@ -66,17 +68,18 @@ def mix_loss(
     """The three terms of the loss, weights included.
 
     Args:
-        query, mixed, key: codes (N, D) of the images, of the mixtures and, by the momentum encoder, of the images.
-        partner: (N,) a permutation; mixture i shows image i and image partner[i].
+        query, mixed: codes (N, D) of the images and of the mixtures.
+        key: codes (parts x N, D) by the momentum encoder, of the images of all parts of the batch.
+        partner: (N,) rows of a permutation; mixture i shows image i and image partner[i].
         own: share of a mixture that is the image's own.
 
-    Every key meets the mixture that it fills: row i of `mixed` at the inverse of `partner`.
+    Every key meets the mixture that it fills, in the order of the keys.
     """
-    inverse = partner.argsort()
+    clean, order = ranks.part(key), partner.argsort()
     return {
-        "contrast.clean": info_nce(query, key, queue, temperature),
-        "contrast.own": own * info_nce(mixed, key, queue, temperature),
-        "contrast.filler": (1 - own) * info_nce(mixed[inverse], key, queue, temperature),
+        "contrast.clean": info_nce(query, clean, queue, temperature),
+        "contrast.own": own * info_nce(mixed, clean, queue, temperature),
+        "contrast.filler": (1 - own) * info_nce(mixed[order], key[partner[order]], queue, temperature),
     }
 
 
@@ -103,13 +106,17 @@ class MixMask(Pretext):
     def reads(self) -> frozenset[str]:
         return frozenset({"frames"})
 
+    @property
+    def parallel(self) -> bool:
+        return True
+
     def views(self, batch: Batch, rng: torch.Generator) -> Views:
         if batch.frames is None:
             raise ValueError("mixmask needs a batch with frames")
         solids, frames, _, height, width = batch.frames.image.shape
         images = batch.frames.image.flatten(0, 1)
         query, key = (self._augmented(images, rng) for _ in range(2))
-        p, partner = self.params, partners(solids, frames).to(images.device)
+        p, partner = self.params, ranks.part(partners(solids * ranks.parts(), frames)).to(images.device)
         own = over_pixels(filling_mask(p.mask, p.grid, p.own_share, rng), height, width).to(images.device)
         return Views(query, fill(query, own, partner), key, own, partner)
 
@@ -122,13 +129,14 @@ class MixMask(Pretext):
         codes = self.projector(self.network.cells(torch.cat([seen.query, seen.mixed])).mean(1))
         query, mixed = codes.chunk(2)
         with torch.no_grad():
-            key = self.key_projector(self.key_network.cells(seen.key).mean(1))
+            key = ranks.joined_rows(self.key_projector(self.key_network.cells(seen.key).mean(1)))
         if self.training:
             self._fresh.append(key)
         own = float(seen.own.float().mean())
         terms = mix_loss(query, mixed, key, self.queue, seen.partner, own, self.params.temperature)
         parts = {name: term.detach() for name, term in terms.items()}
-        return {"loss": torch.stack(list(terms.values())).sum(), "own_share": torch.tensor(own), **parts}
+        share = torch.tensor(own / ranks.parts())
+        return {"loss": torch.stack(list(terms.values())).sum(), "own_share": share, **parts}
 
     def begin_step(self, step: int, rng: torch.Generator) -> bool:
         self._fresh.clear()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from brep_mae import ranks
 from brep_mae.datasets.batch import Batch
 from brep_mae.masking.mask import Mask
 from brep_mae.models.projector import Projector
@@ -45,14 +46,16 @@ class Contrast(Target):
         return Selection(codes[:, 0], torch.full_like(sample, -1), sample, role, ones.bool(), ones, len(codes))
 
     def truth(self, selection: Selection, batch: Batch) -> Values:
-        """Place of the right answer among those of the batch."""
-        return {"right": selection.sample}
+        """Place of the right answer among those of the batch, of all its parts (see `ranks`)."""
+        return {"right": ranks.rows(selection.samples).to(selection.sample)}
 
     def predicted(self, codes: Tensor, truth: Values) -> Values:
-        """Logits (M, M) of every image for given faces, and of all faces for a given image."""
+        """Logits (M, M) of every image for given faces, and of all faces for a given image: M given ones of this part
+        of the batch, M asked ones of all its parts."""
         faces, image = codes.chunk(2, 1)
-        logits = self.faces(faces) @ self.image(image).T / self.temperature
-        return {"image": logits, "faces": logits.T}
+        faces, image = ranks.joined_rows(self.faces(faces)), ranks.joined_rows(self.image(image))
+        logits = faces @ image.T / self.temperature
+        return {"image": ranks.part(logits), "faces": ranks.part(logits.T)}
 
     def code_free(self, known: Values, asked: Values) -> Values:
         alike = torch.zeros(len(asked["right"]), int(known["right"].max()) + 1, device=known["right"].device)

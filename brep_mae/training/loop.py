@@ -95,7 +95,7 @@ def train(
             always before that state is saved: what it keeps of each, a resumed training has too.
 
     Raises:
-        SettingsError: a batch does not divide into the parts asked for or among the processes, or the method's batch
+        SettingsError: a batch does not divide into the parts asked for or among the processes, or the method's step
             cannot be shared, or there are fewer held-out batches than kinds of samples.
         RankError: another process ended before its time.
         NotFinite: a loss, a gradient or a held-out loss is not finite; names the step and the solids of the
@@ -204,7 +204,7 @@ def _check_ranks(pretext: Pretext, data: Samples, size: int) -> None:
     if data.kinds > 1:
         raise SettingsError("data sets of several kinds take turns here: train on them without torchrun")
     if not pretext.parallel:
-        raise SettingsError("the samples of this method's batch depend on one another: train it without torchrun")
+        raise SettingsError("a step of this method cannot be shared: train it without torchrun")
     if size % ranks.world():
         raise SettingsError(
             f"a batch of {size} does not divide among {ranks.world()} processes: change the batch or their number"

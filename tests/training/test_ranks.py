@@ -22,8 +22,8 @@ from tests.contracts.test_methods import small
 from tests.stored import solids, store
 from tests.training.in_ranks import PARAMS, STEPS, steps_of
 
-ALONE = {"joint", "mixmask", "mlo_mae_faces", "mlo_mae_images"}
-"""Methods whose samples of a batch depend on one another."""
+ALONE = {"mlo_mae_faces", "mlo_mae_images"}
+"""Methods whose step processes cannot share."""
 
 
 def started(world: int, *arguments: object) -> list[subprocess.Popen[str]]:
@@ -116,13 +116,13 @@ def test_a_process_that_dies_ends_the_other_with_the_remedy_and_the_same_command
 
 
 @pytest.mark.parametrize("name", sorted(ALONE))
-def test_a_method_whose_samples_depend_on_one_another_says_so(name: str) -> None:
+def test_a_method_that_processes_cannot_share_says_so(name: str) -> None:
     assert not small(name).parallel
 
 
 @pytest.mark.parametrize(
     "name, batch, reason",
-    [("mixmask", 4, "depend on one another: train it without torchrun"), ("mae_faces", 5, "does not divide among 2")],
+    [("mlo_mae_faces", 4, "cannot be shared: train it without torchrun"), ("mae_faces", 5, "does not divide among 2")],
 )
 def test_what_cannot_be_shared_is_refused_before_any_work(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, batch: int, reason: str
