@@ -208,10 +208,8 @@ def sizes(args: argparse.Namespace) -> None:
     for pair in args.sets:
         name, _, folder = pair.partition("=")
         shards = open_shards(Path(folder) / "parsed", Path(folder) / "labels")
-        labels = [shards.labels.solids[uid] for uid in shards.uids if uid in shards.labels.solids]
-        faces = np.concatenate([one.faces for one in labels])
-        parts = np.array([one.part for one in labels])
-        for what, column in (("class of a face", faces), ("class of a part", parts)):
+        labels = shards.labels.solids
+        for what, column in (("class of a face", labels.faces), ("class of a part", labels.part)):
             known = column[column != UNLABELLED]
             if len(known):
                 lines.append({"set": name, "sizes of": what, **_compared(np.unique(known, return_counts=True)[1])})

@@ -3,11 +3,12 @@
     python -m benchmarks.million
     python -m benchmarks.million --counts 10000 100000 1000000 --kept FOLDER
 
-A solid has 4 to 6 faces and 6 kB, and others have the same arrays under other uids: a million are 6 GB on disk, which
-go with the benchmark unless they are kept. Every row is a process of its own. Memory is what it holds more than before
-it opened the folder: `own` cannot be taken back, `mapped` are pages of files, which the system takes back when it needs
-them. `look-up` is one of 2,000 solids anywhere, by number or by uid, in processor time, with one of its arrays; `first`
-is the wall time where its shard has not been met yet. `making` is done once by the parse: the index and the split.
+A solid has 4 to 6 faces and 6 kB, with a label for each, and 2 views of 16 pixels; others have the same under other
+uids: a million are 10 GB on disk, which go with the benchmark unless they are kept. Every row is a process of its own.
+Memory is what it holds more than before it opened the folder: `own` cannot be taken back, `mapped` are pages of files,
+which the system takes back when it needs them. `look-up` is one of 2,000 solids anywhere, by number or by uid, in
+processor time, with one of its arrays, or of labels and frames by uid; `first` is the wall time where its shard has not
+been met yet. `making` is done once by the parse: the index and the split.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -26,23 +28,25 @@ import torch
 
 from brep_mae import settings
 from brep_mae.composition.pretext import DataSpec, build
+from brep_mae.datasets.frames import FrameWriter, open_frames
+from brep_mae.datasets.labelling.labels import FOLDER, SolidLabels, labels_of, write_labels
 from brep_mae.datasets.lazy.index import open_index, write_index
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import open_shards, write_shard
 from brep_mae.datasets.splits import make_split, read_split, write_split
 from brep_mae.training.loop import train
-from tests.synthetic import make_graph
+from tests.synthetic import make_frames, make_graph
 
 COUNTS = (10_000, 100_000, 1_000_000)
 PER_SHARD, GRID, SAMPLES, ASKED, STEPS = 256, 4, 4, 2000, 100
-METHOD = "mae_faces"
+METHOD, FRAMES, VIEWS, SIZE = "mae_faces", "frames", 2, 16
 
 
 def make(folder: Path, count: int) -> None:
     """Shards of copies."""
     folder.mkdir(parents=True, exist_ok=True)
-    template = folder / "template"
-    write_shard(template, [make_graph(4 + i % 3, i, GRID, SAMPLES) for i in range(PER_SHARD)])
+    template, graphs = folder / "template", [make_graph(4 + i % 3, i, GRID, SAMPLES) for i in range(PER_SHARD)]
+    write_shard(template, graphs)
     batch = pa.ipc.open_file(pa.memory_map(str(template))).get_batch(0)
     keys = np.random.default_rng(0).permutation(np.arange(count, dtype=np.uint64) * np.uint64(2**63 // count))
     for shard, first in enumerate(range(0, count, PER_SHARD)):
@@ -57,6 +61,14 @@ def make(folder: Path, count: int) -> None:
         ):
             writer.write_batch(copies)
     template.unlink()
+    drawn = make_frames([graph.n_faces for graph in graphs], VIEWS, SIZE)
+    images, faces = (drawn.image.permute(0, 1, 3, 4, 2) * 255).byte().numpy(), drawn.face.numpy().astype(np.int16)
+    labels = [SolidLabels(graph.face_label, graph.part_label) for graph in graphs]
+    with FrameWriter(folder / FRAMES, VIEWS, SIZE) as writer:
+        for i, key in enumerate(keys):
+            writer.add(f"{key:016x}#0", images[i % PER_SHARD], faces[i % PER_SHARD])
+    labelled = {f"{key:016x}#0": labels[i % PER_SHARD] for i, key in enumerate(keys)}
+    write_labels(folder / FOLDER, ("a", "b", "c"), ("p", "q"), labelled, {})
     began = time.perf_counter()
     write_index(folder)
     index = open_index(folder)
@@ -119,7 +131,41 @@ def looked_up(folder: Path) -> dict[str, float]:
     return {"look-up, us": again, "by uid, us": by_uid, "first, us": first}
 
 
-ROWS: dict[str, Callable[[Path], dict[str, float]]] = {"opened": opened, "looked_up": looked_up}
+def _by_uid(
+    what: str, folder: Path, open_it: Callable[[], Any], look_up: Callable[[Any, str], object]
+) -> dict[str, float]:
+    """Opening labels or frames, and one of them by its uid."""
+    index = open_index(folder)
+    uids = [index.uids[i] for i in np.random.default_rng(0).integers(len(index), size=ASKED).tolist()]
+    (own, mapped), used = _memory(), time.process_time()
+    opened = open_it()
+    look_up(opened, uids[0])
+    used = time.process_time() - used
+    look_ups = [_per(ASKED, time.process_time, lambda: [look_up(opened, uid) for uid in uids]) for _ in range(5)]
+    pa.default_memory_pool().release_unused()
+    after = _memory()
+    return {
+        f"{what}: open, busy s": used,
+        f"{what}: own, MB": after[0] - own,
+        f"{what}: mapped, MB": after[1] - mapped,
+        f"{what}: look-up, us": min(look_ups),
+    }
+
+
+def labels(folder: Path) -> dict[str, float]:
+    return _by_uid("labels", folder, lambda: labels_of(folder).solids, lambda solids, uid: solids[uid])
+
+
+def frames(folder: Path) -> dict[str, float]:
+    return _by_uid("frames", folder, lambda: open_frames(folder / FRAMES), lambda store, uid: store.blocks(uid))
+
+
+ROWS: dict[str, Callable[[Path], dict[str, float]]] = {
+    "opened": opened,
+    "looked_up": looked_up,
+    "labels": labels,
+    "frames": frames,
+}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from brep_mae.continual.continual_fit import Batches, Task, classes_in
 from brep_mae.continual.supermask import Kind
 from brep_mae.datasets.batch import Batch
-from brep_mae.datasets.labelling.labels import SolidLabels
+from brep_mae.datasets.lazy.uids import ABSENT
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.datasets.shards import open_shards
 from brep_mae.datasets.splits import SIDES, labelled_split, read_split
@@ -138,18 +138,22 @@ def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], size: int, name
     if unknown := [each for each in wanted if each not in names]:
         known = ", ".join(names) or f"none: the solids have no labels for {kind}"
         raise ValueError(f"{parsed}: no class {', '.join(unknown)}; it has {known}")
-    labels = {uid: shards.labels.solids[uid] for uid in shards.uids if uid in shards.labels.solids}
-    shown = {uid: _shown(one, kind) for uid, one in labels.items()}
-    group = [names.index(w) for w in wanted] or sorted(set().union(*shown.values()))
-    needed = set(range(len(names))) if kind == "multilabel" else set(group)
-    shown = {uid: found & needed for uid, found in shown.items() if found & needed}
+    stored, classes = shards.labels.solids, np.arange(len(names))
+    rows = stored.lookup.rows(shards.uids)
+    rows = rows[rows != ABSENT]
+    shows = (stored.part[:, None] == classes if kind == "classification" else stored.shown(len(names)))[rows]
+    group = [names.index(w) for w in wanted] or np.flatnonzero(shows.any(0)).tolist()
+    if kind != "multilabel":
+        shows[:, np.isin(classes, group, invert=True)] = False
+    asked = np.flatnonzero(shows.any(1))
+    shown = dict(zip(stored.lookup.some(rows[asked]), map(np.flatnonzero, shows[asked]), strict=True))
     if not shown:
         raise ValueError(f"{parsed}: no solid is labelled for {kind}; name classes in labels.csv and parse again")
-    named = {uid: labels[uid].side for uid in shown}
+    named = {uid: stored[uid].side for uid in shown}
     if any(named.values()):
         split = {side: [uid for uid in shown if (named[uid] or SIDES[0]) == side] for side in SIDES}
     else:
-        files = dict(zip(shards.uids, shards.files, strict=True))
+        files = {uid: shards.files[shards.lookup.row(uid)] for uid in shown}
         split = labelled_split(read_split(parsed / "split.parquet"), files, shown)
     sides = {side: Solids(parsed, None, split[side], reads | {"faces"}) for side in SIDES}
     if kind == "segmentation":
@@ -157,14 +161,8 @@ def stored_task(parsed: Path, kind: Kind, wanted: Sequence[str], size: int, name
     elif kind == "multilabel":
         [task] = multilabel_tasks(sides, [group], names, size)
     else:
-        [task] = sample_tasks(sides, {uid: min(found) for uid, found in shown.items()}, [group], names, size)
+        [task] = sample_tasks(sides, {uid: int(found[0]) for uid, found in shown.items()}, [group], names, size)
     return replace(task, name=name)
-
-
-def _shown(labels: SolidLabels, kind: Kind) -> set[int]:
-    """The classes of a solid: its own, or those of its faces."""
-    found = {labels.part} if kind == "classification" else set(np.unique(labels.faces).tolist())
-    return found - {UNLABELLED}
 
 
 def solids_in(side: Batches) -> int:

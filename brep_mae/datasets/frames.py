@@ -5,12 +5,16 @@ time: frames are mostly white, and Arrow's own compression would unpack a whole 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import pyarrow as pa
+
+from brep_mae.datasets.lazy.mapped import mapped_batch, require_columns, stamp
+from brep_mae.datasets.lazy.uids import Uids, by_uid
 
 VERSION = 1
 """Raised whenever a stored record changes its meaning."""
@@ -21,13 +25,21 @@ _CODEC = pa.Codec("zstd", compression_level=3)
 _COLUMNS = [pa.field("uid", pa.string()), pa.field("image", pa.large_binary()), pa.field("face", pa.large_binary())]
 
 
-def _part_size(path: Path, metadata: dict[bytes, bytes] | None) -> tuple[int, int]:
-    """(views, size) of a part; raises ValueError for a file of another kind or version."""
-    found = (metadata or {}).get(b"frames_version", b"none").decode()
+def _part(path: Path) -> tuple[pa.RecordBatch, tuple[int, int]]:
+    """A part and its (views, size); raises ValueError for a damaged file, or one of another kind or version."""
+    try:
+        batch = mapped_batch(path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ValueError(f"{path}: not an Arrow file of frames ({error}); delete it and render again") from None
+    metadata = batch.schema.metadata or {}
+    found = metadata.get(b"frames_version", b"none").decode()
     if found != str(VERSION):
         raise ValueError(f"{path}: frames of version {found}, expected {VERSION}; render the solids again")
-    assert metadata is not None
-    return int(metadata[b"views"]), int(metadata[b"size"])
+    try:
+        require_columns(batch, pa.schema(_COLUMNS))
+    except ValueError as error:
+        raise ValueError(f"{path}: no frames ({error}); delete it and render again") from None
+    return batch, (int(metadata[b"views"]), int(metadata[b"size"]))
 
 
 class FrameStore:
@@ -39,17 +51,12 @@ class FrameStore:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._parts: list[pa.Table] = []
-        self._row: dict[str, tuple[int, int]] = {}
         parts = sorted(folder.glob("part-*.arrow"))
         if not parts:
             raise FileNotFoundError(f"{folder}: holds no frames; render the solids first")
+        self._parts: list[pa.RecordBatch] = []
         for path in parts:
-            try:
-                table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-            except pa.ArrowInvalid as error:
-                raise ValueError(f"{path}: not an Arrow file ({error}); delete it and render again") from None
-            found = _part_size(path, table.schema.metadata)
+            batch, found = _part(path)
             if not self._parts:
                 self.views, self.size = found
             if found != (self.views, self.size):
@@ -57,10 +64,13 @@ class FrameStore:
                     f"{path}: {found[0]} views of {found[1]} pixels, but {parts[0].name} has {self.views} of "
                     f"{self.size}; render into an empty folder"
                 )
-            for row, uid in enumerate(table["uid"].to_pylist()):
-                self._row[uid] = len(self._parts), row
-            self._parts.append(table)
-        self.uids = list(self._row)
+            self._parts.append(batch)
+        self._ends = np.cumsum([len(batch) for batch in self._parts])
+        self.lookup = by_uid(pa.concat_arrays([batch["uid"] for batch in self._parts]))
+
+    @property
+    def uids(self) -> Uids:
+        return self.lookup.uids
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -69,7 +79,7 @@ class FrameStore:
         return iter(self.uids)
 
     def __contains__(self, uid: str) -> bool:
-        return uid in self._row
+        return uid in self.lookup
 
     def __getitem__(self, uid: str) -> tuple[np.ndarray, np.ndarray]:
         """Image (T, H, W, 3) uint8 and face number (T, H, W) int16, -1 = background; fresh arrays."""
@@ -83,15 +93,24 @@ class FrameStore:
 
     def blocks(self, uid: str) -> tuple[pa.Buffer, pa.Buffer]:
         """The compressed image and face, as they lie on the disk."""
-        part, row = self._row[uid]
-        return self._parts[part]["image"][row].as_buffer(), self._parts[part]["face"][row].as_buffer()
+        row = self.lookup.row(uid)
+        number = int(self._ends.searchsorted(row, "right"))
+        part = self._parts[number]
+        row += len(part) - int(self._ends[number])
+        return part["image"][row].as_buffer(), part["face"][row].as_buffer()
 
-    def __reduce__(self) -> tuple[type["FrameStore"], tuple[Path]]:
-        return FrameStore, (self.folder,)
+    def __reduce__(self) -> tuple[Callable[[Path], "FrameStore"], tuple[Path]]:
+        return open_frames, (self.folder,)
 
 
 def open_frames(folder: Path) -> FrameStore:
-    """The frames that a `FrameWriter` left in `folder`."""
+    """The frames that a `FrameWriter` left in `folder`; one store for all that read the same parts. Raises what
+    `FrameStore` does."""
+    return _opened(folder, tuple(stamp(path) for path in sorted(folder.glob("part-*.arrow"))))
+
+
+@lru_cache(8)
+def _opened(folder: Path, _: object) -> FrameStore:
     return FrameStore(folder)
 
 

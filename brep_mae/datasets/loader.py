@@ -13,9 +13,8 @@ from brep_mae.datasets.batch import Batch, Faces, Frames, collate
 from brep_mae.datasets.content import kinds
 from brep_mae.datasets.frames import open_frames
 from brep_mae.datasets.from_graph import from_graph
-from brep_mae.datasets.lazy.index import ABSENT
 from brep_mae.datasets.lazy.order import drawn
-from brep_mae.datasets.lazy.uids import Uids
+from brep_mae.datasets.lazy.uids import ABSENT, Uids
 from brep_mae.datasets.shards import open_shards
 from brep_mae.schema import FaceGraph
 

@@ -81,7 +81,7 @@ def labelled_split(
         shown: labelled uid -> classes that it shows.
     """
     total = sum(len(uids) for uids in split.values())
-    side_of = {uid: side for side, uids in split.items() for uid in uids}
+    side_of = {uid: side for side, uids in split.items() for uid in uids if uid in shown}
     uids_of: dict[str, list[str]] = {}
     for uid in shown:
         uids_of.setdefault(graph_files[uid], []).append(uid)

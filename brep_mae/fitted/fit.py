@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from brep_mae.answers import Unit
 from brep_mae.checkpoints.backbones import require_grid
@@ -83,15 +84,19 @@ class FitReport:
 def unit_of(labels: Labels, shards: Path) -> Unit:
     """What the labels give a class to: faces where any of them has one; files where all solids of each labelled file
     are of one class, and some file has several; else solids."""
-    if any((one.faces != UNLABELLED).any() for one in labels.solids.values()):
+    known = labels.solids
+    if (known.faces != UNLABELLED).any():
         return "face"
-    solids: dict[str, list[int]] = {}
-    for uid in open_shards(shards).uids:
-        part = labels.solids[uid].part if uid in labels.solids else UNLABELLED
-        solids.setdefault(file_of(uid), []).append(part)
-    labelled = [parts for parts in solids.values() if set(parts) != {UNLABELLED}]
-    one_class = all(len(set(parts)) == 1 for parts in labelled)
-    return "file" if one_class and any(len(parts) > 1 for parts in labelled) else "solid"
+    uids = open_shards(shards).uids
+    part = np.append(known.part, UNLABELLED)[known.lookup.rows(uids)]  # ABSENT picks the last
+    file = pc.list_element(pc.split_pattern(uids.column, "#"), 0).dictionary_encode().indices.to_numpy()
+    solids = np.bincount(file)
+    lowest, highest = np.full((2, len(solids)), [[np.iinfo(part.dtype).max], [UNLABELLED]], part.dtype)
+    np.minimum.at(lowest, file, part)
+    np.maximum.at(highest, file, part)
+    labelled = highest != UNLABELLED
+    one_class = (lowest == highest)[labelled].all()
+    return "file" if one_class and (solids[labelled] > 1).any() else "solid"
 
 
 def fit(
@@ -125,7 +130,7 @@ def fit(
         raise FitError(f"no {unit} has a class; name the classes in labels.csv (`brep-mae labels template` writes one)")
     reader = extractor(encoder)
     data = _samples(shards, unit, stored.uids, readable(reader))
-    kept_back = {file_of(uid) for uid, one in labels.solids.items() if one.side == "test"}  # with all that a file holds
+    kept_back = {file_of(uid) for uid in labels.solids.on_side("test")}  # with all that a file holds
     seen = [uid for uid in data.uids if file_of(uid) not in kept_back]
     learned = [uid for uid in seen if data.has_label(uid)]
     others = [uid for uid in seen if not data.has_label(uid)]

@@ -59,12 +59,13 @@ def parsed_dataset(
             is for the stages that name it.
     """
     dataset = json.loads((parsed / "dataset.json").read_text())
-    split: dict[str, Sequence[str]] = {**open_index(parsed).own(read_split(parsed / "split.parquet"))}
+    sides = open_index(parsed).own(read_split(parsed / "split.parquet"))
     size = 0
     if frames is not None:
         drawn = open_frames(frames)
         size = drawn.size
-        split = {side: [uid for uid in uids if uid in drawn] for side, uids in split.items()}
+        sides = {side: drawn.lookup.known(uids) for side, uids in sides.items()}
+    split: dict[str, Sequence[str]] = {**sides}
     if unit == "file":
         split = {side: sorted({file_of(uid) for uid in uids}) for side, uids in split.items()}
     known = labels_of(parsed, labels)

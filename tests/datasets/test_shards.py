@@ -210,7 +210,7 @@ def test_labels_of_another_solid_and_broken_ones_are_refused(folder):
         open_shards(folder)[0]
     table = folder / FOLDER / TABLE
     table.write_bytes(table.read_bytes()[:-40])
-    with pytest.raises(LabelsError, match=r"labels: holds no labels: not complete .*; run the label stage"):
+    with pytest.raises(LabelsError, match=rf"{TABLE}: holds no labels: not complete .*; run the label stage"):
         open_shards(folder)
     table.unlink()
     with pytest.raises(LabelsError, match="no such file"):

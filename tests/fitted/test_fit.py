@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from brep_mae.datasets.labelling.labels import SolidLabels, write_labels
+from brep_mae.datasets.labelling.labels import SolidLabels, open_labels, write_labels
 from brep_mae.datasets.shards import write_shard
-from brep_mae.fitted.fit import fit
+from brep_mae.fitted.fit import fit, unit_of
 from tests.stored import FACE_CLASSES
 from tests.synthetic import make_graph
 
@@ -25,3 +26,26 @@ def test_a_file_of_which_one_solid_is_for_the_test_is_not_learned_from_at_all(tm
     write_labels(tmp_path / "labels", FACE_CLASSES, (), labels, {})
     model, _ = fit(tmp_path, "face", None)
     assert (model.report["files"], model.report["rows"]) == (5, 60) and model.report["test"] is not None
+
+
+@pytest.mark.parametrize(
+    "parts, unit",
+    [
+        ([[0, 0], [1, 1], [-1, -1]], "file"),
+        ([[0, 1], [1, 1], [-1, -1]], "solid"),
+        ([[0, -1], [1, 1], [-1, -1]], "solid"),
+        ([[0], [1], [-1, -1]], "solid"),
+        ([[-1], [-1, -1]], "solid"),
+    ],
+)
+def test_files_have_classes_where_all_solids_of_each_have_the_same(tmp_path, parts, unit):
+    part_of = {f"file{i}#{k}": part for i, solids in enumerate(parts) for k, part in enumerate(solids)}
+    graphs = [replace(make_graph(4, seed=i), uid=uid) for i, uid in enumerate(part_of)]
+    write_shard(tmp_path / "00000.arrow", graphs)
+    none = np.full(4, -1, np.int16)
+    labels = {uid: SolidLabels(none, part) for uid, part in part_of.items()}
+    write_labels(tmp_path / "labels", (), ("a", "b"), labels, {})
+    assert unit_of(open_labels(tmp_path / "labels"), tmp_path) == unit
+    labels["file0#0"] = SolidLabels(np.zeros(4, np.int16))
+    write_labels(tmp_path / "labels", ("x",), ("a", "b"), labels, {})
+    assert unit_of(open_labels(tmp_path / "labels"), tmp_path) == "face"

@@ -1,26 +1,33 @@
 """Labels of stored solids: a small table beside their shards, which every reader joins to them.
 
 A shard holds no labels, so a corrected label costs no new parse, and what is pretrained without labels does not depend
-on any. The table is one Arrow file with a row for every labelled solid; `labels.json` says what the numbers mean and
-what became of every line or file that the labels came from.
+on any. The table is one Arrow file with a row for every labelled solid, which is mapped, so that labels of a million
+solids open as those of a hundred; `labels.json` says what the numbers mean and what became of every line or file that
+the labels came from.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from brep_mae.datasets.lazy.mapped import mapped_batch, require_columns, stamp
+from brep_mae.datasets.lazy.uids import ByUid, Uids, by_uid
 from brep_mae.schema import UNLABELLED
 
 FOLDER = "labels"
 """Where the labels of a folder of shards lie in it, unless they have a place of their own."""
 TABLE, ABOUT = "labels.feather", "labels.json"
+TOGETHER = 1 << 16
+"""Solids whose faces are looked through at once: more would take memory for each."""
 _SCHEMA = pa.schema({"uid": pa.string(), "part": pa.int32(), "faces": pa.list_(pa.int16()), "side": pa.string()})
 
 
@@ -42,19 +49,67 @@ class SolidLabels:
         return self.part != UNLABELLED or bool((self.faces != UNLABELLED).any())
 
 
+class StoredLabels(Mapping[str, SolidLabels]):
+    """The labels of each solid by its uid, read out of the mapped table when they are asked for.
+
+    Args:
+        table: a row for every labelled solid.
+
+    Shapes: N rows with F faces in all -> `part` (N,) and `faces` (F,) their classes, UNLABELLED where there is none.
+    """
+
+    def __init__(self, table: pa.RecordBatch) -> None:
+        uid, part, faces, side = table.columns
+        self.uids, self._sides = (Uids(column, range(len(column))) for column in (uid, side))
+        self.part, self.faces, self._ends = part.to_numpy(), faces.values.to_numpy(), faces.offsets.to_numpy()
+
+    @cached_property
+    def lookup(self) -> ByUid:
+        return by_uid(self.uids.column)
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.uids)
+
+    def __getitem__(self, uid: str) -> SolidLabels:
+        """KeyError where the solid has none."""
+        row = self.lookup.row(uid)
+        first, last = self._ends[row : row + 2].tolist()
+        return SolidLabels(self.faces[first:last], int(self.part[row]), self._sides[row])
+
+    def on_side(self, side: str) -> Uids:
+        """The solids that whoever labelled them put there."""
+        return Uids(self.uids.column, np.flatnonzero(pc.equal(self._sides.column, side).to_numpy(zero_copy_only=False)))
+
+    def shown(self, classes: int) -> np.ndarray:
+        """Which face classes the solid of each row shows. (N, classes) bool"""
+        found = np.zeros((len(self), classes + 1), bool)  # UNLABELLED picks the last
+        for first in range(0, len(self), TOGETHER):
+            ends = self._ends[first : first + TOGETHER + 1]
+            rows = np.repeat(np.arange(first, first + len(ends) - 1), np.diff(ends))
+            found[rows, self.faces[ends[0] : ends[-1]]] = True
+        return found[:, :classes]
+
+
+def _none() -> StoredLabels:
+    return StoredLabels(pa.RecordBatch.from_pylist([], schema=_SCHEMA))
+
+
 @dataclass(frozen=True)
 class Labels:
     """Labels of a parsed data set.
 
     Args:
         face_classes, part_classes: names of the classes; () where the set has none.
-        solids: uid -> its labels; a solid that is not in it has none.
+        solids: those that have any.
         digest: SHA-256 of all of it.
     """
 
     face_classes: tuple[str, ...] = ()
     part_classes: tuple[str, ...] = ()
-    solids: Mapping[str, SolidLabels] = field(default_factory=dict)
+    solids: StoredLabels = field(default_factory=_none)
     digest: str = ""
 
 
@@ -121,15 +176,21 @@ def labels_of(shards: Path, folder: Path | None = None) -> Labels:
 
 
 def open_labels(folder: Path) -> Labels:
-    """Reads a folder that `write_labels` filled. Raises LabelsError."""
-    remedy = "run the label stage, or `brep-mae parse`, again"
+    """Opens a folder that `write_labels` filled; its table is mapped. Raises LabelsError."""
+    at = folder / ABOUT
     try:
-        about = json.loads((folder / ABOUT).read_text())
-        with pa.memory_map(str(folder / TABLE)) as source:
-            table = pa.ipc.open_file(source).read_all()
-        rows = zip(*(table.column(name).to_pylist() for name in _SCHEMA.names), strict=True)
-        solids = {uid: SolidLabels(np.array(faces, np.int16), part, side) for uid, part, faces, side in rows}
-        return Labels(tuple(about["face_classes"]), tuple(about["part_classes"]), solids, about["digest"])
-    except (OSError, ValueError, KeyError, TypeError) as error:  # pa.ArrowInvalid is a ValueError
+        about = json.loads(at.read_text())
+        face_classes, part_classes, digest = tuple(about["face_classes"]), tuple(about["part_classes"]), about["digest"]
+        at = folder / TABLE
+        return Labels(face_classes, part_classes, _mapped(at, stamp(at)), digest)
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"not complete ({error})"
-        raise LabelsError(f"{folder}: holds no labels: {reason}; {remedy}") from None
+        raise LabelsError(f"{at}: holds no labels: {reason}; run the label stage, or `brep-mae parse`, again") from None
+
+
+@lru_cache(8)
+def _mapped(at: Path, _: object) -> StoredLabels:
+    """One for all that read a table, so that its uids are sorted once."""
+    batch = mapped_batch(at)
+    require_columns(batch, _SCHEMA)
+    return StoredLabels(batch)

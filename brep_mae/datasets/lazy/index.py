@@ -4,59 +4,35 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from brep_mae import schema
+from brep_mae.datasets.lazy.mapped import mapped_batch, require_columns, stamp
 from brep_mae.datasets.lazy.order import WHOLE
 from brep_mae.datasets.lazy.shard import REMEDY, ShardError, open_batch
-from brep_mae.datasets.lazy.uids import Uids
+from brep_mae.datasets.lazy.uids import ABSENT, ByUid, Uids, sorted_rows
 from brep_mae.output.files import whole_file
 
 SUFFIX, INDEX = ".arrow", "index.feather"
-ABSENT = -1
 _KEY = b"brep_mae.index"
 _SCHEMA = pa.schema({"uid": pa.large_string(), "file": pa.large_string(), "by_uid": pa.uint32()})
 
 
 @dataclass(frozen=True)
-class Index:
+class Index(ByUid):
     """The solids of a folder, in stored order.
 
     Args:
+        files: of every solid.
         shards: (name, solids, bytes) of each.
-        uids, files: of every solid.
-        by_uid: rows in the order of their uids.
     """
 
-    shards: Sequence[tuple[str, int, int]]
-    uids: Uids
     files: Uids
-    by_uid: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.uids)
-
-    @cached_property
-    def sorted(self) -> Uids:
-        return self.some(self.by_uid)
-
-    def row(self, uid: str) -> int:
-        """KeyError where there is no such solid."""
-        return int(self.by_uid[self.sorted.place(uid)])
-
-    def rows(self, uids: Sequence[str]) -> np.ndarray:
-        """Rows of many solids, ABSENT = there is none."""
-        if isinstance(uids, Uids) and uids.column is self.uids.column:
-            return np.asarray(uids.rows)
-        self.uids.column.validate(full=True)
-        asked = uids.column.take(pa.array(uids.rows)) if isinstance(uids, Uids) else pa.array(uids, pa.large_string())
-        rows = pc.fill_null(pc.index_in(asked, value_set=self.uids.column), ABSENT).to_numpy()
-        return rows
+    shards: Sequence[tuple[str, int, int]]
 
     def own(self, split: Mapping[str, Uids]) -> dict[str, Uids]:
         """The same uids by their rows here, so that theirs need not stay in memory: a side of up to WHOLE in its order,
@@ -75,10 +51,6 @@ class Index:
         sides = {side: rows[uids.rows] for side, uids in split.items()}
         return {side: self.some(own if len(own) <= WHOLE else np.sort(own)) for side, own in sides.items()}
 
-    def some(self, rows: np.ndarray) -> Uids:
-        """The uids in these rows."""
-        return Uids(self.uids.column, rows)
-
 
 def write_index(folder: Path) -> None:
     """Writes the index of a folder's shards beside them. Same shards, same bytes. Raises ShardError."""
@@ -93,8 +65,7 @@ def open_index(folder: Path) -> Index:
     paths, at = _shards(folder), folder / INDEX
     if not at.is_file():
         return _index(_made(paths))
-    stat = at.stat()
-    index = _mapped(at, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    index = _mapped(at, stamp(at))
     there = [(path.name, path.stat().st_size) for path in paths]
     if there != [(name, size) for name, _, size in index.shards]:
         changed = min({*there} ^ {(name, size) for name, _, size in index.shards})[0]
@@ -106,10 +77,8 @@ def open_index(folder: Path) -> Index:
 def _mapped(at: Path, _: object) -> Index:
     """One for all that read a folder, so that uids that were chosen in it are known to be its own."""
     try:
-        batch = pa.ipc.open_file(pa.memory_map(str(at))).get_batch(0)
-        if batch.schema != _SCHEMA:
-            raise ValueError(f"its columns are {', '.join(batch.schema.names)}")
-        batch.validate()
+        batch = mapped_batch(at)
+        require_columns(batch, _SCHEMA)
         return _index(batch)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise ShardError(f"{at}: no index of shards ({error}); delete it, or {REMEDY}") from None
@@ -130,8 +99,9 @@ def _made(paths: Sequence[Path]) -> pa.RecordBatch:
         shards.append((path.name, batch.num_rows, os.stat(path).st_size))
     columns = [pa.concat_arrays([batch.column(i).cast(pa.large_string()) for batch in texts]) for i in (0, 1)]
     about = json.dumps({"schema": schema.VERSION, "shards": shards})
-    by_uid = pc.array_sort_indices(columns[0]).cast(pa.uint32())
-    return pa.record_batch([*columns, by_uid], _SCHEMA.with_metadata({_KEY: about}))
+    batch = pa.record_batch([*columns, sorted_rows(columns[0])], _SCHEMA.with_metadata({_KEY: about}))
+    batch.validate(full=True)
+    return batch
 
 
 def _index(batch: pa.RecordBatch) -> Index:
@@ -140,4 +110,4 @@ def _index(batch: pa.RecordBatch) -> Index:
         raise ValueError(f"schema version {about['schema']}, this program reads {schema.VERSION}")
     every = range(batch.num_rows)
     uid, file, by_uid = batch.columns
-    return Index([tuple(shard) for shard in about["shards"]], Uids(uid, every), Uids(file, every), by_uid.to_numpy())
+    return Index(Uids(uid, every), by_uid.to_numpy(), Uids(file, every), [tuple(shard) for shard in about["shards"]])

@@ -1,18 +1,23 @@
-"""The uids of many solids without a Python object for each."""
+"""The uids of many solids without a Python object for each, and which solid lies where by its uid."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+
+ABSENT = -1
 
 
 class Uids(Sequence[str]):
     """Some texts of an Arrow column, equal to any sequence of the same ones.
 
     Args:
-        column: all of them, large strings.
+        column: all of them, strings or large ones.
         rows: which, in their order.
     """
 
@@ -21,7 +26,8 @@ class Uids(Sequence[str]):
         # Both give Python's own numbers, which are fast, and no slice leaves them.
         self._rows = rows if isinstance(rows, range) else rows.data
         _, ends, text = column.buffers()
-        self._ends, self._text = memoryview(ends).cast("q"), memoryview(text or b"")
+        width: Literal["q", "i"] = "q" if pa.types.is_large_string(column.type) else "i"
+        self._ends, self._text = memoryview(ends or b"").cast(width), memoryview(text or b"")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -46,3 +52,60 @@ class Uids(Sequence[str]):
         if i == len(self) or self[i] != uid:
             raise KeyError(uid)
         return i
+
+
+@dataclass(frozen=True)
+class ByUid:
+    """Rows of a table by the uid of each.
+
+    Args:
+        uids: of every row, in stored order.
+        by_uid: rows in the order of their uids.
+    """
+
+    uids: Uids
+    by_uid: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def __contains__(self, uid: str) -> bool:
+        try:
+            self.row(uid)
+        except KeyError:
+            return False
+        return True
+
+    @cached_property
+    def sorted(self) -> Uids:
+        return self.some(self.by_uid)
+
+    def row(self, uid: str) -> int:
+        """KeyError where there is no such solid."""
+        return int(self.by_uid[self.sorted.place(uid)])
+
+    def rows(self, uids: Sequence[str]) -> np.ndarray:
+        """Rows of many solids, ABSENT = there is none."""
+        column = self.uids.column
+        if isinstance(uids, Uids) and uids.column is column:
+            return np.asarray(uids.rows)
+        texts = uids.column.take(pa.array(uids.rows)) if isinstance(uids, Uids) else pa.array(uids, pa.string())
+        return pc.fill_null(pc.index_in(texts.cast(column.type), value_set=column), ABSENT).to_numpy()
+
+    def known(self, uids: Uids) -> Uids:
+        """Those that have a row, in their order."""
+        return Uids(uids.column, np.asarray(uids.rows)[self.rows(uids) != ABSENT])
+
+    def some(self, rows: np.ndarray) -> Uids:
+        """The uids in these rows."""
+        return Uids(self.uids.column, rows)
+
+
+def by_uid(column: pa.Array) -> ByUid:
+    """The rows of a column of uids. A million are sorted in 0.3 s, and their order takes 4 MB."""
+    return ByUid(Uids(column, range(len(column))), sorted_rows(column).to_numpy())
+
+
+def sorted_rows(column: pa.Array) -> pa.Array:
+    """Row numbers in the order of the texts there. (N,) uint32"""
+    return pc.array_sort_indices(column).cast(pa.uint32())
