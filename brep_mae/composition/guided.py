@@ -85,10 +85,6 @@ class GuidedMAE(MaskedPretext):
     def reads_labels(self) -> bool:
         return True
 
-    @property
-    def parallel(self) -> bool:
-        return False  # its gradients are those of three problems
-
     def optimizers(self, optim: OptimParams) -> dict[str, torch.optim.Optimizer]:
         parts = {"tokens": self.tokens, "encoder": self.encoder, "decoder": self.decoder, "targets": self.targets}
         flat = optim.model_copy(update={"layer_decay": 1.0})

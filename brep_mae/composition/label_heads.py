@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from brep_mae import ranks
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.encoder import Latent
 from brep_mae.schema import UNLABELLED
@@ -26,12 +27,13 @@ class LabelHead(nn.Module):
         self.layers = nn.Sequential(nn.LayerNorm(dim), nn.Dropout(DROPOUT), nn.Linear(dim, classes))
 
     def forward(self, latent: Latent, batch: Batch) -> Tensor:
-        """Mean loss over what has a label; 0 where nothing has."""
+        """Mean loss over what has a label; 0 where nothing has. Of a batch that several processes share, what this
+        one's part adds to it."""
         raise NotImplementedError
 
     def cross_entropy(self, rows: Tensor, label: Tensor) -> Tensor:
         known = label != UNLABELLED
-        return F.cross_entropy(self.layers(rows[known]), label[known], reduction="sum") / known.sum().clamp(min=1)
+        return F.cross_entropy(self.layers(rows[known]), label[known], reduction="sum") / _whole(known)
 
 
 class FaceClasses(LabelHead):
@@ -63,4 +65,8 @@ class ShownClasses(LabelHead):
         times = len(token) // faces.n_solids
         shown, labelled = shown.repeat_interleave(times, 0), labelled.repeat_interleave(times)
         errors = F.binary_cross_entropy_with_logits(self.layers(token), shown, reduction="none").mean(1)
-        return errors[labelled].sum() / labelled.sum().clamp(min=1)
+        return errors[labelled].sum() / _whole(labelled)
+
+
+def _whole(labelled: Tensor) -> Tensor:
+    return ranks.total(labelled.sum()).clamp(min=1)

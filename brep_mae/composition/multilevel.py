@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from brep_mae import ranks
+
 Loss = Callable[[], Tensor]
 """A loss with the weights as they are just now. It must draw nothing, or the same every time: no dropout, one batch."""
 
@@ -44,7 +46,10 @@ def gradients(loss: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
 
 def hop(loss: Loss, lower: Sequence[Tensor], direction: Sequence[Tensor], upper: Sequence[Tensor]) -> list[Tensor]:
     """-(d/d upper) (d/d lower) loss times `direction`, by two gradients: what a change of `upper` does, through one
-    descent step of `lower`, to a quantity whose gradient by `lower` is `direction`. The weights end as they were."""
+    descent step of `lower`, to a quantity whose gradient by `lower` is `direction`. The weights end as they were.
+
+    Of batches that several processes share, `direction` and the answer are what a part adds to the gradient."""
+    direction = [ranks.total(part) for part in direction]
     norm = torch.cat([part.flatten().double() for part in direction]).norm()
     if not norm > LEAST_NORM:
         return [torch.zeros_like(weight) for weight in upper]

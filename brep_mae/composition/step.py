@@ -43,9 +43,9 @@ class Step:
         number: of the step, from 0 on.
         rng: seeded by the seed and the step's number alone.
         optimizers: those of `Pretext.optimizers`, with the rates of this step.
-        data: what the training draws from.
+        data: what the training draws from; of a batch that several processes share, a part.
         batches: makes the step's batch, on the device, in equal parts one by one.
-        draw: makes the step's batch of other samples, such as some of `data`, on the device and in one part.
+        draw: makes the step's batch of other samples, such as some of `data`, on the device and at one go.
         parts: how many parts.
         autocast: makes the context of a forward pass, for the precision of its matrix products.
         clip_norm: norm at which the gradients of one optimiser are clipped together.

@@ -6,19 +6,21 @@ import torch
 from torch import Tensor, nn
 
 from brep_mae import ranks
+from brep_mae.masking.learned import LearnedMask
 from brep_mae.masking.mask import Mask
 from brep_mae.tokens.tokens import KINDS, Arcs, Tokens
 
 
 def draw(mask: nn.Module, tokens: Tokens, rng: torch.Generator, turns: int = 1) -> Mask:
-    """What `mask` draws for the tokens of all parts, of it this process's part.
+    """What `mask` draws for the tokens of all parts, of it this process's part. A learned mask draws nothing and reads
+    content: it is asked for the part alone.
 
     Args:
         mask: reads which tokens are real, of what kind, where, and the arcs between them, but no content.
         tokens: of the samples of this part; with `turns`, all of them so many times over, one turn after the other.
         rng: in the same state in every process.
     """
-    if ranks.parts() == 1:
+    if ranks.parts() == 1 or isinstance(mask, LearnedMask):
         drawn: Mask = mask(tokens, rng)
         return drawn
     whole, place = _whole(tokens, turns)

@@ -146,7 +146,7 @@ def train(
             optimizer.zero_grad(set_to_none=True)
         batches = partial(_parts, ahead, step, parts, device)
         draw = partial(_drawn, params.seed, step, method.batch, device)
-        now = Step(step, rng, pretext, optimizers, data, batches, draw, parts, autocast, optim.clip_norm)
+        now = Step(step, rng, pretext, optimizers, own, batches, draw, parts, autocast, optim.clip_norm)
         with ranks.together():
             terms = pretext.train_step(now)
             whole = ranks.total(torch.tensor(list(terms.values()), dtype=torch.float64, device=device))
@@ -183,13 +183,13 @@ def train(
 
 
 class Part(Samples):
-    """Of every batch, the part of this process."""
+    """Of every batch, the part of this process. Raises SettingsError for a batch that does not divide."""
 
     def __init__(self, whole: Samples) -> None:
         self.whole, self.uids = whole, whole.uids
 
     def batch(self, uids: Sequence[str]) -> Batch:
-        size = len(uids) // ranks.world()
+        size = _share(len(uids))
         return self.whole.batch(uids[ranks.rank() * size : (ranks.rank() + 1) * size])
 
     def has_label(self, uid: str) -> bool:
@@ -200,15 +200,20 @@ def _check_ranks(pretext: Pretext, data: Samples, size: int) -> None:
     """Raises SettingsError where batches of `size` samples cannot be shared by the processes that there are."""
     if ranks.world() == 1:
         return
-    size = min(size, len(data))
     if data.kinds > 1:
         raise SettingsError("data sets of several kinds take turns here: train on them without torchrun")
     if not pretext.parallel:
         raise SettingsError("a step of this method cannot be shared: train it without torchrun")
+    _share(min(size, len(data)))
+
+
+def _share(size: int) -> int:
+    """Samples of a batch of `size` that each process reads."""
     if size % ranks.world():
         raise SettingsError(
             f"a batch of {size} does not divide among {ranks.world()} processes: change the batch or their number"
         )
+    return size // ranks.world()
 
 
 def _read(data: Samples, seed: int, size: int, device: torch.device, number: int) -> Batch:

@@ -28,8 +28,11 @@ OWN: dict[str, dict[str, Any]] = {
     "mae_images": {"augment": {"crop": 0.5, "flip": True}},
     "st_mae": {"sampler": "tube"},
     "i_mae": {"same_prob": 0.5},
+    "mlo_mae_faces": {"batch": 2},
+    "mlo_mae_images": {"batch": 2},
 }
-"""What methods are asked for beyond their defaults, so that more of them is compared."""
+"""What methods are asked for beyond their defaults, so that more of them is compared; three solids judge a mask here,
+and a batch that divides has no more."""
 PARAMS = PretrainParams(seed=3, log_every=1, checkpoint_every=5, weight_decay=0.05, clip_norm=1.0, warmup=0.2)
 
 
@@ -41,6 +44,9 @@ class Double(Samples):
 
     def batch(self, uids: Sequence[str]) -> Batch:
         return doubled(self.whole.batch(uids))
+
+    def has_label(self, uid: str) -> bool:
+        return self.whole.has_label(uid)
 
 
 def steps_of(name: str) -> int:
@@ -63,7 +69,7 @@ def main(data: Path, out: Path, names: list[str], slowly: bool, precision: str) 
     with ranks.joined():
         for name in names:
             torch.manual_seed(0)
-            pretext = small(name, steps=steps_of(name), batch=4, **OWN.get(name, {}))
+            pretext = small(name, **{"steps": steps_of(name), "batch": 4} | OWN.get(name, {}))
             for module in pretext.modules():
                 if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0  # each process draws its own

@@ -22,9 +22,6 @@ from tests.contracts.test_methods import small
 from tests.stored import solids, store
 from tests.training.in_ranks import PARAMS, STEPS, steps_of
 
-ALONE = {"mlo_mae_faces", "mlo_mae_images"}
-"""Methods whose step processes cannot share."""
-
 
 def started(world: int, *arguments: object) -> list[subprocess.Popen[str]]:
     """Processes that train together, as torchrun starts them."""
@@ -57,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(folder: Path) -> dict[int, dict[str, Any]]:
     """By the number of processes, of every method: losses of each step, and the state at the end."""
-    names = sorted(set(known(METHODS)) - ALONE)
+    names = known(METHODS)
     found = {}
     for world in (1, 2):
         finished(started(world, folder / "data", folder / str(world), *names))
@@ -71,7 +68,7 @@ def trained(folder: Path) -> dict[int, dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("name", sorted(set(known(METHODS)) - ALONE))
+@pytest.mark.parametrize("name", known(METHODS))
 def test_two_processes_give_the_losses_and_weights_of_one(trained: dict[int, dict[str, Any]], name: str) -> None:
     (one, state), (two, other) = (trained[world][name] for world in (1, 2))
     assert len(one) == 2 * steps_of(name) and [row["step"] for row in two] == [row["step"] for row in one]
@@ -115,20 +112,16 @@ def test_a_process_that_dies_ends_the_other_with_the_remedy_and_the_same_command
     assert rows[-2]["step"] == STEPS and step + 1 in [row["step"] for row in rows]
 
 
-@pytest.mark.parametrize("name", sorted(ALONE))
-def test_a_method_that_processes_cannot_share_says_so(name: str) -> None:
-    assert not small(name).parallel
-
-
 @pytest.mark.parametrize(
-    "name, batch, reason",
-    [("mlo_mae_faces", 4, "cannot be shared: train it without torchrun"), ("mae_faces", 5, "does not divide among 2")],
+    "parallel, batch, reason",
+    [(False, 4, "cannot be shared: train it without torchrun"), (True, 5, "does not divide among 2")],
 )
 def test_what_cannot_be_shared_is_refused_before_any_work(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, batch: int, reason: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, parallel: bool, batch: int, reason: str
 ) -> None:
     monkeypatch.setattr(ranks, "world", lambda: 2)
-    pretext = small(name, batch=batch)
+    pretext = small("mae_faces", batch=batch)
+    monkeypatch.setattr(type(pretext), "parallel", parallel)
     data = solids(folder / "data", list(open_shards(folder / "data" / "parsed").uids), *pretext.reads)
     with pytest.raises(SettingsError, match=reason):
         train(pretext, data, data, PARAMS, folder / "none.pt", lambda row: None, torch.device("cpu"))
