@@ -5,20 +5,17 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from brep_mae import ranks
-from brep_mae.datasets.batch import Batch
-from brep_mae.datasets.loader import Samples
 from brep_mae.datasets.shards import open_shards
 from brep_mae.settings import PretrainParams
 from brep_mae.training.loop import train
 from tests.contracts.test_methods import small
+from tests.double import Double
 from tests.stored import solids
 
 SPEED = ("steps_per_s", "solids_per_s", "seconds")
@@ -36,29 +33,8 @@ and a batch that divides has no more."""
 PARAMS = PretrainParams(seed=3, log_every=1, checkpoint_every=5, weight_decay=0.05, clip_norm=1.0, warmup=0.2)
 
 
-class Double(Samples):
-    """Solids whose numbers are in double precision."""
-
-    def __init__(self, whole: Samples) -> None:
-        self.whole, self.uids = whole, whole.uids
-
-    def batch(self, uids: Sequence[str]) -> Batch:
-        return doubled(self.whole.batch(uids))
-
-    def has_label(self, uid: str) -> bool:
-        return self.whole.has_label(uid)
-
-
 def steps_of(name: str) -> int:
     return STEPS if name == "mae_faces" else FEW
-
-
-def doubled(part: Any) -> Any:
-    if isinstance(part, torch.Tensor):
-        return part.double() if part.is_floating_point() else part
-    if not is_dataclass(part):
-        return part
-    return replace(part, **{f.name: doubled(getattr(part, f.name)) for f in fields(part) if f.name != "records"})  # type: ignore[type-var]
 
 
 def main(data: Path, out: Path, names: list[str], slowly: bool, precision: str) -> None:
