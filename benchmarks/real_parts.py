@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sklearn.ensemble import ExtraTreesClassifier
 
 from benchmarks.compare import table
 from brep_mae.evaluation.metrics import confusion
@@ -26,8 +27,10 @@ from brep_mae.evaluation.problem import (
     in_batches,
     labelled_order,
 )
-from brep_mae.fewshot.heads import finetuned, self_trained
+from brep_mae.fewshot.heads import self_trained
+from brep_mae.fewshot.heads.finetuned import fine_tune
 from brep_mae.fewshot.heads.forest import TREES_OF_MANY, grow
+from brep_mae.fewshot.heads.frozen import probe
 from brep_mae.fewshot.heads.joint import mixed
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.report.tables import percent
@@ -36,12 +39,15 @@ from pipelines.studies.transfer.plan import ArmParams, Study, TargetParams
 
 TARGET = "real_parts_zero"
 """Target of the study that has all that is read here: real parts to score and modelled ones to label."""
+PLAIN = "plain features"
 ENCODERS = {
-    "plain features": ["hops"],
-    "plain features + label-free codes": ["hops", "all"],
-    "plain features + codes of generated labels": ["hops", "modelled_labels"],
+    PLAIN: ["hops"],
+    f"{PLAIN} + label-free codes": ["hops", "all"],
+    f"{PLAIN} + codes of generated labels": ["hops", "modelled_labels"],
 }
 NETWORKS = {"from scratch": "scratch_all", "label-free": "all", "generated labels": "modelled_labels"}
+AND_FOREST = "and the plain forest"
+"""Row of a network whose shares of the classes and those of the forest on plain features are added."""
 SMOOTHING, ROUNDS = 1e-3, 200
 """What is added to every share before priors are corrected, so that no class is ruled out; rounds of it."""
 SHARE = 0.3
@@ -75,6 +81,29 @@ class Given:
         batches = in_batches(self.material.data, self.real)
         return Problem(self.task, backbone, self.material.data, lambda: every_row(self.task, backbone, batches), params)
 
+    def shares(
+        self, encoder: str, labelled: list[str], asked: list[str], seed: int, **tune: int
+    ) -> tuple[np.ndarray, Rows]:
+        """Shares (R, C) of the classes by the network fine-tuned on solids, and the rows of others that it was asked
+        for."""
+        backbone = self.encoder([encoder], seed)
+        rows, problem = self.rows(backbone, labelled), self.problem(backbone, [encoder], "finetuned", **tune)
+        torch.manual_seed(seed)
+        start = probe(self.task.n_classes, rows.x, rows.y)
+        tuned_backbone, head = fine_tune(problem, start, rows, seed)
+        found = self.rows(tuned_backbone, asked)
+        with torch.no_grad():
+            return head(torch.from_numpy(found.x)).softmax(1).numpy(), found
+
+    def shares_of(self, forest: ExtraTreesClassifier, x: np.ndarray) -> np.ndarray:
+        """Of all classes, those among them that the forest never saw.
+
+        Shapes: features x (R, D) -> (R, C)
+        """
+        found = np.zeros((len(x), self.task.n_classes))
+        found[:, forest.classes_] = forest.predict_proba(x)
+        return found
+
 
 def prior_corrected(share: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """Shares of the classes where these are as frequent as the shares themselves say (Saerens, Latinne and Decaestecker
@@ -96,7 +125,7 @@ Answers = tuple[str, str, np.ndarray, np.ndarray, np.ndarray]
 
 def no_real_label(given: Given, seed: int) -> Iterator[Answers]:
     """Learned from generated labels alone, every real part scored."""
-    order = labelled_order(given.generated, seed)
+    order, forests = labelled_order(given.generated, seed), dict[str, np.ndarray]()
     for name, encoders in ENCODERS.items():
         backbone = given.encoder(encoders, seed)
         labelled, asked = given.rows(backbone, order), given.rows(backbone, given.real)
@@ -104,20 +133,19 @@ def no_real_label(given: Given, seed: int) -> Iterator[Answers]:
         share, prior = forest.predict_proba(asked.x), np.bincount(labelled.y)[forest.classes_] / len(labelled.y)
         for kind, found in (("forest", share), ("forest, prior corrected", prior_corrected(share, prior))):
             yield "generated", f"{name}, {kind}", asked.y, forest.classes_[found.argmax(1)], asked.part
+        forests[name] = given.shares_of(forest, asked.x)
         learned = self_trained.fit(given.problem(backbone, encoders, "self_trained"), labelled, seed)
         yield "generated", f"{name}, forest, self-trained", asked.y, learned(asked), asked.part
     for name, encoder in NETWORKS.items():
-        backbone = given.encoder([encoder], seed)
-        labelled, asked = given.rows(backbone, order), given.rows(backbone, given.real)
-        problem = given.problem(backbone, [encoder], "finetuned", steps=600)
-        answer = finetuned.fit(problem, labelled, seed)(asked)
-        yield "generated", f"network, {name}", asked.y, answer, asked.part
+        share, asked = given.shares(encoder, order, given.real, seed, steps=600)
+        yield "generated", f"network, {name}", asked.y, share.argmax(1), asked.part
+        yield "generated", f"network, {name}, {AND_FOREST}", asked.y, (share + forests[PLAIN]).argmax(1), asked.part
 
 
 def all_but_one(given: Given, scored: int) -> Iterator[Answers]:
     """Learned from all real parts but one, which is scored; without and with generated labels beside."""
     asked_uids, others = given.real[scored : scored + 1], given.real[:scored] + given.real[scored + 1 :]
-    part = np.array([scored])
+    part, forests = np.array([scored]), dict[tuple[str, str], np.ndarray]()
     for name, encoders in ENCODERS.items():
         backbone = given.encoder(encoders, scored)
         labelled, asked = given.rows(backbone, others), given.rows(backbone, asked_uids)
@@ -126,17 +154,18 @@ def all_but_one(given: Given, scored: int) -> Iterator[Answers]:
         beside = mixed(generated, labelled, SHARE, scored, TREES_OF_MANY)
         for labels, forest in (("real", alone), ("generated and real", beside)):
             yield labels, f"{name}, forest", asked.y, forest.predict(asked.x), part.repeat(len(asked.y))
+            forests[name, labels] = given.shares_of(forest, asked.x)
     copies = round(SHARE / (1 - SHARE) * len(given.generated) / len(others))
     for name, encoder in NETWORKS.items():
-        backbone = given.encoder([encoder], scored)
-        asked = given.rows(backbone, asked_uids)
         for labels, uids, tune in (
             ("real", others, {"batch": 4}),
             ("generated and real", given.generated + copies * others, {"steps": 600}),
         ):
-            labelled = given.rows(backbone, uids)
-            answer = finetuned.fit(given.problem(backbone, [encoder], "finetuned", **tune), labelled, scored)(asked)
-            yield labels, f"network, {name}, tuned", asked.y, answer, part.repeat(len(asked.y))
+            share, asked = given.shares(encoder, uids, asked_uids, scored, **tune)
+            each = part.repeat(len(asked.y))
+            yield labels, f"network, {name}, tuned", asked.y, share.argmax(1), each
+            both = share + forests[PLAIN, labels]
+            yield labels, f"network, {name}, tuned, {AND_FOREST}", asked.y, both.argmax(1), each
 
 
 def spread(values: Sequence[float]) -> float:
@@ -144,26 +173,12 @@ def spread(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("study", type=Path)
-    parser.add_argument("--solids", type=int, default=450, help="generated parts that are labelled")
-    parser.add_argument("--seeds", type=int, default=3, help="of pretraining and learning, without a real label")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    study = Study(options.study)
-    target: TargetParams = study.plan().targets[TARGET]
-    stored, names = material(study, TARGET), study.stored_set(target.set).face_classes
-    generated = labelled_order(stored.labelled, 0)[: options.solids]
-    given = Given(study, stored, task_of(study, TARGET), generated, sorted([*stored.unlabelled, *stored.test]))
+Runs = dict[tuple[str, str], list[list[tuple[np.ndarray, ...]]]]
+"""Labels that were read and row -> of each seed, pieces of truth, answer and solid."""
 
-    runs: dict[tuple[str, str], list[list[tuple[np.ndarray, ...]]]] = {}
-    for seed in range(options.seeds):
-        for labels, row, *scored in no_real_label(given, seed):
-            runs.setdefault((labels, row), []).append([tuple(scored)])
-    for left_out in range(len(given.real)):
-        for labels, row, *scored in all_but_one(given, left_out):
-            runs.setdefault((labels, row), [[]])[0].append(tuple(scored))
+
+def rows_of(runs: Runs, names: Sequence[str]) -> list[dict[str, str]]:
+    """Of the table."""
     rows = []
     for (labels, row), seeds in runs.items():
         joined = [[np.concatenate(column) for column in zip(*parts, strict=True)] for parts in seeds]
@@ -182,7 +197,30 @@ def main() -> None:
             }
             | {name: f"{recall[i]:.0f}" for i, name in enumerate(names) if count[i]}
         )
-    table(f"{len(given.real)} real parts, {len(generated)} generated ones, {options.seeds} seeds", rows)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("study", type=Path)
+    parser.add_argument("--solids", type=int, default=450, help="generated parts that are labelled")
+    parser.add_argument("--seeds", type=int, default=3, help="of pretraining and learning, without a real label")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    study = Study(options.study)
+    target: TargetParams = study.plan().targets[TARGET]
+    stored, names = material(study, TARGET), study.stored_set(target.set).face_classes
+    generated = labelled_order(stored.labelled, 0)[: options.solids]
+    given = Given(study, stored, task_of(study, TARGET), generated, sorted([*stored.unlabelled, *stored.test]))
+
+    runs: Runs = {}
+    for seed in range(options.seeds):
+        for labels, row, *scored in no_real_label(given, seed):
+            runs.setdefault((labels, row), []).append([tuple(scored)])
+    for left_out in range(len(given.real)):
+        for labels, row, *scored in all_but_one(given, left_out):
+            runs.setdefault((labels, row), [[]])[0].append(tuple(scored))
+    table(f"{len(given.real)} real parts, {len(generated)} generated ones, {options.seeds} seeds", rows_of(runs, names))
 
 
 if __name__ == "__main__":
