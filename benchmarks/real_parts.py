@@ -93,7 +93,7 @@ class Given:
         tuned_backbone, head = fine_tune(problem, start, rows, seed)
         found = self.rows(tuned_backbone, asked)
         with torch.no_grad():
-            return head(torch.from_numpy(found.x)).softmax(1).numpy(), found
+            return head.cpu()(torch.from_numpy(found.x)).softmax(1).numpy(), found
 
     def shares_of(self, forest: ExtraTreesClassifier, x: np.ndarray) -> np.ndarray:
         """Of all classes, those among them that the forest never saw.
