@@ -27,7 +27,7 @@ def main(folder: str) -> None:
         print(f"left out, as {left_out[0]} is not there")
         out.mkdir(parents=True, exist_ok=True)
         return
-    given, names = material(study, TARGET), study.stored_set(target.set).face_classes
+    given, names = material(study, TARGET, frames=False), study.stored_set(target.set).face_classes
     task, backbone = tasks(len(names), 0)[0], encoder(study, arm, 0)
     labelled = labelled_order(given.labelled, 0)[: max(target.few)]
 

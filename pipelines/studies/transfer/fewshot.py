@@ -1,4 +1,8 @@
-"""Stage `target`: every arm of one target, all numbers of labels and seeds -> rows/TARGET.jsonl of the study."""
+"""Stage `target`: arms of one target, all numbers of labels and seeds -> rows of the study.
+
+All arms together -> rows/TARGET.jsonl, or those of one network -> rows/TARGET/NETWORK.jsonl, so that a study of many
+pretrainings is made network by network.
+"""
 
 import hashlib
 import json
@@ -76,14 +80,18 @@ class Material:
 
 
 @cache
-def material(study: Study, target: str) -> Material:
-    """Held by every process once. Where an arm reads renders, it is of solids that have them, for all arms alike."""
+def material(study: Study, target: str, frames: bool) -> Material:
+    """Held by every process once. Of a set that is drawn it is the solids that have renders, for all arms alike, whether
+    they read `frames` or not."""
     todo = study.plan()
     about = todo.targets[target]
-    drawn = any("frames" in readable(encoder(study, arm, 0)) for arm in trained_arms(study, target).values())
-    reads = FACES | {"frames"} if drawn else FACES
-    own, other = study.stored_set(about.set, drawn), study.stored_set(about.labels_from, drawn)
-    generated = {name: study.stored_set(name, drawn) for name in [about.beside] if name}
+    reads = FACES | {"frames"} if frames else FACES
+    own, other, *beside = (
+        study.stored_set(name, todo.sets[name].render is not None)
+        for name in (about.set, about.labels_from, about.beside)
+        if name
+    )
+    generated = {about.beside: each for each in beside}
     for name, each in {about.labels_from: other, **generated}.items():
         names = [s.face_classes if about.task == "segmentation" else s.part_classes for s in (own, each)]
         if not names[0] or names[0] != names[1]:
@@ -104,11 +112,9 @@ def material(study: Study, target: str) -> Material:
     return Material(ConcatDataset(parts), labelled, sorted(pool) if here else [], test, beside)
 
 
-def trained_arms(study: Study, target: str) -> dict[str, ArmParams]:
-    """The arms of a target whose encoders are there."""
-    todo = study.plan()
-    arms = {name: todo.arms[name] for name in todo.targets[target].arms}
-    return {name: arm for name, arm in arms.items() if all(trained(study, each) for each in arm.encoders)}
+def network_of(arm: ArmParams) -> str:
+    """The source whose network an arm reads, the last one where it reads several."""
+    return arm.encoders[-1].removeprefix(SCRATCH)
 
 
 def task_of(study: Study, target: str) -> FewshotTask:
@@ -121,8 +127,8 @@ def task_of(study: Study, target: str) -> FewshotTask:
 @cache
 def chosen(study: Study, target: str, count: int, seed: int) -> list[str]:
     """The solids to label, `count` chosen ones first; the same for all arms."""
-    given = material(study, target)
     chooser = side_by_side(study, study.plan().targets[target].chosen_by, seed)
+    given = material(study, target, "frames" in readable(chooser))
     order = labelled_order(given.labelled, seed)
     return covering_order(chooser, task_of(study, target), given.data, order, count, seed)
 
@@ -139,8 +145,9 @@ def tuned(todo: Plan, target: TargetParams, arm: ArmParams) -> FewshotParams:
 
 def one(study: Study, target: str, name: str, budget: str, seed: int) -> Rows:
     """Rows of one arm, one budget and one seed."""
-    todo, given = study.plan(), material(study, target)
+    todo = study.plan()
     about, arm, task = todo.targets[target], todo.arms[name], task_of(study, target)
+    given = material(study, target, "frames" in readable(encoder(study, arm, seed)))
     shots, classes = about.few if budget == "few" else about.many, None
     if about.task == "classification" and about.each_class:
         classes = [int(given.data.faces(uid).part) for uid in given.labelled]
@@ -167,20 +174,24 @@ def _key(arm: ArmParams) -> str:
     return hashlib.sha256(arm.model_dump_json().encode()).hexdigest()[:8]
 
 
-def main(folder: str, target: str) -> None:
+def main(folder: str, target: str, network: str = "") -> None:
+    """All arms of a target, or with `network` those that read it, with its own weights or with fresh ones."""
     study = Study(Path(folder))
-    todo, out = study.plan(), study.rows / f"{target}.jsonl"
+    todo = study.plan()
     about = todo.targets[target]
+    out = study.rows / target / f"{network}.jsonl" if network else study.rows / f"{target}.jsonl"
+    title = f"{target}, {network}" if network else target
     named = [name for name in (about.set, about.labels_from, about.beside) if name]
     if left_out := study.absent(*named):
-        print(f"{target}: left out, as {' and '.join(dict.fromkeys(left_out))} is not there")
+        print(f"{title}: left out, as {' and '.join(dict.fromkeys(left_out))} is not there")
         out.parent.mkdir(parents=True, exist_ok=True)
         out.touch()
         return
     sets = [(one.digest, one.labels_digest) for one in map(study.stored_set, named)]
-    arms = trained_arms(study, target)
-    if fewer := [name for name in about.arms if name not in arms]:
-        print(f"{target}: without {', '.join(fewer)}, whose encoders are not there")
+    wanted = {name: todo.arms[name] for name in about.arms if network in ("", network_of(todo.arms[name]))}
+    arms = {name: arm for name, arm in wanted.items() if all(trained(study, each) for each in arm.encoders)}
+    if fewer := [name for name in wanted if name not in arms]:
+        print(f"{title}: without {', '.join(fewer)}, whose encoders are not there")
     used = [*about.chosen_by, *(encoder for arm in arms.values() for encoder in arm.encoders)]
     names = {encoder.removeprefix(SCRATCH) for encoder in used}
     sources = todo.sources | todo.taught
@@ -200,9 +211,9 @@ def main(folder: str, target: str) -> None:
     with (
         output_file(out),
         unfinished("pipelines.studies.transfer.fewshot", out, *inputs) as work,
-        tracking.run(study.folder.name, target, settings, {}, __doc__, work / "run") as tracker,
+        tracking.run(study.folder.name, title, settings, {}, __doc__, work / "run") as tracker,
     ):
-        found = run_jobs(one, jobs, work, todo.fewshot.workers, target)
+        found = run_jobs(one, jobs, work, todo.fewshot.workers, title)
         rows = [row for rows in found.values() for row in rows]
         write_whole(out, "".join(json.dumps(row) + "\n" for row in rows))
         for name, arm in arms.items():

@@ -190,6 +190,11 @@ class Study:
         """Where the scores of the targets lie."""
         return self.folder / "rows"
 
+    def rows_of(self, target: str) -> list[Path]:
+        """Where the scores of one target lie: those of all arms, or of each network."""
+        whole = self.rows / f"{target}.jsonl"
+        return [whole] if whole.exists() else sorted((self.rows / target).glob("*.jsonl"))
+
     def plan(self) -> Plan:
         """Reads and checks the whole file. SettingsError names a wrong key."""
         file = self.folder / "params.yaml"

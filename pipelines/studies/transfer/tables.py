@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from brep_mae.output.files import write_whole
 from brep_mae.report.methods import explained_table
 from brep_mae.report.tables import Row, Table, interval, percent, points, shots_title, summarise
 from pipelines.shared.stage import run_stage
-from pipelines.studies.transfer.plan import Study, TableParams
+from pipelines.studies.transfer.plan import Plan, Study, TableParams
 
 DIGITS = 2
 Column = tuple[str, int]
@@ -94,16 +94,24 @@ def metrics(rows: Sequence[Row]) -> dict[str, Any]:
     return tree
 
 
+def left_out(todo: Plan, target: str, there: Collection[tuple[str, str]]) -> str:
+    """The target if no arm of it has rows, with its arms that have none if some have, nothing if all have."""
+    arms = todo.targets[target].arms
+    lacking = [arm for arm in arms if (target, arm) not in there]
+    return target if lacking == arms else f"{target} ({', '.join(lacking)})" if lacking else ""
+
+
 def main(folder: str) -> None:
     study = Study(Path(folder))
     todo = study.plan()
-    files = {target: study.rows / f"{target}.jsonl" for target in todo.targets}
-    there = {target: file for target, file in files.items() if file.exists() and file.stat().st_size}
-    rows = [json.loads(line) for file in there.values() for line in file.read_text().splitlines()]
-    tables = [table(about, rows).markdown() for about in todo.tables.values() if there.keys() & set(about.targets)]
+    files = [file for target in todo.targets for file in study.rows_of(target)]
+    rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    there = {(row["target"], row["encoder"]) for row in rows}
+    scored = {target for target, _ in there}
+    tables = [table(about, rows).markdown() for about in todo.tables.values() if scored & set(about.targets)]
     tables += [explained(study).markdown(), costs(study).markdown()]
-    if left := sorted(files.keys() - there.keys()):
-        tables.append(f"Not run yet: {', '.join(left)}.\n")
+    if left := [name for target in todo.targets if (name := left_out(todo, target, there))]:
+        tables.append(f"Not run yet: {'; '.join(left)}.\n")
     write_whole(study.folder / "tables.md", "\n".join(tables))
     write_whole(study.folder / "metrics.json", json.dumps(metrics(rows), indent=1) + "\n")
 
