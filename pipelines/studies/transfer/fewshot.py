@@ -35,6 +35,7 @@ from brep_mae.report.tables import SCORES
 from brep_mae.settings import FewshotParams, flat
 from brep_mae.tracking import tracking
 from pipelines.shared.jobs import Rows, run_jobs
+from pipelines.shared.parsed_dataset import ParsedDataset
 from pipelines.shared.stage import run_stage
 from pipelines.studies.transfer.plan import ArmParams, Plan, Study, TargetParams
 
@@ -81,17 +82,17 @@ class Material:
 
 @cache
 def material(study: Study, target: str, frames: bool) -> Material:
-    """Held by every process once. Of a set that is drawn it is the solids that have renders, for all arms alike, whether
-    they read `frames` or not."""
+    """Held by every process once. Of a set that is drawn it is the solids that have renders, whether an arm reads
+    `frames` or not, so that all arms meet the same ones."""
     todo = study.plan()
     about = todo.targets[target]
     reads = FACES | {"frames"} if frames else FACES
-    own, other, *beside = (
-        study.stored_set(name, todo.sets[name].render is not None)
-        for name in (about.set, about.labels_from, about.beside)
-        if name
-    )
-    generated = {about.beside: each for each in beside}
+
+    def stored(name: str) -> ParsedDataset:
+        return study.stored_set(name, todo.sets[name].render is not None)
+
+    own, other = stored(about.set), stored(about.labels_from)
+    generated = {name: stored(name) for name in [about.beside] if name}
     for name, each in {about.labels_from: other, **generated}.items():
         names = [s.face_classes if about.task == "segmentation" else s.part_classes for s in (own, each)]
         if not names[0] or names[0] != names[1]:

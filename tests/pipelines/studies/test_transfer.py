@@ -140,7 +140,7 @@ def test_labelled_unlabelled_and_test_solids_are_others_and_of_the_sides_they_sh
         uids, _, others = labelled(study, monkeypatch, "from_afar", "forest", seed)[3]
         assert {*uids} <= {f"1/{u}" for u in theirs["train"]} and {*others} <= pool and len(others) == 4
     for target in ("here", "from_afar", "mirrored"):
-        given = fewshot.material(study.study, target)
+        given = fewshot.material(study.study, target, False)
         assert set(given.test) == test and not test & {*given.labelled, *given.unlabelled}
 
 
@@ -162,7 +162,7 @@ def test_where_the_unit_is_a_file_files_are_labelled_and_scored(study, monkeypat
     study.set("ours", 0)
     found = labelled(study, monkeypatch, "families", "forest", 0)
     assert {n: Counter(parts) for n, (_, parts, _) in found.items()} == {2: {0: 1, 1: 1}, 6: {0: 3, 1: 3}}
-    given = fewshot.material(study.study, "families")
+    given = fewshot.material(study.study, "families", False)
     assert len(given.test) == SIZES["test"] and not any("#" in uid for uid in (*given.test, *given.labelled))
     assert len(given.data.batch(given.test).faces.part) == SIZES["test"]
     faces = torch.bincount(given.data.batch(given.test).faces.solid).tolist()
@@ -182,7 +182,7 @@ def test_what_only_solids_have_is_refused_for_files(study):
 
 
 def test_only_test_solids_lie_another_way(study):
-    turned, straight = fewshot.material(study.study, "mirrored"), fewshot.material(study.study, "here")
+    turned, straight = (fewshot.material(study.study, target, False) for target in ("mirrored", "here"))
     for uid in (*straight.labelled, *straight.test):
         equal = torch.equal(turned.data.faces(uid).grid, straight.data.faces(uid).grid)
         assert equal == (uid not in straight.test)
@@ -226,6 +226,31 @@ def test_the_stages_write_a_row_per_arm_budget_seed_and_number_of_labels_and_the
     assert "### Here\n\n|  | 1 shot | 3 shots | 6 shots |" in text
     assert "### Later" not in text and "Not run yet: later." in text
     assert json.loads((study.folder / "metrics.json").read_text())["here"]["forest"]["3"]["n"] == 2
+
+
+def test_a_target_made_network_by_network_has_the_rows_of_one_that_is_made_at_once(study, monkeypatch):
+    arms = ["forest", "fresh", "both"]
+    study.values["targets"] = {"here": study.values["targets"]["here"] | {"arms": arms}}
+    study.values["tables"] = {"here": {"title": "Here", "targets": ["here"], "arms": arms}}
+    study.write()
+    monkeypatch.setenv("RANK", "1")  # nothing is tracked
+    monkeypatch.setattr(fewshot, "run_jobs", lambda run, jobs, *rest: {name: run(*it) for name, it in jobs.items()})
+
+    def made(*network: str) -> tuple[str, str]:
+        fewshot.main(str(study.folder), "here", *network)
+        tables.main(str(study.folder))
+        return (study.folder / "tables.md").read_text(), (study.folder / "metrics.json").read_text()
+
+    def scores(numbers: str) -> dict:
+        return {k: [v["micro_mean"] for v in arm.values()] for k, arm in json.loads(numbers)["here"].items()}
+
+    text, numbers = made()
+    (study.folder / "rows" / "here.jsonl").unlink()
+    first, some = made("hops")
+    assert set(scores(some)) == {"forest"} and "Not run yet: here (fresh, both)." in first
+    again, pieces = made("source")
+    assert again == text and scores(pieces) == scores(numbers)
+    assert "Not run yet" not in again
 
 
 def test_an_unknown_key_is_refused_by_name(study):

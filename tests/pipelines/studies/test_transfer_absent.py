@@ -58,7 +58,7 @@ def test_what_needs_the_set_is_left_out_with_a_line(study, capsys):
     assert (study.folder / "rows" / "lacking.jsonl").read_text() == ""
     tables.main(str(study.folder))
     text = (study.folder / "tables.md").read_text()
-    assert "### here" in text and "### lacking" not in text and "Not run yet: lacking." in text
+    assert "### here" in text and "### lacking" not in text and "Not run yet: here (far); lacking." in text
 
 
 def test_a_set_that_was_made_before_stays_and_one_that_is_there_is_made_with_its_other_names(study, capsys):

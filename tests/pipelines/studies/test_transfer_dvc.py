@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.studies.transfer.fewshot import SCRATCH, WITHOUT_A_CHECKPOINT
+from pipelines.studies.transfer.fewshot import SCRATCH, WITHOUT_A_CHECKPOINT, network_of
 from pipelines.studies.transfer.plan import Study
 
 each_study = pytest.mark.parametrize(
@@ -62,3 +62,13 @@ def test_no_encoder_has_read_labels_of_the_set_it_is_scored_on(study):
         for encoder in [*target.chosen_by, *(e for name in target.arms for e in todo.arms[name].encoders)]:
             if encoder in known and known[encoder].labels:
                 assert target.set not in known[encoder].sets
+
+
+def test_the_study_of_methods_has_a_stage_for_every_network_of_every_target():
+    study = Study(Path("studies/methods"))
+    todo, graph = study.plan(), yaml.safe_load((study.folder / "dvc.yaml").read_text())["stages"]
+    over = graph["target"]["matrix"]
+    stages = {(target, network) for target in over["target"] for network in over["network"]}
+    stages |= {(target, "hops") for target in graph["plain"]["foreach"]}
+    arms = {(name, network_of(todo.arms[arm])) for name, target in todo.targets.items() for arm in target.arms}
+    assert stages == arms

@@ -182,19 +182,19 @@ def test_a_solid_that_was_not_drawn_is_left_out_of_what_reads_renders(drawn):
     assert lost in drawn.study.stored_set("ours").split["train"]
 
 
-def test_where_an_arm_reads_renders_all_arms_meet_the_solids_that_have_them(drawn):
+def test_of_a_set_that_is_drawn_all_arms_meet_the_solids_that_have_renders(drawn):
     pretrain.main(str(drawn.folder), "renders")
     budget = {"set": "ours", "labels_from": "ours", "few": [1, 3], "few_seeds": 1}
     drawn.values["arms"] = {
         "images": {"encoders": ["renders"], "mode": "frozen"},
         "plain": {"encoders": ["hops"], "mode": "frozen"},
     }
-    drawn.values["targets"] = {"faces": budget | {"arms": ["images", "plain"]}, "other": budget | {"arms": ["plain"]}}
+    drawn.values["targets"] = {"faces": budget | {"arms": ["images", "plain"]}}
     drawn.write()
     lost = drawn.study.stored_set("ours").split["test"][0]
     redrawn(drawn, lost)
-    given, plain = (fewshot.material(drawn.study, target) for target in ("faces", "other"))
-    assert f"0/{lost}" not in given.test and f"0/{lost}" in plain.test
+    given, plain = (fewshot.material(drawn.study, "faces", frames) for frames in (True, False))
+    assert f"0/{lost}" not in given.test and plain.test == given.test
     assert given.data.batch(given.test).frames is not None and plain.data.batch(plain.test).frames is None
     scored = [fewshot.one(drawn.study, "faces", arm, "few", 0) for arm in ("images", "plain")]
     assert [[row["shots"] for row in rows] for rows in scored] == [[1, 3]] * 2
