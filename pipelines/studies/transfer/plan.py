@@ -190,6 +190,15 @@ class Study:
         """Where the scores of the targets lie."""
         return self.folder / "rows"
 
+    @property
+    def reports(self) -> Path:
+        """Where the cost and held-out metrics of the encoders lie."""
+        return self.folder / "pretrained"
+
+    def report_of(self, name: str) -> Path:
+        """What was written down of the pretraining of a source."""
+        return self.reports / f"{name}.json"
+
     def rows_of(self, target: str) -> list[Path]:
         """Where the scores of one target lie: those of all arms, or of each network."""
         whole = self.rows / f"{target}.jsonl"

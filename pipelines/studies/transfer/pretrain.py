@@ -1,5 +1,6 @@
-"""Stage `source`: one pretraining of the study -> models/NAME of the study."""
+"""Stage `source`: one pretraining of the study -> models/NAME and pretrained/NAME.json of the study."""
 
+import json
 import shutil
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ from brep_mae.composition.pretext import DataSpec, Pretext, build
 from brep_mae.datasets.combined import AlternatingDataset, ConcatDataset
 from brep_mae.datasets.images import Images, store_images
 from brep_mae.datasets.loader import Samples
+from brep_mae.output.files import write_whole
 from brep_mae.output.folder import output_folder
 from brep_mae.pretraining.pretraining import Pretraining, pretrained
 from brep_mae.pretraining.unfinished import WORK, unfinished
@@ -45,6 +47,7 @@ def main(folder: str, name: str) -> None:
         print(f"{name}: pretrained without {', '.join(left_out)}, which is not there")
     if left_out == source.sets:
         (study.models / name).mkdir(parents=True, exist_ok=True)
+        write_report(study, name)
         return
     seeds, first = source.seeds, pretraining_of(study, name, 0)
     others = study.models / f"{name}-{SEEDS}"
@@ -57,6 +60,18 @@ def main(folder: str, name: str) -> None:
             for seed in range(1, seeds):
                 shutil.copytree(work / str(seed), done.folder / SEEDS / str(seed), ignore=shutil.ignore_patterns(".*"))
             print(f"{name}: {done.cost['minutes']:.1f} minutes, {done.cost['weights_mb']:.2f} MB, {seeds} seeds")
+    write_report(study, name)
+
+
+def write_report(study: Study, name: str) -> None:
+    """What the tables tell of a pretraining, small enough for git: cost and held-out metrics of every seed that there
+    is."""
+    seeds = (study.plan().sources | study.plan().taught)[name].seeds
+    folders = [folder for seed in range(seeds) if ((folder := study.model_of(name, seed)) / WEIGHTS).exists()]
+    told = {kind: [json.loads((each / f"{kind}.json").read_text()) for each in folders] for kind in ("cost", "metrics")}
+    file = study.report_of(name)
+    file.parent.mkdir(exist_ok=True)
+    write_whole(file, json.dumps(told, indent=1) + "\n")
 
 
 def pretraining_of(study: Study, name: str, seed: int) -> tuple[Pretraining, Pretext, Samples, Samples]:

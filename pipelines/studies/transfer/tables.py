@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from brep_mae.output.files import write_whole
@@ -51,24 +52,36 @@ def means(rows: Sequence[Row], score: str) -> dict[tuple[str, str, int], str]:
     return cells
 
 
-def costs(study: Study) -> Table:
-    """What every pretraining of the study took."""
-    body = []
+def reports(study: Study) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Source -> cost and held-out metrics of each of its seeds, of those that are pretrained."""
     todo = study.plan()
-    for source in todo.sources | todo.taught:
-        if (file := study.models / source / "cost.json").exists():
-            cost = json.loads(file.read_text())
-            numbers = (f"{cost['minutes']:.1f}", f"{cost['samples_per_s']:.0f}", f"{cost['peak_mb']:.0f}")
-            body.append([source, *numbers, f"{cost['backbone_parameters']:,}", f"{cost['weights_mb']:.2f}"])
+    files = {source: study.report_of(source) for source in todo.sources | todo.taught}
+    found = {source: json.loads(file.read_text()) for source, file in files.items() if file.exists()}
+    return {source: report for source, report in found.items() if report["cost"]}
+
+
+def mean_of(values: Sequence[Any]) -> Any:
+    """The mean of numbers, leaf by leaf of dictionaries that are alike."""
+    if isinstance(values[0], dict):
+        return {key: mean_of([each[key] for each in values]) for key in values[0]}
+    return fmean(values)
+
+
+def costs(study: Study) -> Table:
+    """What every pretraining of the study took, a seed."""
+    body = []
+    for source, report in reports(study).items():
+        cost = mean_of(report["cost"])
+        numbers = (f"{cost['minutes']:.1f}", f"{cost['samples_per_s']:.0f}", f"{cost['peak_mb']:.0f}")
+        body.append([source, *numbers, f"{cost['backbone_parameters']:,.0f}", f"{cost['weights_mb']:.2f}"])
     header = ["", "minutes", "solids/s", "peak memory, MB", "weights", "file, MB"]
-    return Table("Pretraining: cost", header, body, "On the machine that trained them; memory includes the data.")
+    note = "Means over seeds, on the machine that trained them; memory includes the data."
+    return Table("Pretraining: cost of a seed", header, body, note)
 
 
 def explained(study: Study) -> Table:
     """What every pretraining of the study predicts of held-out samples."""
-    todo = study.plan()
-    files = {source: study.models / source / "metrics.json" for source in todo.sources | todo.taught}
-    return explained_table({source: json.loads(file.read_text()) for source, file in files.items() if file.exists()})
+    return explained_table({source: mean_of(report["metrics"]) for source, report in reports(study).items()})
 
 
 def gains(

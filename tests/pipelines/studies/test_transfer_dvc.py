@@ -15,7 +15,7 @@ each_study = pytest.mark.parametrize(
 
 @each_study
 def test_every_stage_is_a_script_it_depends_on_and_every_dependency_exists_or_is_made(study):
-    made = tuple(folder.as_posix() for folder in (study.sets, study.models, study.rows))
+    made = tuple(folder.as_posix() for folder in (study.sets, study.models, study.reports, study.rows))
     graph = yaml.safe_load((study.folder / "dvc.yaml").read_text())["stages"]
     for stage in (entry.get("do", entry) for entry in graph.values()):
         script = stage["cmd"].split()[2].replace(".", "/") + ".py"

@@ -1,6 +1,8 @@
 """The transfer study's encoders: trained on several sets at once, on labels where asked, and handed on."""
 
 import json
+import shutil
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -68,6 +70,20 @@ def test_every_draw_meets_the_encoder_of_its_own_seed_and_the_next_round_begins_
     differ = [any(bool((states[0][key] != state[key]).any()) for key in states[0]) for state in states]
     assert differ == [False, True, False]
     assert sorted(path.name for path in (study.folder / "models" / "all" / "seeds").iterdir()) == ["1"]
+
+
+def test_the_tables_tell_the_mean_over_seeds_of_cost_and_of_what_is_predicted_without_any_model(study):
+    study.values["sources"]["all"]["seeds"] = 2
+    study.write()
+    pretrain.main(str(study.folder), "all")
+    told = json.loads((study.folder / "pretrained" / "all.json").read_text())
+    r2 = [seed["heldout"]["r2/invariants.scalars"] for seed in told["metrics"]]
+    assert len(told["cost"]) == 2 and r2[0] != r2[1]
+    shutil.rmtree(study.folder / "models")
+    tables.main(str(study.folder))
+    text = (study.folder / "tables.md").read_text()
+    assert f"| all | invariants.scalars | {fmean(r2):.2f} |" in text
+    assert f"| all | {fmean(seed['minutes'] for seed in told['cost']):.1f} |" in text
 
 
 def test_seeds_that_are_finished_are_not_trained_again_after_a_stop(study, monkeypatch):
