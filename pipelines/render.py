@@ -7,10 +7,13 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.render.pool import Rendered, RenderOptions, render_files
 from brep_mae.closure import digest
 from brep_mae.datasets.frames import FrameWriter, open_frames
+from brep_mae.datasets.lazy.listed import REJECTS, write_list
 from brep_mae.datasets.shards import Shards, open_shards
 from brep_mae.main_guard import leave_a_copy
 from brep_mae.output.folder import collect, output_folder
@@ -20,10 +23,13 @@ from pipelines.shared.params import load
 from pipelines.shared.places import FRAMES, PARSED
 from pipelines.shared.stage import run_stage
 
+LEFT_OUT = pa.schema({name: pa.string() for name in ("uid", "file", "reason", "detail")})
+
 
 @dataclass(frozen=True)
 class RenderReport:
-    """What came of the parsed solids. `rejects` holds one {uid, file, reason, detail} per solid without frames."""
+    """What came of the parsed solids; `rejects`, one {uid, file, reason, detail} per solid without frames, have a list
+    of their own beside report.json."""
 
     solids: int
     views: int
@@ -35,7 +41,8 @@ class RenderReport:
 def render_dataset(
     root: Path, shards: Shards, out: Path, options: RenderOptions, workers: int, work: Path | None = None
 ) -> RenderReport:
-    """Fills `out` with the frames of every solid in `shards`, in their order, and report.json, in place of old ones.
+    """Fills `out` with the frames of every solid in `shards`, in their order, report.json and rejects.parquet, in place
+    of old ones.
 
     Args:
         root: the files that `shards` names are relative to it.
@@ -57,7 +64,9 @@ def render_dataset(
                 for uid in shards.uids:
                     if uid in drawn:
                         writer.copy(drawn, uid)
-            (new / "report.json").write_text(json.dumps(vars(report), indent=1) + "\n")
+            counts = {name: value for name, value in vars(report).items() if name != "rejects"}
+            (new / "report.json").write_text(json.dumps(counts, indent=1) + "\n")
+            write_list(new / REJECTS, rejects, LEFT_OUT)
         collect(folder.parent, "render")
     return report
 

@@ -16,7 +16,7 @@ from brep_mae.settings import ParseParams, SplitParams
 
 if TYPE_CHECKING:
     from brep_mae.brep.reject import Reject
-    from brep_mae.ingest.join import ParseReport
+    from brep_mae.ingest.report import ParseReport
     from brep_mae.schema import FaceGraph
 
 SPLIT = SplitParams(validation=0.1, test=0.1)
@@ -138,11 +138,13 @@ def merge(pieces: "tuple[Path | str, ...]", out: "Path | str", as_json: bool) ->
 def _print(report: "ParseReport", out: "Path | str", as_json: bool) -> None:
     from dataclasses import asdict
 
+    from brep_mae.datasets.lazy.listed import REJECTS
+
     values = {name: value for name, value in asdict(report).items() if value is not None}
     for line in report.labels.lines() if report.labels else ():
         click.echo(f"label not used: {line}", err=True)
     if not as_json:
-        values["rejects"] = f"{len(report.rejects)}, listed in {out}/report.json"
+        values["rejects"] = f"{len(report.rejects)}, listed in {out}/{REJECTS}"
         if report.labels:
             values["labels"] = str(report.labels)
     print_values(values, as_json)

@@ -13,11 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from brep_mae.datasets.batch import Batch, Faces, Frames
 from brep_mae.datasets.frames import FrameWriter, open_frames
 from brep_mae.datasets.image_files import Refused, decode, read_files
+from brep_mae.datasets.lazy.listed import REJECTS, write_list
 from brep_mae.datasets.loader import Samples
 from brep_mae.datasets.source import SourceError
 from brep_mae.datasets.splits import make_split
@@ -25,10 +27,12 @@ from brep_mae.output.folder import output_folder
 from brep_mae.progress import progress
 from brep_mae.schema import UNLABELLED
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a stored image changes its meaning."""
 
 ABOUT = "images.json"
+LEFT_OUT = pa.schema({name: pa.string() for name in ("file", "reason", "detail")})
+"""Columns of the list of files that were left out, beside it."""
 SIDE_OF = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 
 
@@ -41,7 +45,7 @@ class ImageSet:
         classes: names of the labels, sorted.
         labels: uid -> class, UNLABELLED where the image lies in no folder.
         split: side -> uids.
-        reasons, rejects: how many files were left out for what, and one {file, reason, detail} for each.
+        reasons: how many files were left out for what.
     """
 
     digest: str
@@ -49,7 +53,6 @@ class ImageSet:
     labels: dict[str, int]
     split: dict[str, list[str]]
     reasons: dict[str, int]
-    rejects: list[dict[str, str]]
 
 
 class Images(Samples):
@@ -137,7 +140,8 @@ def _fill(new: Path, path: Path, size: int, limit: int, validation: float, test:
         raise SourceError(f"{path}: none of its images can be read: {reasons}; first: {rejects[0]['detail']}")
     classes, labels = _labels(digests)
     digest = hashlib.sha256("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode()).hexdigest()
-    about = ImageSet(digest, classes, labels, _split(digests, validation, test), reasons, rejects)
+    about = ImageSet(digest, classes, labels, _split(digests, validation, test), reasons)
+    write_list(new / REJECTS, rejects, LEFT_OUT)
     (new / ABOUT).write_text(json.dumps(asdict(about), indent=1) + "\n")
 
 

@@ -1,9 +1,7 @@
 """Data set -> shards, split, labels and a report that accounts for every file left out."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from brep_mae import schema
 from brep_mae.brep.workers.pool import ParseOptions
@@ -14,14 +12,15 @@ from brep_mae.datasets.shards import digest, open_shards
 from brep_mae.datasets.source import Source
 from brep_mae.datasets.splits import make_split, write_split
 from brep_mae.ingest.chunks import Fill, chunks_of, fill
-from brep_mae.ingest.join import ParseReport, join
+from brep_mae.ingest.join import join
 from brep_mae.ingest.origin import origin_of
+from brep_mae.ingest.report import ParseReport, read_report, write_json, write_report
 from brep_mae.main_guard import leave_a_copy
 from brep_mae.output.files import link_or_copy, written
 from brep_mae.output.folder import collect, output_folder
 from brep_mae.settings import ParseParams, SplitParams
 
-REPORT, KEY = "report.json", "parsed.key"
+KEY = "parsed.key"
 
 
 def parse_dataset(
@@ -34,7 +33,8 @@ def parse_dataset(
     labelled: bool = False,
     fill: Fill = fill,
 ) -> ParseReport:
-    """Fills `out` with shards, dataset.json, split.parquet and report.json, in place of those of an earlier run.
+    """Fills `out` with shards, dataset.json, split.parquet, report.json and rejects.parquet, in place of those of an
+    earlier run.
 
     Args:
         workers: processes.
@@ -91,12 +91,8 @@ def publish(
     if key:
         report = replace(report, labels=join_labels(source, stored, report.rejects, out / FOLDER))
         (out / KEY).write_text(key)
-    write_json(out / REPORT, {k: v for k, v in asdict(report).items() if k != "solids_per_s" and v is not None})
+    write_report(out, report)
     return report
-
-
-def write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1) + "\n")
 
 
 def _made_by(out: Path) -> str:
@@ -111,4 +107,4 @@ def _keep(place: Path, new: Path) -> ParseReport:
     """The shards of a finished folder, and its report without labels."""
     for shard in place.glob(f"*{SUFFIX}"):
         link_or_copy(shard, new / shard.name)
-    return ParseReport(**{**json.loads((place / REPORT).read_text()), "labels": None})
+    return read_report(place)

@@ -2,41 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from brep_mae.cad_files import printable
-from brep_mae.datasets.labelling.labels import LabelReport
 from brep_mae.datasets.lazy.index import SUFFIX
 from brep_mae.datasets.shards import read_shard, write_shard
 from brep_mae.datasets.source import Source
 from brep_mae.ingest.chunks import Note, counts, read_note
+from brep_mae.ingest.report import ParseReport
 from brep_mae.output.files import link_or_copy
-
-
-@dataclass(frozen=True)
-class ParseReport:
-    """What came of files. Only `solids_per_s` is not the same on every run, so it is not in report.json.
-
-    Args:
-        files_without_solid: of `files`; every other one gave at least one solid.
-        reasons: rejects by reason.
-        rejects: one {file, solid, reason, detail} for each; `solid` is its number in the file, None = the whole file.
-        solids_per_s: 0 where every shard was already there.
-        labels: what became of the labels, where they were joined at once.
-    """
-
-    files: int
-    files_without_solid: int
-    solids: int
-    faces: int
-    arcs: int
-    unbounded_faces: int
-    reasons: dict[str, int]
-    rejects: list[dict[str, Any]]
-    solids_per_s: float = 0.0
-    labels: LabelReport | None = None
 
 
 def join(source: Source, finished: Iterable[Path], out: Path) -> ParseReport:

@@ -11,9 +11,10 @@ from brep_mae.cad_files import printable
 from brep_mae.datasets.lazy.index import SUFFIX
 from brep_mae.datasets.source import Source
 from brep_mae.ingest.chunks import DONE, Fill, chunks_of, fill, read_note
-from brep_mae.ingest.dataset import REPORT, publish, write_json
-from brep_mae.ingest.join import ParseReport, join, summed
+from brep_mae.ingest.dataset import publish
+from brep_mae.ingest.join import join, summed
 from brep_mae.ingest.origin import Origin, origin_of
+from brep_mae.ingest.report import ParseReport, read_report, write_json, write_report
 from brep_mae.main_guard import leave_a_copy
 from brep_mae.output.files import link_or_copy, written
 from brep_mae.output.folder import collect, output_folder
@@ -68,7 +69,7 @@ def parse_piece(
     with output_folder(out) as claim:
         piece = Piece(number, of, tuple(inputs), origin_of(source, parse))
         if _held(claim.place) == piece:
-            return ParseReport(**json.loads((claim.place / REPORT).read_text()))
+            return read_report(claim.place)
         folder = claim.work / f"parse-{piece.origin.key}"
         with written(folder, folder):
             folder.mkdir(exist_ok=True)
@@ -81,7 +82,7 @@ def parse_piece(
                     if path.is_file():  # files that gave no solid have a note alone
                         link_or_copy(path, new / path.name)
             write_json(new / PIECE, asdict(piece))
-            write_json(new / REPORT, {k: v for k, v in asdict(report).items() if k not in ("solids_per_s", "labels")})
+            write_report(new, report)
         collect(claim.work, "parse")
     return replace(report, solids_per_s=rate)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from brep_mae.datasets.lazy.listed import LEFT_OUT, REJECTS, read_list
 from brep_mae.report.masks import MASKS
 
 
@@ -28,6 +29,12 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{path}: an object was expected, not {type(value).__name__}")
     return value
+
+
+def _parse_report(folder: Path) -> dict[str, Any]:
+    """The counts and the rejects of a parse."""
+    counts = read_json(folder / "report.json")
+    return counts and counts | {"rejects": read_list(folder / REJECTS, LEFT_OUT, "run the parse stage again")}
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class Sources:
         histories = {folder.name: read_jsonl(folder / "history.jsonl") for folder in folders}
         return cls(
             dataset=read_json(data / "parsed" / "dataset.json"),
-            parsed=read_json(data / "parsed" / "report.json"),
+            parsed=_parse_report(data / "parsed"),
             probe=read_jsonl(results / "probe" / "curves.jsonl"),
             fewshot=read_jsonl(results / "fewshot" / "runs.jsonl"),
             continual=read_jsonl(results / "continual" / "runs.jsonl"),

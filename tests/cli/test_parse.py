@@ -6,6 +6,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from brep_mae.cli import main
+from brep_mae.datasets.labelling.labels import FOLDER, UNUSED, UNUSED_COLUMNS
+from brep_mae.datasets.lazy.listed import LEFT_OUT, REJECTS, read_list
 from brep_mae.datasets.shards import open_shards
 from brep_mae.ingest import chunks
 from tests.brep.solids import SHAPES, box, write_step
@@ -45,6 +47,7 @@ def test_parse_accounts_for_every_file(shards):
     assert (reject["file"], reject["solid"], reject["reason"]) == ("bad.step", None, "unreadable")
     assert "bad.step" in reject["detail"] and printed["reasons"] == {"unreadable": 1}
     assert printed.pop("solids_per_s") > 0
+    assert printed.pop("rejects") == read_list(shards / REJECTS, LEFT_OUT, "")
     assert printed == json.loads((shards / "report.json").read_text())
     assert [path.name for path in shards.parent.iterdir() if path.name.startswith(".")] == []
 
@@ -56,7 +59,7 @@ def test_parse_for_a_person_names_the_counts_and_where_the_rejects_are(folder, t
     assert done.exit_code == 0, done.output
     lines = dict(line.split(None, 1) for line in done.stdout.splitlines())
     assert lines["solids"] == "2" and lines["reasons"] == "unreadable 1"
-    assert lines["rejects"] == f"1, listed in {tmp_path / 'out' / 'report.json'}"
+    assert lines["rejects"] == f"1, listed in {tmp_path / 'out' / REJECTS}"
 
 
 def test_parse_again_replaces_its_own_output_but_nothing_else(folder, shards, tmp_path):
@@ -180,8 +183,9 @@ def test_lines_that_are_not_used_are_told_with_number_and_reason(tmp_path):
     assert "label not used: labels.csv, line 3: no file 'part.step'" in done.stderr
     assert "label not used: labels.csv, line 4: sub/part.step has no solid 3, only 0" in done.stderr
     labels = json.loads((tmp_path / "out" / "report.json").read_text())["labels"]
-    assert [line["line"] for line in labels.pop("unused")] == [3, 4]
-    assert labels == {"rows": 3, "used": 1, "faces": 1, "solids": 1, "parts": 0}
+    assert labels == {"rows": 3, "used": 1, "faces": 1, "solids": 1, "parts": 0, "unused": 2}
+    unused = read_list(tmp_path / "out" / FOLDER / UNUSED, UNUSED_COLUMNS, "")
+    assert [line["line"] for line in unused] == [3, 4]
 
 
 def test_files_and_folders_given_together_have_the_tables_that_lie_beside_them(tmp_path):

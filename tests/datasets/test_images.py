@@ -15,7 +15,8 @@ from PIL import Image
 
 from brep_mae.datasets import image_files
 from brep_mae.datasets.image_files import Refused, decode
-from brep_mae.datasets.images import Images, read_about, store_images
+from brep_mae.datasets.images import LEFT_OUT, Images, read_about, store_images
+from brep_mae.datasets.lazy.listed import REJECTS, read_list
 from brep_mae.datasets.source import SourceError
 from brep_mae.output.files import OutputError
 from brep_mae.output.folder import output_folder
@@ -130,10 +131,11 @@ def test_what_is_left_out_is_counted_with_a_reason(tmp_path):
         "cat/again.png": content(0),
         "README.txt": b"about",
     }
-    about = read_about(store(write(tmp_path / "in", files), tmp_path))
+    folder = store(write(tmp_path / "in", files), tmp_path)
+    about, rejects = read_about(folder), read_list(folder / REJECTS, LEFT_OUT, "")
     assert about.reasons == {"duplicate": 1, "not_an_image": 1, "too_small": 1, "unreadable": 3}
-    assert len(about.labels) + len(about.rejects) == len(files)
-    assert {r["file"] for r in about.rejects if r["reason"] == "too_small"} == {"cat/tiny.png"}
+    assert len(about.labels) + len(rejects) == len(files)
+    assert {r["file"] for r in rejects if r["reason"] == "too_small"} == {"cat/tiny.png"}
 
 
 def test_a_small_file_of_more_pixels_than_the_limit_is_left_out():
@@ -276,7 +278,7 @@ def test_cifar10_has_ten_classes_and_its_own_test_side(tmp_path):
     data = Images(store(CIFAR, tmp_path, size=32, limit=300), "train", "validation", "test")
     assert len(data.about.classes) == 10
     assert set(data.labels()) == set(range(10))
-    assert len(data) + len(data.about.rejects) == 300
+    assert len(data) + sum(data.about.reasons.values()) == 300
     assert all("/test/" in uid for uid in data.about.split["test"])
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from brep_mae.datasets.adapters.solids import open as open_solids
 from brep_mae.datasets.labelling.join import join_labels
-from brep_mae.datasets.labelling.labels import ABOUT, open_labels
+from brep_mae.datasets.labelling.labels import ABOUT, UNUSED, UNUSED_COLUMNS, open_labels
+from brep_mae.datasets.lazy.listed import read_list
 from brep_mae.datasets.shards import open_shards, write_shard
 from brep_mae.datasets.source import LabelError, Row, Source
 from tests.synthetic import make_graph
@@ -71,7 +72,9 @@ def test_every_line_is_used_or_told_with_its_number_and_reason(tmp_path, shards)
         11: "no file 'none.step' in this folder; mend the name or drop the line",
     }
     assert report.lines(2)[0] == f"labels.csv, line 4: {told[4]}" and report.lines(2)[2] == "and 5 more"
-    assert json.loads((tmp_path / "labels" / ABOUT).read_text())["unused"] == report.unused
+    about = json.loads((tmp_path / "labels" / ABOUT).read_text())
+    assert (about["rows"], about["used"], about["unused"]) == (10, 3, 7), "all that is read at every opening"
+    assert read_list(tmp_path / "labels" / UNUSED, UNUSED_COLUMNS, "") == report.unused
 
 
 def test_a_label_that_does_not_fit_costs_the_solid_nothing(tmp_path, shards):
@@ -112,6 +115,7 @@ def test_files_that_should_have_labels_and_have_none_are_told(tmp_path, shards):
 def test_a_data_set_without_labels_has_none(tmp_path, shards):
     report = join_labels(Source("any", "", tmp_path, [], (), (), lambda g: g), shards, [], tmp_path / "labels")
     assert str(report) == "0 of 0 rows, 0 faces, 0 solids labelled" and report.unused == []
+    assert read_list(tmp_path / "labels" / UNUSED, UNUSED_COLUMNS, "") == []
     labelled = open_shards(shards.folder, tmp_path / "labels")
     assert labelled.labels.face_classes == () and (labelled[0].face_label == -1).all()
 

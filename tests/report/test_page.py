@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from brep_mae.datasets.lazy.listed import LEFT_OUT, REJECTS, write_list
 from brep_mae.report.page import page
 from brep_mae.report.sources import Sources
 from pipelines import report
@@ -85,7 +86,9 @@ def test_the_stage_writes_a_page_that_needs_nothing_else(tmp_path: Path, monkeyp
     monkeypatch.setenv("RANK", "1")  # tracking has tests of its own
     for folder in ("data/parsed", "models/mae_faces", "results/probe", "results/fewshot", "results/continual"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "data/parsed/report.json").write_text('{"solids": 7, "reasons": {"timeout": 2}, "rejects": []}')
+    (tmp_path / "data/parsed/report.json").write_text('{"solids": 7, "reasons": {"timeout": 2}}')
+    rejects = [{"file": f"{name}.step", "solid": None, "reason": "timeout", "detail": "60 s"} for name in "ab"]
+    write_list(tmp_path / "data/parsed" / REJECTS, rejects, LEFT_OUT)
     (tmp_path / "models/mae_faces/history.jsonl").write_text("\n".join(map(json.dumps, HISTORY)))
     (tmp_path / "models/mae_faces/config.json").write_text('{"params": {"mask_ratio": 0.5}}')
     (tmp_path / "models/mae_faces/cost.json").write_text('{"samples_per_s": 123.4, "parameters": 98765}')
@@ -112,7 +115,7 @@ def test_the_stage_writes_a_page_that_needs_nothing_else(tmp_path: Path, monkeyp
         "reconstructions_mae_faces_reconstruction_faces",
     }
     assert not re.search(r"https?://", html)
-    assert "<td>reasons.timeout</td><td>2</td>" in html and "<td>rejects</td><td>none</td>" in html
+    assert "<td>reasons.timeout</td><td>2</td>" in html and "<td>b.step</td>" in html
     assert "mask_ratio 0.5" in html and "uvgrid.point 0.02" in html
     assert "| mae_faces | finetuned | 56.0 ± 7.1 | 65.0 ± 7.1 |" in (out / "fewshot.md").read_text()
     methods = (out / "methods.md").read_text()

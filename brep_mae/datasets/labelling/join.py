@@ -5,21 +5,22 @@ A label that fits no solid costs the solid nothing: it stays unlabelled, and the
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from brep_mae.datasets.labelling.labels import LabelReport, SolidLabels, write_labels
+from brep_mae.datasets.labelling.labels import UNUSED, UNUSED_COLUMNS, LabelReport, SolidLabels, write_labels
+from brep_mae.datasets.lazy.listed import write_list
 from brep_mae.datasets.shards import Shards
 from brep_mae.datasets.source import LabelError, Row, Source
 from brep_mae.schema import UNLABELLED, FaceGraph
 
 
 def join_labels(source: Source, shards: Shards, rejects: Iterable[Mapping[str, Any]], out: Path) -> LabelReport:
-    """Fills the folder `out` with the labels that `source` has for the solids of `shards`; the report is that of
-    `matched`."""
+    """Fills the folder `out` with the labels that `source` has for the solids of `shards`, and with the list of
+    those that label nothing; the report is that of `matched`."""
     found, report = matched(source, shards, rejects)
-    write_labels(out, source.face_classes, source.part_classes, found, asdict(report))
+    write_labels(out, source.face_classes, source.part_classes, found, report.counts())
+    write_list(out / UNUSED, report.unused, UNUSED_COLUMNS)
     return report
 
 

@@ -2,8 +2,8 @@
 
 A shard holds no labels, so a corrected label costs no new parse, and what is pretrained without labels does not depend
 on any. The table is one Arrow file with a row for every labelled solid, which is mapped, so that labels of a million
-solids open as those of a hundred; `labels.json` says what the numbers mean and what became of every line or file that
-the labels came from.
+solids open as those of a hundred; `labels.json` says what the numbers mean and how many lines or files of labels came
+to what. `unused.parquet` lists those that label nothing, each with its reason; who reads labels does not open it.
 """
 
 import hashlib
@@ -25,9 +25,10 @@ from brep_mae.schema import UNLABELLED
 
 FOLDER = "labels"
 """Where the labels of a folder of shards lie in it, unless they have a place of their own."""
-TABLE, ABOUT = "labels.feather", "labels.json"
+TABLE, ABOUT, UNUSED = "labels.feather", "labels.json", "unused.parquet"
 TOGETHER = 1 << 16
 """Solids whose faces are looked through at once: more would take memory for each."""
+UNUSED_COLUMNS = pa.schema({"file": pa.string(), "line": pa.int64(), "reason": pa.string()})
 _SCHEMA = pa.schema({"uid": pa.string(), "part": pa.int32(), "faces": pa.list_(pa.int16()), "side": pa.string()})
 
 
@@ -135,6 +136,10 @@ class LabelReport:
 
     def __str__(self) -> str:
         return f"{self.used} of {self.rows} rows, {self.faces} faces, {self.solids} solids labelled"
+
+    def counts(self) -> dict[str, int]:
+        """What is kept where many read it: of what was not used, how many there are."""
+        return vars(self) | {"unused": len(self.unused)}
 
     def lines(self, most: int = 10) -> list[str]:
         """What was not used, for a person."""
