@@ -90,14 +90,14 @@ def source(tmp_path, monkeypatch):
 
 
 def test_a_list_names_every_file_with_its_content(source, tmp_path):
-    lines = json.loads(listing.cad_list(source(), "list"))
+    lines = listing.cad_list(source(), "list")
     assert [line[0] for line in lines] == ["a.step", "b.step", "c.step", "gone.step"]
-    assert lines[0][1:] == [1, "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"]
-    assert lines[3][1:] == [0, "No such file or directory"]
+    assert lines[0][1:] == (1, "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb")
+    assert lines[3][1:] == (0, "No such file or directory")
     before = listing.cad_list(source(), "list")
     assert before == listing.cad_list(source(), "other"), "whatever is remembered"
     (tmp_path / "parts" / "b.step").write_text("B")
-    changed = json.loads(listing.cad_list(source(), "list"))
+    changed = listing.cad_list(source(), "list")
     assert [old == new for old, new in zip(lines, changed, strict=True)] == [True, False, True, True]
 
 
