@@ -191,7 +191,7 @@ def test_reading_needs_no_cad_kernel_and_no_torch():
 @pytest.mark.parametrize("place", ["beside", "elsewhere"])
 def test_labels_are_joined_when_a_record_is_read(folder, tmp_path_factory, place):
     at = folder / FOLDER if place == "beside" else tmp_path_factory.mktemp("labels")
-    known = {g.uid: SolidLabels(g.face_label, g.part_label) for g in GRAPHS[:4]}
+    known = {g.uid: SolidLabels(g.face_label, g.part_label) for g in GRAPHS[3::-1]}
     write_labels(at, ("a", "b"), ("p", "q", "r"), known, {"rows": 7})
     shards = open_shards(folder, None if place == "beside" else at)
     assert all(same(a, b) for a, b in zip(shards, [*GRAPHS[:4], UNKNOWN[4]], strict=True))

@@ -9,7 +9,7 @@ to what. `unused.parquet` lists those that label nothing, each with its reason; 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brep_mae.datasets.lazy.mapped import mapped_batch, require_columns, stamp
-from brep_mae.datasets.lazy.uids import ByUid, Uids, by_uid
+from brep_mae.datasets.lazy.uids import ByUid, Uids, by_uid, rows_in
 from brep_mae.schema import UNLABELLED
 
 FOLDER = "labels"
@@ -77,8 +77,15 @@ class StoredLabels(Mapping[str, SolidLabels]):
     def __getitem__(self, uid: str) -> SolidLabels:
         """KeyError where the solid has none."""
         row = self.lookup.row(uid)
-        first, last = self._ends[row : row + 2].tolist()
-        return SolidLabels(self.faces[first:last], int(self.part[row]), self._sides[row])
+        return SolidLabels(*self.classes(row), self._sides[row])
+
+    def rows(self, uids: Sequence[str]) -> np.ndarray:
+        """Rows of many solids, ABSENT = it has none. (len(uids),) int32"""
+        return rows_in(self.uids.column, uids)
+
+    def classes(self, row: int) -> tuple[np.ndarray, int]:
+        """Those of the faces, (F,) int16, and of the solid itself in a row, UNLABELLED where there is none."""
+        return self.faces[self._ends[row] : self._ends[row + 1]], int(self.part[row])
 
     def on_side(self, side: str) -> Uids:
         """The solids that whoever labelled them put there."""

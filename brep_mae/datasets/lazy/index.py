@@ -47,7 +47,6 @@ class Index(ByUid):
         if len(missing := np.flatnonzero(rows == ABSENT)):
             first = Uids(column, missing)[0]
             raise KeyError(f"{len(missing)} solids of the split are not stored, first {first}; parse again")
-        pa.default_memory_pool().release_unused()
         sides = {side: rows[uids.rows] for side, uids in split.items()}
         return {side: self.some(own if len(own) <= WHOLE else np.sort(own)) for side, own in sides.items()}
 

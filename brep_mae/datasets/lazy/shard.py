@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 
 from brep_mae import schema
-from brep_mae.datasets.labelling.labels import Labels
 from brep_mae.schema import ARRAYS, FaceGraph
 
 VERSION_KEY = b"brep_mae.schema"
@@ -43,7 +42,8 @@ def stored_type(dtype: str) -> np.dtype[Any]:
 
 _INT, _LONG, _DOUBLE, _BYTE = (np.dtype(kind) for kind in (np.int32, np.int64, np.float64, np.uint8))
 _KINDS = {_INT, _LONG, _DOUBLE, _BYTE, *(stored_type(dtype) for dtype, _ in STORED.values())}
-_NUMBER = {name: i for i, name in enumerate(STORED)}
+_ARRAYS = {name: (i, stored_type(kind), np.dtype(kind), axes) for i, (name, (kind, axes)) in enumerate(STORED.items())}
+"""Number of each array, its type in the file and in a record, and its axes."""
 _TYPES = {
     **PLAIN,
     **{f"size_{axis}": pa.int32() for axis in SIZES},
@@ -115,24 +115,28 @@ class Shard:
         self._lists = place("face_name", 1, _INT)[0]
         texts = [(name, *((1, 2) if name in TEXTS else (3, 4))) for name in (*TEXTS, "face_name")]
         self._texts = {name: (place(name, ends, _INT)[0], *place(name, data, _BYTE)) for name, ends, data in texts}
-        kinds = {name: stored_type(dtype) for name, (dtype, _) in STORED.items()}
-        arrays = [(place(name, 1, _LONG)[0], *place(name, 3, kind)) for name, kind in kinds.items()]
+        arrays = [(place(name, 1, _LONG)[0], *place(name, 3, kind)) for name, (_, kind, _, _) in _ARRAYS.items()]
         self._arrays = np.array(arrays)  # not a tuple for each, since many shards are open
 
     def __len__(self) -> int:
         return self._rows
 
-    def read(self, row: int, labels: Labels) -> FaceGraph:
-        """The record in a row. Raises ShardError where it is damaged, then or when a damaged array is asked for."""
-        graph, uid = object.__new__(StoredGraph), self.plain("uid", row)
-        vars(graph).update(_shard=self, _row=row, uid=uid)
-        if (known := labels.solids.get(uid)) is not None:
-            if len(known.faces) != (faces := self._size("F", row)):
+    def read(self, row: int, labels: tuple[np.ndarray, int] | None) -> FaceGraph:
+        """The record in a row. Raises ShardError where it is damaged, then or when a damaged array is asked for.
+
+        Args:
+            labels: classes of its faces, (F,) int16, and its own; None = it has none.
+        """
+        graph = object.__new__(StoredGraph)
+        vars(graph).update(_shard=self, _row=row)
+        if labels is not None:
+            known, part = labels
+            if len(known) != (faces := self._size("F", row)):
                 raise ShardError(
-                    f"{self.path}: {uid} has {faces} faces, its labels name {len(known.faces)}; "
+                    f"{self.path}: {self.plain('uid', row)} has {faces} faces, its labels name {len(known)}; "
                     "run the label stage again"
                 )
-            vars(graph).update(face_label=known.faces, part_label=known.part)
+            vars(graph).update(face_label=known, part_label=part)
         return graph
 
     def plain(self, name: str, row: int) -> Any:
@@ -155,8 +159,8 @@ class Shard:
         return texts if name == "face_name" else texts[0]
 
     def array(self, name: str, row: int) -> np.ndarray:
-        dtype, axes = STORED[name]
-        offsets_at, at, count = self._arrays[_NUMBER[name]].tolist()
+        number, stored, dtype, axes = _ARRAYS[name]
+        offsets_at, at, count = self._arrays[number].tolist()
         first, last = self._file[_LONG][offsets_at + row : offsets_at + row + 2].tolist()
         shape = [self._size(axis, row) if isinstance(axis, str) else axis for axis in axes]
         if min(shape, default=0) < 0 or not 0 <= first <= last <= count or last - first != prod(shape):
@@ -164,7 +168,7 @@ class Shard:
                 f"{self.path}: {self.plain('uid', row)} holds {last - first} numbers as {name} of {tuple(shape)}: the "
                 f"file is damaged; {REMEDY}"
             )
-        return self._file[stored_type(dtype)][at + first : at + last].view(dtype).reshape(shape)
+        return self._file[stored][at + first : at + last].view(dtype).reshape(shape)
 
     def _size(self, axis: str, row: int) -> int:
         return int(self._file[_INT][self._sizes[axis] + row])

@@ -1,6 +1,6 @@
 """The uids of many solids without a Python object for each, and which solid lies where by its uid."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 ABSENT = -1
+BETWEEN = 64
+"""Of sorted uids one in so many is kept as an object, so that most steps of a search are quick."""
 
 
 class Uids(Sequence[str]):
@@ -46,9 +48,14 @@ class Uids(Sequence[str]):
     def __reduce__(self) -> tuple[Any, ...]:
         return tuple, (list(self),)  # not with the column of all
 
+    @cached_property
+    def _marks(self) -> list[str]:
+        return list(self[::BETWEEN])
+
     def place(self, uid: str) -> int:
         """Where it is among them, who must be sorted; KeyError where it is not."""
-        i = bisect_left(self, uid)
+        first = BETWEEN * max(0, bisect_right(self._marks, uid) - 1)
+        i = bisect_left(self, uid, first, min(first + BETWEEN, len(self)))
         if i == len(self) or self[i] != uid:
             raise KeyError(uid)
         return i
@@ -86,11 +93,7 @@ class ByUid:
 
     def rows(self, uids: Sequence[str]) -> np.ndarray:
         """Rows of many solids, ABSENT = there is none."""
-        column = self.uids.column
-        if isinstance(uids, Uids) and uids.column is column:
-            return np.asarray(uids.rows)
-        texts = uids.column.take(pa.array(uids.rows)) if isinstance(uids, Uids) else pa.array(uids, pa.string())
-        return pc.fill_null(pc.index_in(texts.cast(column.type), value_set=column), ABSENT).to_numpy()
+        return rows_in(self.uids.column, uids)
 
     def known(self, uids: Uids) -> Uids:
         """Those that have a row, in their order."""
@@ -104,6 +107,16 @@ class ByUid:
 def by_uid(column: pa.Array) -> ByUid:
     """The rows of a column of uids. A million are sorted in 0.3 s, and their order takes 4 MB."""
     return ByUid(Uids(column, range(len(column))), sorted_rows(column).to_numpy())
+
+
+def rows_in(column: pa.Array, uids: Sequence[str]) -> np.ndarray:
+    """Rows of a column in which many uids are, ABSENT = in none; the column is read once. (len(uids),) int32"""
+    if isinstance(uids, Uids) and uids.column is column:
+        return np.asarray(uids.rows)
+    texts = uids.column.take(pa.array(uids.rows)) if isinstance(uids, Uids) else pa.array(uids, pa.string())
+    rows = pc.fill_null(pc.index_in(texts.cast(column.type), value_set=column), ABSENT).to_numpy()
+    pa.default_memory_pool().release_unused()
+    return rows
 
 
 def sorted_rows(column: pa.Array) -> pa.Array:

@@ -11,6 +11,7 @@ from brep_mae.datasets import frames as frames_module
 from brep_mae.datasets.frames import FrameWriter, open_frames
 from brep_mae.datasets.labelling import labels as labels_module
 from brep_mae.datasets.labelling.labels import ABOUT, TABLE, LabelsError, SolidLabels, open_labels, write_labels
+from brep_mae.datasets.lazy.uids import BETWEEN, by_uid
 from brep_mae.schema import UNLABELLED
 
 MANY = 20_000
@@ -50,6 +51,14 @@ def test_a_solid_without_labels_has_none(labelled, uid):
     assert uid not in found and found.get(uid) is None
     with pytest.raises(KeyError):
         found[uid]
+
+
+@pytest.mark.parametrize("count", [1, BETWEEN - 1, BETWEEN, BETWEEN + 1, 2 * BETWEEN + 1])
+def test_each_uid_is_found_wherever_it_is_among_the_sorted_ones(count):
+    names = uids(count)
+    rows = by_uid(pa.array(names))
+    assert [rows.row(uid) for uid in names] == list(range(count))
+    assert not any(f"{uid}0" in rows or uid[:-1] in rows for uid in names)
 
 
 def test_counts_over_all_labels_are_those_of_the_solids_one_by_one(labelled, monkeypatch):
