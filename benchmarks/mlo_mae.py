@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from benchmarks.compare import table
@@ -92,7 +93,7 @@ def of_images(name: str, asked: argparse.Namespace) -> Learned:
 
 def told(samples: Samples, labelled: Collection[str]) -> Samples:
     """The samples, of which those alone have labels as far as a pretraining is concerned."""
-    samples.has_label = lambda uid: uid in labelled  # type: ignore[method-assign]
+    samples.labelled = lambda uids: np.array([uid in labelled for uid in uids])  # type: ignore[method-assign]
     return samples
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from brep_mae.datasets.batch import Batch
@@ -19,8 +20,8 @@ class Double(Samples):
     def batch(self, uids: Sequence[str]) -> Batch:
         return doubled(self.whole.batch(uids))
 
-    def has_label(self, uid: str) -> bool:
-        return self.whole.has_label(uid)
+    def labelled(self, uids: Sequence[str]) -> np.ndarray:
+        return self.whole.labelled(uids)
 
 
 def doubled(part: Any) -> Any:

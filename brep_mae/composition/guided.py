@@ -49,7 +49,7 @@ class GuidedParams(MethodParams):
 def judged(data: Samples) -> tuple[Samples, Samples]:
     """Of the labelled samples those that the head learns from, and those that judge the mask. Solids of a file stay
     together, and a file's side follows from the hash of its name. Raises SettingsError where one side stays empty."""
-    labelled = [uid for uid in data.uids if data.has_label(uid)]
+    labelled = [uid for uid, known in zip(data.uids, data.labelled(data.uids), strict=True) if known]
     files = sorted({file_of(uid) for uid in labelled}, key=_place)
     if len(files) < 2:
         raise SettingsError(

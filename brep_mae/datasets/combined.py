@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,9 +42,12 @@ class ConcatDataset(Samples):
         other.read, other.parts = content, [part.reading(content) for part in self.parts]
         return other
 
-    def has_label(self, uid: str) -> bool:
-        i, own = self._at[uid]
-        return self.parts[i].has_label(own)
+    def labelled(self, names: Sequence[str]) -> np.ndarray:
+        found, at = np.zeros(len(names), bool), [self._at[name] for name in names]
+        for number, part in enumerate(self.parts):
+            places = [place for place, (i, _) in enumerate(at) if i == number]
+            found[places] = part.labelled([at[place][1] for place in places])
+        return found
 
     def graph(self, name: str) -> FaceGraph:
         i, uid = self._at[name]

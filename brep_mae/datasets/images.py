@@ -81,8 +81,9 @@ class Images(Samples):
     def _classes(self, uids: Sequence[str]) -> np.ndarray:
         return np.array([self.about.labels[uid] for uid in uids], np.int64)
 
-    def has_label(self, uid: str) -> bool:
-        return "faces" in self.read and self.about.labels[uid] != UNLABELLED
+    def labelled(self, uids: Sequence[str]) -> np.ndarray:
+        known: np.ndarray = self._classes(uids) != UNLABELLED
+        return known & ("faces" in self.read)
 
     def _faces(self, uids: Sequence[str]) -> Faces:
         none = torch.zeros(0, dtype=torch.long)

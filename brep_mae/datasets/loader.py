@@ -33,9 +33,9 @@ class Samples(ABC):
     @abstractmethod
     def batch(self, uids: Sequence[str]) -> Batch: ...
 
-    def has_label(self, uid: str) -> bool:
-        """True where a batch would hold a label of this sample, or of a face of it."""
-        return False
+    def labelled(self, uids: Sequence[str]) -> np.ndarray:
+        """(len(uids),) bool, True where a batch would hold a label of that sample, or of a face of it."""
+        return np.zeros(len(uids), bool)
 
     def only(self, uids: Sequence[str]) -> Self:
         """Those of them."""
@@ -108,8 +108,9 @@ class Solids(Samples):
         other.read, other._kinds, other._kept, other._left = content, kinds(content), {}, KEEP
         return other
 
-    def has_label(self, uid: str) -> bool:
-        return uid in self._shards.labels.solids
+    def labelled(self, uids: Sequence[str]) -> np.ndarray:
+        found: np.ndarray = self._shards.labels.solids.rows(uids) != ABSENT
+        return found
 
     def graph(self, uid: str) -> FaceGraph:
         return self._shards.with_uid(uid)

@@ -88,7 +88,7 @@ def unit_of(labels: Labels, shards: Path) -> Unit:
     if (known.faces != UNLABELLED).any():
         return "face"
     uids = open_shards(shards).uids
-    part = np.append(known.part, UNLABELLED)[known.lookup.rows(uids)]  # ABSENT picks the last
+    part = np.append(known.part, UNLABELLED)[known.rows(uids)]  # ABSENT picks the last
     file = pc.list_element(pc.split_pattern(uids.column, "#"), 0).dictionary_encode().indices.to_numpy()
     solids = np.bincount(file)
     lowest, highest = np.full((2, len(solids)), [[np.iinfo(part.dtype).max], [UNLABELLED]], part.dtype)
@@ -131,10 +131,10 @@ def fit(
     reader = extractor(encoder)
     data = _samples(shards, unit, stored.uids, readable(reader))
     kept_back = {file_of(uid) for uid in labels.solids.on_side("test")}  # with all that a file holds
-    seen = [uid for uid in data.uids if file_of(uid) not in kept_back]
-    learned = [uid for uid in seen if data.has_label(uid)]
-    others = [uid for uid in seen if not data.has_label(uid)]
-    tested = [uid for uid in data.uids if file_of(uid) in kept_back and data.has_label(uid)]
+    known = list(zip(data.uids, data.labelled(data.uids), strict=True))
+    learned = [uid for uid, labelled in known if labelled and file_of(uid) not in kept_back]
+    others = [uid for uid, labelled in known if not labelled and file_of(uid) not in kept_back]
+    tested = [uid for uid, labelled in known if labelled and file_of(uid) in kept_back]
 
     def rows_of(uids: list[str]) -> Rows:
         return labelled_rows(unit, len(classes) if several else 0, reader, data, uids)

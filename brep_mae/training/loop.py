@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from brep_mae import ranks
@@ -192,8 +193,8 @@ class Part(Samples):
         size = _share(len(uids))
         return self.whole.batch(uids[ranks.rank() * size : (ranks.rank() + 1) * size])
 
-    def has_label(self, uid: str) -> bool:
-        return self.whole.has_label(uid)
+    def labelled(self, uids: Sequence[str]) -> np.ndarray:
+        return self.whole.labelled(uids)
 
 
 def _check_ranks(pretext: Pretext, data: Samples, size: int) -> None:

@@ -13,7 +13,8 @@ from brep_mae.datasets.content import FACES
 from brep_mae.datasets.frames import FrameWriter
 from brep_mae.datasets.loader import Solids
 from brep_mae.schema import UNLABELLED
-from tests.stored import solids, store
+from tests.stored import N_FACES, label, solids, store
+from tests.synthetic import make_graph
 
 FACE_CLASSES, PART_CLASSES = 3, 2
 
@@ -54,6 +55,16 @@ def test_what_has_no_label_has_none_in_whatever_set(parts):
     assert (own == UNLABELLED).any() and torch.equal(got == UNLABELLED, own == UNLABELLED)
     assert torch.equal(got[1::2], own[1::2] + 3)
     assert data.faces(f"1/{uids[4]}").part.tolist() == [UNLABELLED]
+
+
+def test_which_of_many_solids_are_labelled(tmp_path):
+    uids = store(tmp_path, 4)
+    label(tmp_path / "labels", [make_graph(N_FACES[i], seed=i) for i in (2, 0)])
+    first, second = solids(tmp_path, uids, *FACES), solids(tmp_path, uids[1:], *FACES)
+    assert first.labelled([uids[3], uids[2], uids[0]]).tolist() == [False, True, True]
+    assert first.labelled(first.uids[1:]).tolist() == [False, True, False]
+    both = together(first, second)
+    assert both.labelled([f"1/{uids[2]}", f"0/{uids[1]}", f"2/{uids[0]}"]).tolist() == [True, False, True]
 
 
 def test_labels_of_the_sets_themselves_stay_as_they_are(parts):

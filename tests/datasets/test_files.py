@@ -138,6 +138,13 @@ def test_a_batch_of_files_has_a_row_of_features_and_a_class_for_each_file(shards
     assert len(data.first(1)) == 1 and [b.uid for b in data.in_order(1)] == [(uid,) for uid in uids]
 
 
+def test_a_file_is_labelled_where_any_of_its_solids_is(shards, solids, tmp_path):
+    uids = [file_of(solids[0].uid), "fedcba9876543210"]
+    label(tmp_path, [replace(solids[3], uid=f"{uids[1]}#1", part_label=1)])
+    data = Files(shards, uids, FACES, tmp_path)
+    assert data.labelled(uids).tolist() == [False, True] and data.labelled([]).tolist() == []
+
+
 def test_what_is_not_stored_or_needs_frames_is_refused(shards):
     with pytest.raises(KeyError, match="1 files of the split are not stored, first 00; parse again"):
         Files(shards, ["00"], FACES)

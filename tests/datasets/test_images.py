@@ -100,8 +100,8 @@ def test_a_batch_holds_the_classes_of_its_images_where_faces_are_read(tmp_path):
     assert batch.faces.part.tolist() == data.labels().tolist()
     told = [data.about.classes[n] in uid for uid, n in zip(data.uids, batch.faces.part, strict=True) if n >= 0]
     assert all(told) and len(told) == 12
-    assert [uid for uid in data.uids if not data.has_label(uid)] == ["untold.png"]
-    assert not any(map(Images(folder, "train").has_label, data.uids)), "who reads no classes has none"
+    assert [data.uids[i] for i in np.flatnonzero(~data.labelled(data.uids))] == ["untold.png"]
+    assert not Images(folder, "train").labelled(data.uids).any(), "who reads no classes has none"
 
 
 def test_side_folders_are_the_split_and_a_missing_side_comes_out_of_train(tmp_path):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import ttest_1samp
@@ -233,8 +234,8 @@ class Planted(Samples):
             self.image[:, 0, :, rows, columns] = 0.3 * shown.view(-1, 1, 1, 1) + 0.7 * own
         self.label = shown if told else shown[torch.randperm(count, generator=rng)]
 
-    def has_label(self, uid: str) -> bool:
-        return True
+    def labelled(self, uids) -> np.ndarray:
+        return np.ones(len(uids), bool)
 
     def batch(self, uids) -> Batch:
         row, none = torch.tensor([int(uid, 16) for uid in uids]), torch.full((len(uids),), UNLABELLED)

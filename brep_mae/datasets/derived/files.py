@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,10 @@ class Files(Solids):
             )
         self.uids = tuple(uids)
 
-    def has_label(self, uid: str) -> bool:
-        return any(super(Files, self).has_label(solid) for solid in self._solids[uid])
+    def labelled(self, uids: Sequence[str]) -> np.ndarray:
+        solids = [self._solids[uid] for uid in uids]
+        file = np.repeat(np.arange(len(uids)), np.array([len(own) for own in solids], int))
+        return np.bincount(file, super().labelled(list(chain.from_iterable(solids))), len(uids)) > 0
 
     def graph(self, uid: str) -> FaceGraph:
         return merged([super(Files, self).graph(solid) for solid in self._solids[uid]])
