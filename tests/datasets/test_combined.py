@@ -64,7 +64,8 @@ def test_which_of_many_solids_are_labelled(tmp_path):
     assert first.labelled([uids[3], uids[2], uids[0]]).tolist() == [False, True, True]
     assert first.labelled(first.uids[1:]).tolist() == [False, True, False]
     both = together(first, second)
-    assert both.labelled([f"1/{uids[2]}", f"0/{uids[1]}", f"2/{uids[0]}"]).tolist() == [True, False, True]
+    asked = [f"1/{uids[2]}", f"0/{uids[1]}", f"2/{uids[0]}", f"0/{uids[2]}"]
+    assert both.labelled(asked).tolist() == [True, False, True, True]
 
 
 def test_labels_of_the_sets_themselves_stay_as_they_are(parts):

@@ -71,7 +71,8 @@ def test_a_store_is_read_and_written_to_the_bytes_of_a_folder(s3, whole, tmp_pat
 
     monkeypatch.setattr(chunks, "parse_files", watched)
     done = ok("parse", PARTS, "--out", "s3://store/shards", *OPTIONS)
-    assert "s3://store/shards/report.json" in done.stdout and "2 of 2 rows, 1 faces, 2 solids labelled" in done.stdout
+    assert "s3://store/shards/rejects.parquet" in done.stdout
+    assert "2 of 2 rows, 1 faces, 2 solids labelled" in done.stdout
     assert same(stored(s3, "store/shards"), whole)
     assert max(most) <= 3, "few files lie here at once"
     ok("parse", PARTS, "--out", tmp_path / "out", *OPTIONS)
