@@ -141,6 +141,8 @@ def _print(report: "ParseReport", out: "Path | str", as_json: bool) -> None:
     from brep_mae.datasets.lazy.listed import REJECTS
 
     values = {name: value for name, value in asdict(report).items() if value is not None}
+    for line in report.lines():
+        click.echo(f"left out: {line}", err=True)
     for line in report.labels.lines() if report.labels else ():
         click.echo(f"label not used: {line}", err=True)
     if not as_json:

@@ -34,6 +34,15 @@ class ParseReport:
     solids_per_s: float = 0.0
     labels: LabelReport | None = None
 
+    def lines(self, most: int = 10) -> list[str]:
+        """What was left out, for a person."""
+        found = [
+            f"{r['file']}{'' if r['solid'] is None else ', solid ' + str(r['solid'])}: {r['reason']}: {r['detail']}"
+            for r in self.rejects[:most]
+        ]
+        more = len(self.rejects) - most
+        return [*found, f"and {more} more"] if more > 0 else found
+
 
 def write_report(folder: Path, report: ParseReport) -> None:
     counts = {name: value for name, value in vars(report).items() if name not in ("rejects", "solids_per_s", "labels")}

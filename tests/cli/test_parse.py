@@ -62,6 +62,17 @@ def test_parse_for_a_person_names_the_counts_and_where_the_rejects_are(folder, t
     lines = dict(line.split(None, 1) for line in done.stdout.splitlines())
     assert lines["solids"] == "2" and lines["reasons"] == "unreadable 1"
     assert lines["rejects"] == f"1, listed in {tmp_path / 'out' / REJECTS}"
+    assert "left out: bad.step: unreadable: bad.step: not a STEP file" in done.stderr
+
+
+def test_parse_names_ten_of_many_rejects_and_says_how_many_more_there_are(tmp_path):
+    (tmp_path / "parts").mkdir()
+    write_step(tmp_path / "parts" / "box.step", box(1, 2, 3))
+    for i in range(12):
+        (tmp_path / "parts" / f"bad{i:02}.step").write_text(f"no STEP {i}")
+    done = run("parse", tmp_path / "parts", "--out", tmp_path / "out", "--workers", 1, "--grid", 4)
+    told = [line for line in done.stderr.splitlines() if line.startswith("left out: ")]
+    assert told[0].startswith("left out: bad00.step: unreadable: ") and told[10:] == ["left out: and 2 more"]
 
 
 def test_parse_again_replaces_its_own_output_but_nothing_else(folder, shards, tmp_path):
