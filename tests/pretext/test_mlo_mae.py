@@ -240,8 +240,7 @@ class Planted(Samples):
     def batch(self, uids) -> Batch:
         row, none = torch.tensor([int(uid, 16) for uid in uids]), torch.full((len(uids),), UNLABELLED)
         faces = Faces(solid=torch.arange(len(uids)), label=none, part=self.label[row])
-        image = self.image[row]
-        return Batch(tuple(uids), faces, Frames(image, torch.full((len(uids), 1, *image.shape[-2:]), -1)))
+        return Batch(tuple(uids), faces, Frames(self.image[row], torch.full(self.image[row, :, 0].shape, -1)))
 
 
 class Bottleneck(TokenEncoder):
