@@ -18,7 +18,7 @@ def test_an_arrow_that_a_longer_way_replaces_is_left_out():
 
 def test_every_room_has_its_line():
     named = set(re.findall(r"^\| `([a-z/]+)` \|", PAGE.read_text(), re.MULTILINE))
-    packages = {path.parent for path in (ROOT / "brep_mae").rglob("__init__.py")}
-    rooms = {path.name for path in packages if path.parent.name == "brep_mae"}
-    rooms |= {f"brep/{path.name}" for path in packages if path.parent.name == "brep"}
+    code = ROOT / "brep_mae"
+    packages = {path.parent.relative_to(code).as_posix() for path in code.rglob("__init__.py")} - {"."}
+    rooms = {name for name in packages if "/" not in name or (name.startswith("brep/") and name.count("/") == 1)}
     assert named == rooms | {"pipelines"}
