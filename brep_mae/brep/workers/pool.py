@@ -1,8 +1,9 @@
 """Many files over many processes, where one bad file costs that file alone.
 
-A worker takes one file at a time. CAD kernels crash, hang and eat memory inside C++ where no exception is raised, so
-the only safe limit is on the process: past its deadline a worker is killed and replaced, its address space is capped,
-and it is renewed every RENEW files. Results come in the order of the input whatever the number of workers.
+A worker does one file at a time, and holds the one that it does next. CAD kernels crash, hang and eat memory inside C++
+where no exception is raised, so the only safe limit is on the process: past its deadline a worker is killed and
+replaced, its address space is capped, and it is renewed every RENEW files. Results come in the order of the input
+whatever the number of workers.
 
 A file under which a worker died or ran out of memory is tried once more in a fresh one: the damage may be that of the
 file before it, or the kill that of a system short of memory, and a result must not hang on its neighbours.
@@ -127,9 +128,11 @@ def run_files(
         while given < len(files):
             started = _begin(crew, files, again, started, given + AHEAD * len(crew))
             for worker in _ready(crew):
-                number, result = worker.file, worker.collect()
-                if number is None:
+                numbers, result = worker.collect()
+                if not numbers:
                     continue
+                number, *lost = numbers
+                again += lost
                 if isinstance(result, Reject) and result.reason in ("crash", "memory") and number not in tried:
                     tried.add(number)
                     again.append(number)
@@ -145,19 +148,22 @@ def run_files(
 
 
 def _begin(crew: list[Worker], files: Sequence[Path], again: list[int], started: int, end: int) -> int:
-    """Gives each idle worker a file, of those before number `end`; returns how many files have been begun."""
-    for worker in crew:
-        if worker.idle and again:
-            worker.begin(again[-1], files[again.pop()])
-        elif worker.idle and started < min(len(files), end):
-            worker.begin(started, files[started])
-            started += 1
+    """Gives each worker a file, and then a next one, of those before number `end`; returns how many have been begun."""
+    for given in (0, 1):
+        for worker in crew:
+            if not worker.takes(given):
+                continue
+            if again and not given:
+                worker.begin(again[-1], files[again.pop()])
+            elif started < min(len(files), end):
+                worker.begin(started, files[started])
+                started += 1
     return started
 
 
 def _ready(crew: list[Worker]) -> list[Worker]:
     """Waits until a worker has spoken, died or run out of time."""
-    busy = [worker for worker in crew if not worker.idle]
+    busy = [worker for worker in crew if worker.busy]
     left = min(worker.due for worker in busy) - time.monotonic()
     spoken = wait([worker.pipe for worker in busy], timeout=max(0.0, left))
     return [worker for worker in busy if worker.pipe in spoken or worker.due <= time.monotonic()]

@@ -65,7 +65,7 @@ class Tally:
 
 
 class Worker:
-    """One process and what it is busy with. `idle` is True when it can be given a file."""
+    """One process, the file that it is at, and the one that it does next, so that it never waits for the parent."""
 
     def __init__(self, task: Callable[[Path, Any], Any], options: Limits, preload: str, tally: Tally) -> None:
         self._job, self._options, self._tally = (task, options, preload), options, tally
@@ -84,19 +84,39 @@ class Worker:
         finally:
             theirs.close()
         self.pipe, self._process = pipe, process
-        self.idle, self._count = False, 0
-        self.file: int | None = None
-        self._path = Path()
+        self._started, self._count = False, 0
+        self._given: list[tuple[int, Path]] = []
         self.due = time.monotonic() + START_S
+
+    @property
+    def busy(self) -> bool:
+        return not self._started or bool(self._given)
+
+    def takes(self, given: int) -> bool:
+        """Whether it can be given a file now that it has `given` of them, 0 or 1."""
+        last = self._count + given == RENEW  # of this process: what it would do after that is lost
+        return self._started and len(self._given) == given and not last
 
     def begin(self, number: int, path: Path) -> None:
         with contextlib.suppress(OSError):  # it died while it had nothing to do, which `collect` finds out
             self.pipe.send(path)
-        self.idle, self.file, self._path = False, number, path
-        self.due = time.monotonic() + self._options.deadline_s
+        self._given.append((number, path))
+        if len(self._given) == 1:
+            self.due = time.monotonic() + self._options.deadline_s
 
-    def collect(self) -> Any:
-        """The result of the file at hand; None after a start. Replaces the process where it is dead, late or old."""
+    def collect(self) -> tuple[list[int], Any]:
+        """Takes in a result. Replaces the process where it is dead, late or old.
+
+        Returns:
+            The number of the file, none after a start, and after it that of the next one, if its process was replaced
+            and it must be given out again; and the result of the first.
+        """
+        given = [number for number, _ in self._given]
+        result = self._result()
+        return given[: len(given) - len(self._given)], result
+
+    def _result(self) -> Any:
+        """Of the file at hand; None after a start."""
         if not self.pipe.poll():
             return self._replaced_late()
         try:
@@ -105,9 +125,13 @@ class Worker:
             return self._replaced_dead()
         if kind == "start failed":
             raise RuntimeError(value)
-        self.idle, self.file, self.due = True, None, float("inf")
-        self._count += kind != "started"
         self._failed_starts = 0
+        if kind == "started":
+            self._started = True
+            return None
+        self._count += 1
+        self._given.pop(0)
+        self.due = time.monotonic() + self._options.deadline_s
         if isinstance(value, Reject) and value.reason == "memory":
             self._replace("memory")
         elif self._count >= RENEW:
@@ -115,11 +139,12 @@ class Worker:
         return value
 
     def _replaced_late(self) -> Reject | None:
-        due, name = self.due, self._path.name
-        if self.file is None:
+        due = self.due
+        if not self._given:
             self.stop()
             self._start_again(f"not ready within {START_S:g} s")
             return None
+        name = self._given[0][1].name
         self._replace("timeout")
         self._tally.late_s = max(self._tally.late_s, self._killed - due)
         return Reject("timeout", f"{name}: not done within {self._options.deadline_s:g} s")
@@ -128,13 +153,13 @@ class Worker:
         self._process.join(GONE_S)  # its end of the pipe closes a moment before it is gone
         code = self._process.exitcode
         how = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
-        if self.file is None:
+        if not self._given:
             self.stop()
             if code in (UNGUARDED, RAISED):
                 raise RuntimeError(f"a worker ended by {how} while it started: {REASON}")
             self._start_again(f"ended by {how}")
             return None
-        name = self._path.name
+        name = self._given[0][1].name
         self._replace("crash")
         return Reject("crash", f"{name}: the process ended by {how}")
 

@@ -122,6 +122,22 @@ def test_workers_are_renewed(monkeypatch):
     assert tally.replaced["renewed"] >= 2
 
 
+def test_what_a_process_would_do_after_its_last_file_is_not_begun(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "RENEW", 2)
+    files = [tmp_path / str(i) for i in range(4)]
+    results = run_files(files, Few(), 1, note, PRELOAD)
+    next(results)
+    assert wait_until(files[1].exists, 10)
+    time.sleep(0.5)  # in which it would do the third, for nothing
+    list(results)
+    assert [path.read_text() for path in files] == ["done "] * 4
+
+
+def note(path: Path, limits: Few) -> None:
+    with path.open("a") as file:
+        file.write("done ")
+
+
 def test_look_ahead_is_bounded(tmp_path):
     files = [tmp_path / f"{i:03d}" for i in range(60)]
     results = run_files(files, Few(), 1, touch, PRELOAD)
@@ -131,10 +147,10 @@ def test_look_ahead_is_bounded(tmp_path):
     results.close()
 
 
-def test_a_worker_goes_on_while_the_caller_has_its_turn(tmp_path):
-    results = run_files([tmp_path / "a", tmp_path / "b"], Few(), 1, touch, PRELOAD)
+def test_a_worker_goes_on_with_two_files_while_the_caller_has_its_turn(tmp_path):
+    results = run_files([tmp_path / "a", tmp_path / "b", tmp_path / "c"], Few(), 1, touch, PRELOAD)
     next(results)
-    assert wait_until((tmp_path / "b").exists, 10)
+    assert wait_until((tmp_path / "c").exists, 10)
     results.close()
 
 
