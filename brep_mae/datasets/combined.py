@@ -13,6 +13,7 @@ from torch import Tensor
 from brep_mae.checks import SettingsError
 from brep_mae.datasets.batch import Batch, Faces, Frames, collate
 from brep_mae.datasets.content import kinds
+from brep_mae.datasets.lazy.uids import Joined
 from brep_mae.datasets.loader import Samples, Solids
 from brep_mae.schema import UNLABELLED, FaceGraph
 
@@ -33,8 +34,7 @@ class ConcatDataset(Samples):
         self.face_classes, self.part_classes = ends[-1]
         self.read = self.parts[0].read
         self._first = ends[:-1]
-        self._at = {f"{i}/{uid}": (i, uid) for i, solids in enumerate(self.parts) for uid in solids.uids}
-        self.uids = tuple(self._at)
+        self.uids = Joined([part.uids for part in self.parts])
 
     def reading(self, content: frozenset[str]) -> Self:
         """The same solids with other content."""
@@ -43,24 +43,24 @@ class ConcatDataset(Samples):
         return other
 
     def labelled(self, names: Sequence[str]) -> np.ndarray:
-        found, at = np.zeros(len(names), bool), [self._at[name] for name in names]
+        found, at = np.zeros(len(names), bool), [Joined.parted(name) for name in names]
         for number, part in enumerate(self.parts):
             places = [place for place, (i, _) in enumerate(at) if i == number]
             found[places] = part.labelled([at[place][1] for place in places])
         return found
 
     def graph(self, name: str) -> FaceGraph:
-        i, uid = self._at[name]
+        i, uid = Joined.parted(name)
         return self.parts[i].graph(uid)
 
     def faces(self, name: str) -> Faces:
-        i, uid = self._at[name]
+        i, uid = Joined.parted(name)
         faces = self.parts[i].faces(uid)
         face, part = self._first[i]
         return replace(faces, label=_moved(faces.label, face), part=_moved(faces.part, part))
 
     def frames(self, name: str) -> Frames:
-        i, uid = self._at[name]
+        i, uid = Joined.parted(name)
         found = self.parts[i].frames([uid])
         assert found is not None
         return found
@@ -83,7 +83,7 @@ class AlternatingDataset(Samples):
 
     def __init__(self, parts: Sequence[Samples]) -> None:
         self.parts = list(parts)
-        self.uids = tuple(uid for part in parts for uid in part.uids)
+        self.uids = Joined([part.uids for part in parts])
         self.kinds = len(self.parts)
 
     def batch(self, uids: Sequence[str]) -> Batch:

@@ -14,7 +14,7 @@ from brep_mae.datasets.content import kinds
 from brep_mae.datasets.frames import open_frames
 from brep_mae.datasets.from_graph import from_graph
 from brep_mae.datasets.lazy.order import drawn
-from brep_mae.datasets.lazy.uids import ABSENT, Uids
+from brep_mae.datasets.lazy.uids import ABSENT, Texts
 from brep_mae.datasets.shards import open_shards
 from brep_mae.schema import FaceGraph
 
@@ -69,7 +69,7 @@ class Samples(ABC):
 
 
 def _unchanging(uids: Sequence[str]) -> Sequence[str]:
-    return uids if isinstance(uids, Uids) else tuple(uids)
+    return uids if isinstance(uids, Texts) else tuple(uids)
 
 
 class Solids(Samples):

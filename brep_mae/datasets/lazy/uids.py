@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +16,20 @@ BETWEEN = 64
 """Of sorted uids one in so many is kept as an object, so that most steps of a search are quick."""
 
 
-class Uids(Sequence[str]):
-    """Some texts of an Arrow column, equal to any sequence of the same ones.
+class Texts(Sequence[str]):
+    """Texts that are made when one is asked for, equal to any sequence of the same ones."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or len(other) != len(self):
+            return False
+        return all(a == b for a, b in zip(self, other, strict=True))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (list(self),)  # not with all that they are made from
+
+
+class Uids(Texts):
+    """Some texts of an Arrow column.
 
     Args:
         column: all of them, strings or large ones.
@@ -40,14 +53,6 @@ class Uids(Sequence[str]):
         row = self._rows[i]
         return str(self._text[self._ends[row] : self._ends[row + 1]], "utf-8")
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or len(other) != len(self):
-            return False
-        return all(a == b for a, b in zip(self, other, strict=True))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return tuple, (list(self),)  # not with the column of all
-
     @cached_property
     def _marks(self) -> list[str]:
         return list(self[::BETWEEN])
@@ -59,6 +64,32 @@ class Uids(Sequence[str]):
         if i == len(self) or self[i] != uid:
             raise KeyError(uid)
         return i
+
+
+class Joined(Texts):
+    """Those of several sequences one after the other, each with its number before it: 1/UID."""
+
+    def __init__(self, parts: Sequence[Sequence[str]]) -> None:
+        self._parts = parts
+        self._ends = list(accumulate(map(len, parts), initial=0))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[k] for k in range(*i.indices(len(self)))]
+        at = range(len(self))[i]
+        number = bisect_right(self._ends, at) - 1
+        return f"{number}/{self._parts[number][at - self._ends[number]]}"
+
+    @staticmethod
+    def parted(name: str) -> tuple[int, str]:
+        """The number of its sequence, and its own text. KeyError where it is none of theirs."""
+        number, _, uid = name.partition("/")
+        if not uid or not number.isdecimal():
+            raise KeyError(name)
+        return int(number), uid
 
 
 @dataclass(frozen=True)

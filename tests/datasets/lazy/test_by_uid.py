@@ -11,7 +11,7 @@ from brep_mae.datasets import frames as frames_module
 from brep_mae.datasets.frames import FrameWriter, open_frames
 from brep_mae.datasets.labelling import labels as labels_module
 from brep_mae.datasets.labelling.labels import ABOUT, TABLE, LabelsError, SolidLabels, open_labels, write_labels
-from brep_mae.datasets.lazy.uids import BETWEEN, by_uid
+from brep_mae.datasets.lazy.uids import BETWEEN, Joined, Uids, by_uid
 from brep_mae.schema import UNLABELLED
 
 MANY = 20_000
@@ -168,3 +168,31 @@ def test_what_is_open_takes_no_object_for_each_solid(tmp_path):
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert most < 15 * MANY, f"{most / MANY:.0f} bytes a solid"
+
+
+class Counted(Uids):
+    """Counts the texts that are made."""
+
+    made = 0
+
+    def __getitem__(self, i):
+        Counted.made += 1
+        return super().__getitem__(i)
+
+
+def test_joined_uids_are_made_when_one_is_asked_for():
+    first, second = (Counted(pa.array(texts), range(3)) for texts in (["a", "b", "c"], ["b", "d/e", "f#0"]))
+    joined = Joined([first, Uids(pa.array(["z"]), range(0)), second])
+    assert len(joined) == 6 and Counted.made == 0
+    assert joined[4] == "2/d/e" and Counted.made == 1
+    assert joined[-1] == "2/f#0" and joined[1:4] == ["0/b", "0/c", "2/b"]
+    assert joined == ("0/a", "0/b", "0/c", "2/b", "2/d/e", "2/f#0") and joined != ("0/a",)
+    with pytest.raises(IndexError):
+        joined[6]
+
+
+def test_joined_uids_are_taken_apart_again():
+    assert Joined.parted("2/d/e") == (2, "d/e")
+    for name in ("a", "x/a", "1/", "-1/a"):
+        with pytest.raises(KeyError, match=name):
+            Joined.parted(name)
