@@ -124,10 +124,13 @@ class Trimming:
         across = (high - low).argmin(axis=1)  # a seam runs along the other axis
         return found & (period[np.arange(len(found)), across] > 0), slit
 
-    def boundary(self, number: int) -> np.ndarray:
-        """Chords of the loops of a face in its rescaled box. Shapes: (n, 2 ends, 2)"""
+    def boundary(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Chords of the loops of a face in its rescaled box, and how far curves leave them.
+
+        Shapes: (n, 2 ends, 2), (n,)
+        """
         a, b = np.searchsorted(self._columns["face"], (number, number + 1))
-        return self._columns["ends"][a:b]
+        return self._columns["ends"][a:b], self._columns["error"][a:b]
 
     def parameters(self, index: np.ndarray, unit: np.ndarray) -> np.ndarray:
         """Points of the boxes rescaled to 1 x 1, in the direction of the stored grids -> surface parameters.

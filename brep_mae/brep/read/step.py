@@ -38,6 +38,7 @@ from brep_mae.brep.read.colors import Colors, no_color
 from brep_mae.brep.read.entities import Entities, FaceEntities, name_of, no_name, of_type, placed_parts, product_name
 from brep_mae.brep.read.formats import read_bytes
 from brep_mae.brep.read.lost_seams import lost_seam
+from brep_mae.brep.read.many_loops import has_many_loops
 from brep_mae.brep.read.other_formats import read_brep, read_iges
 from brep_mae.brep.read.outer_bounds import bounded
 from brep_mae.brep.read.solids import ReadSolid, count_faces, leftovers, misplaced, solids_of, subshapes
@@ -68,6 +69,8 @@ REPAIRS = (
     *("ReversedPCurves", "ReversedPCurve", "AddPCurve", "Seam", "Shifted", "IntersectingEdges", "Tail", "ClosedWire"),
 )
 """All of them. The others prepare curves in the parameters of curved surfaces, which planes do not need."""
+CROSSINGS = ("IntersectingWires",)
+"""The repair that compares every loop of a face with every other one."""
 CURVES = "read.surfacecurve.mode"
 OF_THE_FILE, FROM_SPACE = 0, 3
 """Where curves in the parameters of surfaces come from, if the file has them: from it, or made from those in space."""
@@ -157,6 +160,8 @@ def _read_step(path: Path, stored: bytes, reading: Reading) -> list[ReadSolid | 
     planar = not any(word in data for word in NOT_PLANAR)
     if not repaired:
         left_out = BUT_SLITS if reading is Reading.BOUNDED else REPAIRS if planar else TURNING
+        if reading is Reading.TRUSTING and has_many_loops(data):
+            left_out += CROSSINGS  # which is left to whoever sees that solids are sound
         reader.SetShapeFixParameters(_left_out(left_out))  # has no effect before ReadFile
     reader.TransferRoots()
     units = Units(reader.Model())

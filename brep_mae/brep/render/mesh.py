@@ -9,22 +9,31 @@ from OCP.BRep import BRep_Tool
 from OCP.BRepBndLib import BRepBndLib
 from OCP.BRepBuilderAPI import BRepBuilderAPI_Copy
 from OCP.BRepLib import BRepLib_ToolTriangulatedShape
-from OCP.BRepMesh import BRepMesh_IncrementalMesh
-from OCP.IMeshTools import IMeshTools_MeshAlgoType, IMeshTools_Parameters
+from OCP.BRepMesh import (
+    BRepMesh_DelabellaMeshAlgoFactory,
+    BRepMesh_EdgeDiscret,
+    BRepMesh_FaceDiscret,
+    BRepMesh_IncrementalMesh,
+    BRepMesh_MeshAlgoFactory,
+    BRepMesh_ModelBuilder,
+    BRepMesh_ModelHealer,
+    BRepMesh_ModelPostProcessor,
+    BRepMesh_ModelPreProcessor,
+)
+from OCP.IMeshTools import IMeshTools_Context, IMeshTools_MeshAlgoFactory
+from OCP.Message import Message_ProgressRange
 from OCP.TopAbs import TopAbs_FACE, TopAbs_REVERSED, TopAbs_WIRE
 from OCP.TopExp import TopExp
 from OCP.TopLoc import TopLoc_Location
-from OCP.TopoDS import TopoDS, TopoDS_Shape
+from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from OCP.TopTools import TopTools_IndexedMapOfShape
 
 from brep_mae.brep.faces.topology import is_mirrored, right_way_out
+from brep_mae.brep.read.many_loops import MANY_LOOPS
 from brep_mae.brep.reject import Reject
 
 MAX_ANGLE_RAD = 0.3
 """Largest turn between neighbouring facets of a curved face."""
-MANY_LOOPS = 100
-"""Loops of a face, outer one included, from which on another algorithm triangulates the solid: the kernel's usual one
-takes 13 times as long for a plate of 200 holes, and hours for one of thousands."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +77,7 @@ def tessellate(shape: TopoDS_Shape, deflection: float) -> Mesh:
     diagonal = 0.0 if box.IsVoid() else math.sqrt(box.SquareExtent())
     if not 0 < diagonal < 1e50:
         raise Reject("degenerate", "the solid has no faces, or is unbounded")
-    copy = BRepBuilderAPI_Copy(shape, False, False).Shape()
-    BRepMesh_IncrementalMesh(copy, _parameters(copy, deflection * diagonal))
-    found = _faces(right_way_out(copy))
-    faces = [TopoDS.Face_s(found.FindKey(number + 1)) for number in range(found.Extent())]
+    faces = _triangulated(shape, deflection * diagonal)
     points: list[tuple[float, float, float]] = []
     normals: list[tuple[float, float, float]] = []
     triangles, counts = [], []
@@ -96,15 +102,55 @@ def tessellate(shape: TopoDS_Shape, deflection: float) -> Mesh:
     return Mesh(np.array(points), np.array(normals), np.concatenate(triangles), face_of, len(counts))
 
 
-def _parameters(shape: TopoDS_Shape, deflection: float) -> IMeshTools_Parameters:
-    """Args: deflection: in the unit of the shape."""
+def _triangulated(shape: TopoDS_Shape, deflection: float) -> list[TopoDS_Face]:
+    """The faces of a copy of the shape, with triangles where the kernel could make some.
+
+    For a face of very many loops its usual algorithm takes hours, and its search for loops that cross, before any
+    algorithm, most of the time. So a solid with one is done by another and without that search; with it, where a face
+    gets no triangles.
+
+    Args:
+        deflection: in the unit of the shape.
+    """
+    if _most_loops(shape) < MANY_LOOPS:
+        return _meshed(shape, deflection, BRepMesh_MeshAlgoFactory(), checked=True)
+    faces = _meshed(shape, deflection, BRepMesh_DelabellaMeshAlgoFactory(), checked=False)
+    if _without(faces):
+        return _meshed(shape, deflection, BRepMesh_DelabellaMeshAlgoFactory(), checked=True)
+    return faces
+
+
+def _without(faces: list[TopoDS_Face]) -> bool:
+    """Whether a face has no triangles."""
+    return any(BRep_Tool.Triangulation_s(face, TopLoc_Location()) is None for face in faces)
+
+
+def _meshed(
+    shape: TopoDS_Shape, deflection: float, algorithm: IMeshTools_MeshAlgoFactory, checked: bool
+) -> list[TopoDS_Face]:
+    copy = BRepBuilderAPI_Copy(shape, False, False).Shape()
+    steps = IMeshTools_Context()
+    steps.SetModelBuilder(BRepMesh_ModelBuilder())
+    steps.SetEdgeDiscret(BRepMesh_EdgeDiscret())
+    if checked:
+        steps.SetModelHealer(BRepMesh_ModelHealer())
+    steps.SetPreProcessor(BRepMesh_ModelPreProcessor())
+    steps.SetFaceDiscret(BRepMesh_FaceDiscret(algorithm))
+    steps.SetPostProcessor(BRepMesh_ModelPostProcessor())
+    mesher = BRepMesh_IncrementalMesh()
+    mesher.SetShape(copy)
+    parameters = mesher.ChangeParameters()
+    parameters.Deflection, parameters.Angle = deflection, MAX_ANGLE_RAD
+    mesher.Perform(steps, Message_ProgressRange())
+    found = _faces(right_way_out(copy))
+    return [TopoDS.Face_s(found.FindKey(number + 1)) for number in range(found.Extent())]
+
+
+def _most_loops(shape: TopoDS_Shape) -> int:
+    """Loops of the face that has most of them."""
     faces, most = _faces(shape), 0
     for number in range(faces.Extent()):
         loops = TopTools_IndexedMapOfShape()
         TopExp.MapShapes_s(faces.FindKey(number + 1), TopAbs_WIRE, loops)
         most = max(most, loops.Extent())
-    parameters = IMeshTools_Parameters()
-    parameters.Deflection, parameters.Angle = deflection, MAX_ANGLE_RAD
-    if most >= MANY_LOOPS:
-        parameters.MeshAlgo = IMeshTools_MeshAlgoType.IMeshTools_MeshAlgoType_Delabella
-    return parameters
+    return most

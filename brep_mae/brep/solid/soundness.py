@@ -10,6 +10,7 @@ from OCP.TopTools import TopTools_IndexedMapOfShape
 from brep_mae.brep.faces.topology import Topology
 from brep_mae.brep.geometry.surfaces import CONE, PLANE, REVOLUTION, TORUS
 from brep_mae.brep.geometry.untrimmed import untrimmed
+from brep_mae.brep.solid.crossings import loops_cross
 from brep_mae.brep.solid.measured import MeasuredSolid
 
 CLEAR = 1e-3
@@ -46,6 +47,8 @@ def is_sound(shape: TopoDS_Shape, part: MeasuredSolid) -> bool:
     shells = TopTools_IndexedMapOfShape()
     TopExp.MapShapes_s(shape, TopAbs_SHELL, shells)
     if shells.Extent() != 1 or (topology.edge_vertex < 0).any():
+        return False
+    if (part.surfaces.kind != PLANE).any() and loops_cross(part):
         return False
     count, edge = len(topology.edges), topology.coedge_edge
     uses, ahead = np.bincount(edge, minlength=count), np.bincount(edge, topology.forward, count)
@@ -87,7 +90,7 @@ def impossible(part: MeasuredSolid) -> str:
             return f"face {number} runs through the axis that its surface turns about"
     share = surfaces.period / trimming.extent
     for number, axis in np.argwhere((share > 0) & (share < 1 - ONE_TURN)).tolist():
-        if _covers_twice(trimming.boundary(number), axis, share[number, axis]):
+        if _covers_twice(trimming.boundary(number)[0], axis, share[number, axis]):
             return f"face {number} covers a piece of its surface twice"
     return ""
 

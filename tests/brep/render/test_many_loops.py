@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
-from OCP.IMeshTools import IMeshTools_MeshAlgoType
+from OCP.BRepMesh import BRepMesh_DelabellaMeshAlgoFactory, BRepMesh_MeshAlgoFactory
 
 from benchmarks.plates import plate_of_holes
 from brep_mae.brep.render import mesh
-from brep_mae.brep.render.mesh import MANY_LOOPS, Mesh, _parameters, tessellate
+from brep_mae.brep.render.mesh import MANY_LOOPS, Mesh, tessellate
 from brep_mae.brep.render.turntable import Turntable
 
 PLATE = plate_of_holes(10)
-DELABELLA = IMeshTools_MeshAlgoType.IMeshTools_MeshAlgoType_Delabella
 
 
 def areas(found: Mesh) -> tuple[np.ndarray, np.ndarray]:
@@ -22,16 +21,34 @@ def areas(found: Mesh) -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.bincount(found.face, size * sign, found.n_faces) for sign in (np.ones(len(size)), outward))
 
 
-def test_triangles_cover_every_face_once_and_look_outwards(monkeypatch):
-    assert _parameters(PLATE, 0.01).MeshAlgo == DELABELLA
+@pytest.fixture
+def ways(monkeypatch) -> list[tuple[type, bool]]:
+    """In which ways solids were triangulated: the algorithm, and whether loops were compared first."""
+    used: list[tuple[type, bool]] = []
+
+    def meshed(shape, deflection, algorithm, checked, usual=mesh._meshed):
+        used.append((type(algorithm), checked))
+        return usual(shape, deflection, algorithm, checked)
+
+    monkeypatch.setattr(mesh, "_meshed", meshed)
+    return used
+
+
+def test_triangles_cover_every_face_once_and_look_outwards(monkeypatch, ways):
     whole, outward = areas(tessellate(PLATE, 1e-3))
     np.testing.assert_allclose(outward, whole, rtol=1e-12)
     large = whole > 20
     assert large.sum() == 2 and len(whole) == 106
     np.testing.assert_allclose(whole[large], 100 - 100 * np.pi * 0.09, rtol=0.005)
     monkeypatch.setattr(mesh, "MANY_LOOPS", MANY_LOOPS + 2)
-    assert _parameters(PLATE, 0.01).MeshAlgo != DELABELLA
     np.testing.assert_allclose(areas(tessellate(PLATE, 1e-3))[0], whole, rtol=1e-9)
+    assert ways == [(BRepMesh_DelabellaMeshAlgoFactory, False), (BRepMesh_MeshAlgoFactory, True)]
+
+
+def test_loops_are_compared_where_a_face_gets_no_triangles(monkeypatch, ways):
+    monkeypatch.setattr(mesh, "_without", lambda faces: len(ways) == 1)
+    assert areas(tessellate(PLATE, 1e-3))[0].sum() == pytest.approx(2 * (100 - 9 * np.pi) + 40 + 60 * np.pi, rel=0.01)
+    assert ways == [(BRepMesh_DelabellaMeshAlgoFactory, False), (BRepMesh_DelabellaMeshAlgoFactory, True)]
 
 
 def test_frames_are_those_of_the_usual_triangles(monkeypatch):
