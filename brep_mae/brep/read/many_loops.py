@@ -2,8 +2,8 @@
 
 import re
 
-MANY_LOOPS = 100
-"""Loops of a face, outer one included: of 100 a face takes the kernel no time to speak of, of 3,000 a minute."""
+from brep_mae.brep.faces.topology import MANY_LOOPS
+
 BOUND = b"FACE_BOUND"
 """Word of a hole, and in some files of what bounds a face from outside."""
 FACES = re.compile(rb"(?:ADVANCED_FACE|FACE_SURFACE)\s*\(\s*'(?:[^']|'')*'\s*,\s*\(([^)]*)\)")

@@ -28,8 +28,7 @@ from OCP.TopLoc import TopLoc_Location
 from OCP.TopoDS import TopoDS, TopoDS_Face, TopoDS_Shape
 from OCP.TopTools import TopTools_IndexedMapOfShape
 
-from brep_mae.brep.faces.topology import is_mirrored, right_way_out
-from brep_mae.brep.read.many_loops import MANY_LOOPS
+from brep_mae.brep.faces.topology import MANY_LOOPS, is_mirrored, right_way_out
 from brep_mae.brep.reject import Reject
 
 MAX_ANGLE_RAD = 0.3

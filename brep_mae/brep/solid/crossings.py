@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from brep_mae.brep.faces.topology import MANY_LOOPS
 from brep_mae.brep.ragged import owners, span
-from brep_mae.brep.read.many_loops import MANY_LOOPS
 from brep_mae.brep.solid.measured import MeasuredSolid
 
 TOUCH = 1e-9
