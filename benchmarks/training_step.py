@@ -1,8 +1,8 @@
 """A training step in other ways than the default: memory and processor time of each, over those of the default.
 
-Ways: activations made again in the backward pass, bf16. Times are taken in turns, one step each, and the median of the
-ratios between neighbours is told; a peak is that of one step in a process of its own, less what the
-process held before.
+Ways: activations made again in the backward pass, bf16, and `torch.compile`. Times are taken in turns, one step each,
+and the median of the ratios between neighbours is told; a peak is that of one step in a process of its own, less what
+the process held before.
 
     python -m benchmarks.training_step
     python -m benchmarks.training_step --method mae_faces --size base --batch 8 --ways recomputed
@@ -31,7 +31,7 @@ from tests.synthetic import GRID, make_batch, make_frames
 FRAME, PATCH = 112, 8
 """14 x 14 patches, as papers have them."""
 DECODER = {"dim": 128, "depth": 2, "heads": 4}
-WAYS = ("recomputed", "bf16")
+WAYS = ("recomputed", "bf16", "compiled")
 PLAIN = "plain"
 WARM = 2
 """Rounds before those that count."""
@@ -44,6 +44,8 @@ def step_of(method: str, size: str, way: str) -> Callable[[Batch, int], None]:
     pretext = build(method, values | ({"patch": PATCH} if "patch" in values else {}), DataSpec(GRID, FRAME)).train()
     if way == "recomputed":
         checkpoint_activations(pretext)
+    if way == "compiled":
+        pretext.compile()
     optimizer = adamw(pretext, 1e-4, OptimParams())
 
     def step(batch: Batch, number: int) -> None:
