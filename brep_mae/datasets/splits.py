@@ -144,4 +144,7 @@ def read_split(path: Path) -> dict[str, Uids]:
     if unknown := sorted(set(pc.unique(sides).to_pylist()) - {*SIDES}):
         raise ValueError(f"{path}: has the side {unknown[0]}, expected {', '.join(SIDES)}; parse again")
     column = pa.concat_arrays([*uids.chunks, pa.array([], uids.type)])
-    return {side: Uids(column, np.flatnonzero(pc.equal(sides, side).to_numpy()).astype(np.int32)) for side in SIDES}
+    found = {side: Uids(column, np.flatnonzero(pc.equal(sides, side).to_numpy()).astype(np.int32)) for side in SIDES}
+    del table, sides
+    pa.default_memory_pool().release_unused()  # of what Parquet is decoded into it would keep 70 MB of a million
+    return found

@@ -43,6 +43,7 @@ class Index(ByUid):
         """
         column = next(iter(split.values())).column
         every = len(column) == len(self) and column.equals(self.uids.column.take(pa.array(self.by_uid)))
+        pa.default_memory_pool().release_unused()  # of the copy that was compared
         rows = self.by_uid if every else self.rows(Uids(column, np.arange(len(column))))
         if len(missing := np.flatnonzero(rows == ABSENT)):
             first = Uids(column, missing)[0]
