@@ -13,11 +13,14 @@ ROWS = 24
 """Of holes, each way: 582 faces."""
 
 
-def plate_of_holes(rows: int) -> TopoDS_Solid:
-    """1 mm thick, a hole of radius 0.3 mm in the middle of each of rows x rows squares of 1 mm."""
+def plate_of_holes(rows: int, shift_mm: float = 0.0) -> TopoDS_Solid:
+    """1 mm thick, a hole of radius 0.3 mm in the middle of each of rows x rows squares of 1 mm, but for the first one,
+    which is moved by `shift_mm` towards the second: from 0.4 on they touch and cross."""
     face = BRepBuilderAPI_MakeFace(gp_Pln(), 0.0, float(rows), 0.0, float(rows))
     for x, y in np.ndindex(rows, rows):
-        circle = gp_Circ(gp_Ax2(gp_Pnt(x + 0.5, y + 0.5, 0.0), gp_Dir(0.0, 0.0, 1.0)), 0.3)
+        circle = gp_Circ(
+            gp_Ax2(gp_Pnt(x + 0.5, y + 0.5 + (shift_mm if x == y == 0 else 0.0), 0.0), gp_Dir(0.0, 0.0, 1.0)), 0.3
+        )
         hole = BRepBuilderAPI_MakeWire(BRepBuilderAPI_MakeEdge(circle).Edge()).Wire()
         hole.Reverse()
         face.Add(hole)

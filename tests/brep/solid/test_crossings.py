@@ -4,11 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
-from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeEdge, BRepBuilderAPI_MakeFace, BRepBuilderAPI_MakeWire
-from OCP.BRepPrimAPI import BRepPrimAPI_MakePrism
-from OCP.gp import gp_Ax2, gp_Circ, gp_Dir, gp_Pln, gp_Pnt, gp_Vec
-from OCP.TopoDS import TopoDS, TopoDS_Solid
 
+from benchmarks.plates import plate_of_holes
 from brep_mae.brep.graph import file_graphs
 from brep_mae.brep.read import step
 from brep_mae.brep.read.many_loops import has_many_loops
@@ -18,6 +15,7 @@ from brep_mae.brep.solid.crossings import _cross
 from tests.brep.solids import write_step
 
 SAMPLING = Sampling(grid=4, field_pool=32, field_samples=8, curvature=False, split_closed=False)
+ROWS = 11
 ROUND = np.linspace(0, 2 * np.pi, 17)
 
 
@@ -80,22 +78,11 @@ def _properly(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> boo
     return side(a, b, c) != side(a, b, d) and side(c, d, a) != side(c, d, b)
 
 
-def plate(shift: float, rows: int = 11) -> TopoDS_Solid:
-    """Of rows x rows round holes of radius 0.3 mm in squares of 1 mm; the first one is moved towards the second."""
-    face = BRepBuilderAPI_MakeFace(gp_Pln(), -0.5, rows - 0.5, -0.5, rows - 0.5)
-    for x, y in np.ndindex(rows, rows):
-        at = gp_Pnt(x, y + (shift if (x, y) == (0, 0) else 0.0), 0.0)
-        hole = BRepBuilderAPI_MakeWire(BRepBuilderAPI_MakeEdge(gp_Circ(gp_Ax2(at, gp_Dir(0, 0, 1)), 0.3)).Edge()).Wire()
-        hole.Reverse()
-        face.Add(hole)
-    return TopoDS.Solid_s(BRepPrimAPI_MakePrism(face.Face(), gp_Vec(0, 0, 1)).Shape())
-
-
 @pytest.mark.parametrize(("shift", "readings"), [(0.0, 1), (0.38, 1), (0.5, 2)])
 def test_a_file_of_many_loops_is_read_again_with_all_repairs_only_where_they_cross(
     tmp_path, monkeypatch, shift, readings
 ):
-    path, used, left_out = write_step(tmp_path / "plate.step", plate(shift)), [], []
+    path, used, left_out = write_step(tmp_path / "plate.step", plate_of_holes(ROWS, shift)), [], []
 
     def reading(path, how=Reading.REPAIRED, read=file_graphs.read_solids):
         used.append(how)
@@ -114,7 +101,7 @@ def test_a_file_of_many_loops_is_read_again_with_all_repairs_only_where_they_cro
 
 
 def test_the_record_is_that_of_the_reading_with_all_repairs(tmp_path, monkeypatch):
-    path = write_step(tmp_path / "plate.step", plate(0.0))
+    path = write_step(tmp_path / "plate.step", plate_of_holes(ROWS))
     (found,) = file_graphs.file_graphs(path, "key", path.name, SAMPLING)
     read = file_graphs.read_solids
     monkeypatch.setattr(file_graphs, "read_solids", lambda path, how=Reading.REPAIRED: read(path, Reading.REPAIRED))
