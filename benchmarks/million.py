@@ -33,7 +33,7 @@ from brep_mae.datasets.labelling.labels import FOLDER, SolidLabels, labels_of, w
 from brep_mae.datasets.lazy.index import open_index, write_index
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import open_shards, write_shard
-from brep_mae.datasets.splits import make_split, read_split, write_split
+from brep_mae.datasets.splits import make_split, own_split, write_split
 from brep_mae.training.loop import train
 from tests.synthetic import make_frames, make_graph
 
@@ -99,7 +99,7 @@ def opened(folder: Path) -> dict[str, float]:
     open_index.__globals__["_mapped"].cache_clear()
     own, mapped = _memory()
     began, used = time.perf_counter(), time.process_time()
-    sides = open_index(folder).own(read_split(folder / "split.parquet"))
+    sides = own_split(folder / "split.parquet", open_index(folder))
     data, held = (Solids(folder, None, sides[side], pretext.reads) for side in ("train", "validation"))
     seconds, used = time.perf_counter() - began, time.process_time() - used
     after = _memory()

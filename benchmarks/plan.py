@@ -46,7 +46,7 @@ KINDS = {
 """Simple are 2,560 parts of MFCAD (23 faces); complex 16 of `benchmarks.spline_parts` (102 faces, most of them
 splines), too few to tell what merging costs."""
 LISTED_KB = 0.36
-OPEN_S, OPEN_KB = 0.8e-6, 0.048
+OPEN_S, OPEN_KB = 0.8e-6, 0.023
 """Processor time and memory a solid to open shards: a million in `benchmarks.million`."""
 
 

@@ -12,7 +12,7 @@ from brep_mae.datasets.frames import open_frames
 from brep_mae.datasets.labelling.labels import labels_of
 from brep_mae.datasets.lazy.index import open_index
 from brep_mae.datasets.loader import Solids
-from brep_mae.datasets.splits import read_split
+from brep_mae.datasets.splits import own_split
 from pipelines.shared.places import FRAMES, PARSED
 
 Unit = Literal["solid", "file"]
@@ -59,7 +59,7 @@ def parsed_dataset(
             is for the stages that name it.
     """
     dataset = json.loads((parsed / "dataset.json").read_text())
-    sides = open_index(parsed).own(read_split(parsed / "split.parquet"))
+    sides = own_split(parsed / "split.parquet", open_index(parsed))
     size = 0
     if frames is not None:
         drawn = open_frames(frames)

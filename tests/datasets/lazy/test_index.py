@@ -12,7 +12,7 @@ from brep_mae.datasets.lazy.index import INDEX, open_index, write_index
 from brep_mae.datasets.lazy.uids import Uids
 from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import ShardError, open_shards, write_shard
-from brep_mae.datasets.splits import read_split, write_split
+from brep_mae.datasets.splits import own_split, read_split, write_split
 from brep_mae.schema import validate
 from tests.records import record
 
@@ -150,9 +150,9 @@ def test_a_side_is_kept_as_rows_and_a_large_one_in_stored_order(written, tmp_pat
     monkeypatch.setattr(index_module, "WHOLE", 5)
     assert index.own(split) == {"train": names[4:], "validation": sorted(names[:4]), "test": []}
     write_split(tmp_path / "some.parquet", {"train": names[5:8], "validation": names[7:9], "test": []})
-    assert index.own(read_split(tmp_path / "some.parquet"))["validation"] == sorted(names[7:9])
+    assert own_split(tmp_path / "some.parquet", index)["validation"] == sorted(names[7:9])
     write_split(tmp_path / "other.parquet", {"train": ["no such", *names[:2]], "validation": [], "test": []})
     with pytest.raises(KeyError, match="1 solids of the split are not stored, first no such"):
-        index.own(read_split(tmp_path / "other.parquet"))
+        own_split(tmp_path / "other.parquet", index)
     copied = pickle.loads(pickle.dumps(index.uids[2:4]))  # noqa: S301
     assert copied == tuple(names[2:4])
