@@ -22,8 +22,9 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m brep_mae.brep.workers.system
 	touch $@
 
-# DVC runs one stage at a time, and a small network keeps one core busy: so two lots of trainings run at once. What one
-# of them could not finish, the last command does, or says why.
+# DVC runs one stage at a time, and a small network keeps one core busy: so two lots of trainings run at once. The first
+# looks at mae_images at once, before the second reads it, and at m3ae last. What one of them could not finish, the last
+# command does, or says why.
 LOT := dvc --wait-for-lock repro --single-item
 repro: setup  ## the default graph, from generated parts to the report
 	dvc repro render label pretrain@mae_images
