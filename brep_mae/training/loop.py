@@ -27,7 +27,7 @@ DROPOUT = 1
 """Tells the draws of dropout, which come from torch's global generators, from those of masks in the same step."""
 CALIBRATION = 16
 """Batches from which a method takes the units of its terms."""
-PER_HELDOUT = 12
+PER_HELDOUT = 14
 """Batches that are trained on for each that is held out and evaluated. Without a backward pass a batch takes a third to
 two thirds of a step, so that held-out passes stay below 5 % of a training's time."""
 HELDOUT_SEED = 1_000_003
