@@ -22,13 +22,13 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m brep_mae.brep.workers.system
 	touch $@
 
-# DVC runs one stage at a time, and a small network keeps one core busy: so two lots of trainings run at once. The first
-# looks at mae_images at once, before the second reads it, and at m3ae last. What one of them could not finish, the last
-# command does, or says why.
-LOT := dvc --wait-for-lock repro --single-item
+# DVC runs one stage at a time, and a small network keeps one core busy: so two lots of trainings run at once, which share
+# no stage, after mae_images, which some of the second learn from. What they could not finish the last command does, or
+# says why.
+LOT := dvc --wait-for-lock repro --single-item --glob
 repro: setup  ## the default graph, from generated parts to the report
 	dvc repro render label pretrain@mae_images
-	$(LOT) pretrain & $(LOT) pretrain@m3ae guided evolve distill blend evolved; wait
+	$(LOT) 'pretrain@[!m]*' 'guided@*' & $(LOT) 'pretrain@m*' 'evolve*' 'distill@*' 'blend@*'; wait
 	dvc repro
 	@test ! -f mlflow.db || (echo "make ui serves these pages:" && brep-mae ui --links)
 
