@@ -60,9 +60,12 @@ class SurfaceHead(nn.Module):
 
 
 def _rasterised(code: Tensor, uv: Tensor, weights: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """SurfaceHead with these weights and biases of its layers."""
-    query = torch.cat([fourier(uv), code[:, None].expand(-1, uv.shape[1], -1)], -1)
-    x = query[..., :0]
-    for weight, bias in weights[:-1]:
-        x = F.linear(torch.cat([x, query], -1), weight, bias).relu()
-    return F.linear(torch.cat([x, query], -1), *weights[-1])
+    """SurfaceHead with these weights and biases of its layers. What the code adds to a layer is the same everywhere on
+    a face, and is computed once."""
+    place, x = fourier(uv), uv.new_empty(0)
+    for number, (weight, bias) in enumerate(weights):
+        there, of_code = weight.split([weight.shape[1] - code.shape[1], code.shape[1]], 1)
+        asked = torch.cat([x, place], -1) if number else place
+        x = F.linear(asked, there).add_(F.linear(code, of_code, bias)[:, None])
+        x = x.relu_() if number < len(weights) - 1 else x
+    return x

@@ -35,6 +35,18 @@ def asked(monkeypatch, at_a_time: int, kept: int) -> tuple[torch.Tensor, list[to
     return out.detach(), [code.grad, *(parameter.grad for parameter in head.parameters())], sum(sizes)
 
 
+def test_every_layer_reads_the_layer_before_the_place_and_the_code():
+    """Jones et al. 2023, section 3.2: [uv, code] is appended again at every layer."""
+    torch.manual_seed(0)
+    head = SurfaceHead(code_dim=6, hidden=16, depth=3).double()
+    code, uv = torch.randn(FACES, 6, dtype=torch.float64), torch.rand(FACES, PLACES, 2, dtype=torch.float64)
+    query = torch.cat([head_module.fourier(uv), code[:, None].expand(-1, PLACES, -1)], -1)
+    x = query[..., :0]
+    for layer in head.layers:
+        x = layer(torch.cat([x, query], -1)).relu()
+    torch.testing.assert_close(head(code, uv), head.out(torch.cat([x, query], -1)))
+
+
 @pytest.mark.parametrize("kept", [10**6, FACES * PLACES - 1])
 def test_pieces_say_and_learn_what_the_whole_does(monkeypatch, kept):
     whole, gradients, _ = asked(monkeypatch, 10**6, 10**6)
