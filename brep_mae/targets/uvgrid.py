@@ -59,11 +59,8 @@ class UVGrid(Target):
         return {"grid": grid, "size": mean_of(known["size"], like), "surface": surface}
 
     def error(self, predicted: Values, truth: Values) -> dict[str, Term]:
-        which = equal_views(truth["turns"], self.grid)
-        views = [_grid_errors(predicted["grid"], turned_grid(truth["grid"], view)) for view in which.unbind(1)]
-        errors = torch.stack(views, 2)  # (3, M, K)
-        best = errors.detach().sum(0).argmin(1)
-        point, normal, inside = errors[:, torch.arange(len(best), device=best.device), best]
+        view = _nearest(predicted["grid"], truth)
+        point, normal, inside = _grid_errors(predicted["grid"], turned_grid(truth["grid"], view))
         return {
             "point": Term(point),
             "normal": Term(normal),
@@ -80,15 +77,25 @@ class UVGrid(Target):
         asked = self.truth(selection, truth)
         predicted = self.predicted(selection.codes, asked)
         grid = predicted["grid"]
-        which = equal_views(asked["turns"], self.grid)
-        errors = [_grid_errors(grid, turned_grid(asked["grid"], view)).sum(0) for view in which.unbind(1)]
-        grid = turned_grid(grid, inverse(nearest_view(torch.stack(errors, 1), which), self.grid))
+        grid = turned_grid(grid, inverse(_nearest(grid, asked), self.grid))
         points = (grid[..., POINT] * predicted["size"].exp()[:, None, None, None]).flatten(1, 2) @ pose.axes
         normals = F.normalize(grid[..., NORMAL], dim=-1).flatten(1, 2) @ pose.axes
         shape = (*grid.shape[:3], 3)
         inside = (grid[..., INSIDE:] > 0).to(grid)
         placed = torch.cat([(points + pose.center[:, None]).view(shape), normals.view(shape), inside], -1)
         return pose.stored(placed)
+
+
+@torch.no_grad()
+def _nearest(predicted: Tensor, truth: Values) -> Tensor:
+    """The view of each face that fits what is predicted best. (M, U, V, 7) -> (M,)"""
+    which = equal_views(truth["turns"], predicted.shape[1])
+    several = (which > 0).any(1).nonzero()[:, 0]
+    views = [turned_grid(truth["grid"][several], view) for view in which[several].unbind(1)]
+    different = torch.stack([_grid_errors(predicted[several], view).sum(0) for view in views], 1)
+    errors = different.new_zeros(which.shape)
+    errors[several] = different
+    return nearest_view(errors, which)
 
 
 def _grid_errors(predicted: Tensor, grid: Tensor) -> Tensor:
