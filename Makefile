@@ -23,12 +23,13 @@ $(VENV)/.ready: pyproject.toml
 	touch $@
 
 # DVC runs one stage at a time, and a small network keeps one core busy: so two lots of trainings run at once, a thread
-# each, which share no stage, after mae_images, which some of the second learn from. What they could not finish the last
-# command does, or says why.
+# each, which share no stage, after mae_images, which some of the second learn from. So do few-shot learning and what
+# else looks at the encoders. What they could not finish the last command does, or says why.
 LOT := OMP_NUM_THREADS=1 dvc --wait-for-lock repro --single-item --glob
 repro: setup  ## the default graph, from generated parts to the report
 	dvc repro render label pretrain@mae_images
 	$(LOT) 'pretrain@[!m]*' 'guided@*' & $(LOT) 'pretrain@m*' 'evolve*' 'distill@*' 'blend@*'; wait
+	$(LOT) fewshot & $(LOT) probe claims continual policy; wait
 	dvc repro
 	@test ! -f mlflow.db || (echo "make ui serves these pages:" && brep-mae ui --links)
 
