@@ -167,7 +167,10 @@ def described(folder: Path, **values: object) -> Path:
         ("mae_facets", "no method mae_facets; known are attribute_masking, dbot_faces"),
     ],
 )
-def test_a_method_that_needs_what_is_not_there_says_what_to_run_instead(unlabelled, tmp_path, method, words):
+def test_a_method_that_needs_what_is_not_there_says_what_to_run_instead(
+    unlabelled, tmp_path, monkeypatch, method, words
+):
+    monkeypatch.chdir(tmp_path)  # where no run of the graph has left the encoder that one of them asks for
     refused(words, tmp_path, unlabelled, "--method", method)
 
 
