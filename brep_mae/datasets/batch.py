@@ -7,6 +7,7 @@ all faces of a solid, hidden ones included.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from brep_mae import schema
 from brep_mae.features.invariants import ARC_DIM, FACE_DIM
+from brep_mae.features.pose import Pose, pose_of
 from brep_mae.features.walks import WALK_STEPS
 
 WHERE_DIM = WALK_STEPS + 1
@@ -50,7 +52,7 @@ class Analytic:
 
     @property
     def nbytes(self) -> int:
-        return sum(tensor.nbytes for tensor in vars(self).values())
+        return sum(each.nbytes for _, each in _held(self))
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,15 @@ class Faces:
     def n_solids(self) -> int:
         return len(self.part)
 
+    @cached_property
+    def pose(self) -> Pose:
+        """Of the faces, from their grids: made once for the tokens, targets and teachers that ask, and anew for other
+        grids, which are another batch."""
+        return pose_of(self.grid)
+
     @property
     def nbytes(self) -> int:
-        return sum(each.nbytes for each in vars(self).values() if each is not None)
+        return sum(each.nbytes for _, each in _held(self))
 
 
 @dataclass(frozen=True)
@@ -104,10 +112,15 @@ class Frames:
 Part = TypeVar("Part", Faces, Frames, Analytic)
 
 
+def _held(part: Any) -> list[tuple[str, Any]]:
+    """Names and values of the columns that are there."""
+    columns = [(column.name, getattr(part, column.name)) for column in fields(part)]
+    return [(name, column) for name, column in columns if column is not None]
+
+
 def _each(part: Part, change: Callable[[Tensor], Tensor]) -> Part:
-    held: dict[str, Any] = {name: column for name, column in vars(part).items() if column is not None}
     changed: dict[str, Any] = {
-        name: _each(column, change) if isinstance(column, Analytic) else change(column) for name, column in held.items()
+        name: _each(column, change) if isinstance(column, Analytic) else change(column) for name, column in _held(part)
     }
     return replace(part, **changed)
 

@@ -10,7 +10,6 @@ from brep_mae.targets.constants import mean_of, quadratic
 from brep_mae.targets.selection import Selection
 from brep_mae.targets.target import Target, Values
 from brep_mae.targets.terms import Term
-from brep_mae.tokens.pose import pose_of
 from brep_mae.tokens.symmetry import equal_views, nearest_view, turned_grid, turned_uv, turned_vectors
 from brep_mae.tokens.tokens import FACE
 
@@ -44,7 +43,7 @@ class Surface(Target):
 
     def truth(self, selection: Selection, batch: Batch) -> Values:
         faces, row = batch.faces_with(self.reads), selection.row
-        pose, field, grid = pose_of(faces.grid[row]), faces.field[row], faces.grid[row]
+        pose, field, grid = faces.pose.of(row), faces.field[row], faces.grid[row]
         local = pose.local_grid(grid)
         uv = pose.laid_out_uv(field[..., FIELD_UV])
         point, distance = pose.local(field[..., FIELD_POINT]), field[..., FIELD_DISTANCE]
@@ -102,7 +101,7 @@ class Surface(Target):
         """UV-grids (M, U, V, 7) in the solid's unit box, trimming from the sign of the distance; normals are zero.
         The true pose and size put the face where it belongs; of a symmetric face the view is the first."""
         faces = truth.faces_with(self.reads)
-        pose, side = pose_of(faces.grid[selection.row]), faces.grid.shape[1]
+        pose, side = faces.pose.of(selection.row), faces.grid.shape[1]
         out = self.head(selection.codes, grid_uv(side, selection.codes))
         points = (out[..., :3] * pose.size[:, None, None]) @ pose.axes + pose.center[:, None]
         return pose.stored(_as_grid(points, out[..., 3:], side))

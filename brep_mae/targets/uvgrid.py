@@ -11,7 +11,6 @@ from brep_mae.targets.constants import log_odds, log_shares, mean_of
 from brep_mae.targets.selection import Selection
 from brep_mae.targets.target import Target, Values
 from brep_mae.targets.terms import Term
-from brep_mae.tokens.pose import pose_of
 from brep_mae.tokens.symmetry import equal_views, inverse, nearest_view, turned_grid
 from brep_mae.tokens.tokens import FACE
 
@@ -42,7 +41,7 @@ class UVGrid(Target):
 
     def truth(self, selection: Selection, batch: Batch) -> Values:
         faces, row = batch.faces_with(self.reads), selection.row
-        pose = pose_of(faces.grid[row])
+        pose = faces.pose.of(row)
         local = pose.local_grid(faces.grid[row])
         return {"grid": local, "turns": pose.turns, "size": pose.size.log(), "surface": faces.surface[row]}
 
@@ -73,7 +72,7 @@ class UVGrid(Target):
     def predict(self, selection: Selection, truth: Batch) -> Tensor:
         """UV-grids (M, U, V, 7) in the solid's unit box. Shape, size and trimming are predicted; the true pose puts
         the face where it belongs, since the target does not ask for it."""
-        pose = pose_of(truth.faces_with(self.reads).grid[selection.row])
+        pose = truth.faces_with(self.reads).pose.of(selection.row)
         asked = self.truth(selection, truth)
         predicted = self.predicted(selection.codes, asked)
         grid = predicted["grid"]

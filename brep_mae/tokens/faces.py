@@ -7,28 +7,27 @@ from torch_geometric.utils import to_dense_batch
 
 from brep_mae.datasets.batch import ARC_KIND_DIM, WHERE_DIM, Batch, Faces
 from brep_mae.schema import INSIDE, POINT, SURFACE_TYPES, TANGENT
-from brep_mae.tokens.pose import Pose, pose_of
 from brep_mae.tokens.tokens import FACE, Arcs, Tokens
 
 FACE_SCALARS = 4
 ARC_POSE = 7
 
 
-def face_content(faces: Faces, pose: Pose) -> Tensor:
+def face_content(faces: Faces) -> Tensor:
     """What a face is, whatever its place: its UV-grid in its own frame, surface type and sizes. (F, U*V*7 + ...)"""
-    grid = pose.local_grid(faces.grid)
+    pose, grid = faces.pose, faces.pose.local_grid(faces.grid)
     inside = grid[..., INSIDE:]
     surface = F.one_hot(faces.surface, len(SURFACE_TYPES)).to(grid)
     scalars = torch.cat([faces.scalars, pose.size.log()[:, None], inside.mean((1, 2))], 1)
     return torch.cat([grid.flatten(1), surface, scalars], 1)
 
 
-def arc_content(faces: Faces, pose: Pose) -> Tensor:
+def arc_content(faces: Faces) -> Tensor:
     """What lies between two faces, as seen from the source: the U-grid, the angle, and the pose of the other face.
 
     Directions are folded, since a symmetric source has several frames that are equally right.
     """
-    i, j = faces.arc_index
+    pose, (i, j) = faces.pose, faces.arc_index
     along = torch.stack([pose.local(faces.arc_grid[..., POINT], i), pose.turn(faces.arc_grid[..., TANGENT], i)], 2)
     center, normal = pose.local(pose.center[j][:, None], i), pose.turn(pose.axes[j, 2][:, None], i)
     beyond = torch.cat([center, normal], 1)
@@ -79,5 +78,4 @@ class FaceTokens(nn.Module):
             raise ValueError(
                 f"grids of {stored} samples a side, the network reads {self.grid}: parse again with --grid {self.grid}"
             )
-        pose = pose_of(faces.grid)
-        return per_solid(faces, self.embed(face_content(faces, pose)), self.embed_arc(arc_content(faces, pose)))
+        return per_solid(faces, self.embed(face_content(faces)), self.embed_arc(arc_content(faces)))

@@ -14,7 +14,6 @@ from brep_mae.checkpoints.weights import CheckpointError
 from brep_mae.datasets.batch import Batch
 from brep_mae.models.backbone import Backbone
 from brep_mae.tokens.faces import FaceTokens, arc_content, face_content
-from brep_mae.tokens.pose import pose_of
 from tests.cli.small_tasks import run
 from tests.contracts.test_methods import SPEC, small
 from tests.synthetic import make_batch
@@ -39,8 +38,7 @@ def inputs_of(backbone: Backbone, batch: Batch) -> tuple[Tensor, ...]:
         return (batch.frames.image.flatten(0, 1),)
     faces = batch.faces_with(backbone.reads)
     if isinstance(backbone.tokens, FaceTokens):
-        pose = pose_of(faces.grid)
-        return face_content(faces, pose), arc_content(faces, pose), faces.arc_index
+        return face_content(faces), arc_content(faces), faces.arc_index
     return faces.invariant, faces.arc_invariant, faces.arc_index
 
 

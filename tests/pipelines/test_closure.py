@@ -83,7 +83,7 @@ def test_every_module_that_loads_others_by_name_is_known() -> None:
     ("module", "edited"),
     [
         ("pipelines.fewshot", "brep_mae.fewshot.heads.finetuned"),
-        ("pipelines.studies.continual.sequence", "brep_mae.tokens.pose"),
+        ("pipelines.studies.continual.sequence", "brep_mae.features.pose"),
         ("pipelines.render", "brep_mae.brep.geometry.curves"),
     ],
 )

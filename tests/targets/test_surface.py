@@ -8,7 +8,6 @@ import torch
 from brep_mae.schema import FIELD_DISTANCE
 from brep_mae.targets.surface import Surface
 from brep_mae.targets.uvgrid import UVGrid
-from brep_mae.tokens.pose import pose_of
 from tests.selected import selected
 from tests.synthetic import GRID, make_batch
 
@@ -68,7 +67,7 @@ def test_field_and_grid_speak_of_one_surface(fitted):
     """The explicit branch asked at the grid's uv gives the grid: both truths lie on the same parametrisation."""
     batch, rows, surface, codes = fitted
     drawn = surface.predict(selected(codes, rows), batch)
-    assert (drawn[..., :3] - batch.faces.grid[..., :3]).abs().mean() < 0.05 * pose_of(batch.faces.grid).size.mean()
+    assert (drawn[..., :3] - batch.faces.grid[..., :3]).abs().mean() < 0.05 * batch.faces.pose.size.mean()
 
 
 def test_uvgrid_predictions_reach_the_truth_when_overfitted():

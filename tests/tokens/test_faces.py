@@ -11,7 +11,6 @@ from brep_mae.datasets.batch import Batch, collate
 from brep_mae.datasets.from_graph import from_graph
 from brep_mae.features.walks import walk_encoding
 from brep_mae.tokens.faces import FaceTokens, arc_content, face_content
-from brep_mae.tokens.pose import pose_of
 from tests.synthetic import GRID, make_batch, make_graph
 
 
@@ -43,22 +42,22 @@ def test_content_is_invariant_to_rotation_translation_and_scale():
     rotation *= np.linalg.det(rotation)
     a = from_graph(graph)
     b = from_graph(moved(graph, rotation, np.array([100.0, -50.0, 7.0]), 7.0))
-    assert torch.allclose(face_content(a, pose_of(a.grid)), face_content(b, pose_of(b.grid)), atol=1e-3)
-    assert torch.allclose(arc_content(a, pose_of(a.grid)), arc_content(b, pose_of(b.grid)), atol=1e-3)
+    assert torch.allclose(face_content(a), face_content(b), atol=1e-3)
+    assert torch.allclose(arc_content(a), arc_content(b), atol=1e-3)
     assert not torch.allclose(a.grid, b.grid, atol=1e-1)
 
 
 def test_a_mirrored_solid_is_another_solid():
     graph = make_graph(9)
     a, b = from_graph(graph), from_graph(moved(graph, np.diag([-1.0, 1.0, 1.0]), np.zeros(3), 1.0))
-    assert not torch.allclose(arc_content(a, pose_of(a.grid)), arc_content(b, pose_of(b.grid)), atol=1e-1)
+    assert not torch.allclose(arc_content(a), arc_content(b), atol=1e-1)
 
 
 def test_arcs_of_a_padded_batch_point_at_their_own_faces():
     batch = make_batch([3, 7, 5])
     tokens = FaceTokens(GRID, 16)(batch)
     flat = tokens.x.flatten(0, 1)
-    first = FaceTokens(GRID, 16).embed(face_content(batch.faces, pose_of(batch.faces.grid)))
+    first = FaceTokens(GRID, 16).embed(face_content(batch.faces))
     assert first.shape[0] == 15
     row, slot = tokens.arcs.index // 7, tokens.arcs.index % 7
     assert torch.equal(row, batch.faces.solid[batch.faces.arc_index])

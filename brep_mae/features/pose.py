@@ -6,7 +6,7 @@ grid whose parameters are exchanged or run backwards has the same frame and, lai
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -52,6 +52,10 @@ class Pose:
     flip_u: Tensor
     flip_v: Tensor
     turns: Tensor
+
+    def of(self, rows: Tensor) -> "Pose":
+        """Of those faces alone."""
+        return Pose(**{name: each[rows] for name, each in vars(self).items()})
 
     def local(self, points: Tensor, rows: Tensor | slice = slice(None)) -> Tensor:
         """Points (M, ..., 3) in the frame of faces `rows`, divided by the face's size."""
@@ -101,7 +105,7 @@ class Pose:
 
 def pose_of(grid: Tensor) -> Pose:
     """Pose of each face from its own UV-grid alone. Shapes: (F, U, V, 7) -> F poses, U = V."""
-    points, normals = grid[..., POINT], grid[..., NORMAL]
+    points, normals = grid[..., POINT].contiguous(), grid[..., NORMAL].contiguous()
     weight, center, size = _extent(points, grid[..., INSIDE])
     along = torch.stack([_middle(points[:, -1] - points[:, 0]), _middle(points[:, :, -1] - points[:, :, 0])], 1)
     length = along.norm(dim=-1)
@@ -131,20 +135,28 @@ def pose_of(grid: Tensor) -> Pose:
     first, second = (torch.where(transposed[:, None], across[:, 1 - i], across[:, i]) for i in (0, 1))
     flip_u, flip_v = (first * u).sum(1) < 0, (second * v).sum(1) < 0
 
-    # A face that closes upon itself is laid out by the sense in which its parameters run round n, from its own seam on.
-    swept = torch.stack([_swept(away, n), _swept(away.transpose(1, 2), n)], 1)
-    other = swept[:, 1].abs() > swept[:, 0].abs()
-    sense, climb = (torch.where(other, pair[:, 1 - i], pair[:, i]) for pair, i in ((swept, 0), (_along(along, n), 1)))
-    transposed = torch.where(closed, other, transposed)
-    flip_u, flip_v = torch.where(closed, sense < 0, flip_u), torch.where(closed, climb < 0, flip_v)
-    turns = torch.where(closed, torch.zeros_like(turns), turns)
     pose = Pose(torch.stack([u, v, n], 1), center, size, transposed, flip_u, flip_v, turns)
+    rows = closed.nonzero()[:, 0]
+    if len(rows):
+        own = _closed(pose.of(rows), away[rows], along[rows], spare[rows])
+        for name, each in vars(own).items():
+            getattr(pose, name)[rows] = each
+    return pose
+
+
+def _closed(pose: Pose, away: Tensor, along: Tensor, spare: Tensor) -> Pose:
+    """Of faces that close upon themselves: laid out by the sense in which their parameters run round n, from their own
+    seam on, which is where the first axis points."""
+    n = pose.axes[:, 2]
+    swept = torch.stack([_swept(away, n), _swept(away.transpose(1, 2), n)], 1)
+    climbs = (along * n[:, None]).sum(-1)
+    other = swept[:, 1].abs() > swept[:, 0].abs()
+    sense, climb = (torch.where(other, pair[:, 1 - i], pair[:, i]) for pair, i in ((swept, 0), (climbs, 1)))
+    pose = replace(pose, transposed=other, flip_u=sense < 0, flip_v=climb < 0, turns=torch.zeros_like(pose.turns))
     seam = _middle(pose.laid_out(away)[:, 0])
     seam = seam - (seam * n).sum(1, keepdim=True) * n
-    seam = F.normalize(torch.where(seam.norm(dim=1, keepdim=True) > 1e-6, seam, spare), dim=1)
-    u = torch.where(closed[:, None], seam, u)
-    axes = torch.stack([u, torch.linalg.cross(n, u), n], 1)
-    return Pose(axes, center, size, transposed, flip_u, flip_v, turns)
+    u = F.normalize(torch.where(seam.norm(dim=1, keepdim=True) > 1e-6, seam, spare), dim=1)
+    return replace(pose, axes=torch.stack([u, torch.linalg.cross(n, u), n], 1))
 
 
 def _middle(chords: Tensor) -> Tensor:
@@ -237,7 +249,3 @@ def _nearness(across: Tensor, u: Tensor, v: Tensor) -> Tensor:
 def _swept(away: Tensor, n: Tensor) -> Tensor:
     """Twice the area about n that the rays to samples sweep as the first parameter grows. (F, U, V, 3) -> (F,)"""
     return (torch.linalg.cross(away[:, :-1], away[:, 1:]).sum(1).mean(1) * n).sum(1)
-
-
-def _along(along: Tensor, n: Tensor) -> Tensor:
-    return (along * n[:, None]).sum(-1)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from brep_mae.tokens.pose import Pose, pose_of
+from brep_mae.features.pose import Pose, pose_of
 from brep_mae.tokens.symmetry import equal_views, inverse, turned_grid, turned_uv, turned_vectors, turns_of
 
 SIDE = 9
