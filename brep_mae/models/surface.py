@@ -62,10 +62,9 @@ class SurfaceHead(nn.Module):
 def _rasterised(code: Tensor, uv: Tensor, weights: list[tuple[Tensor, Tensor]]) -> Tensor:
     """SurfaceHead with these weights and biases of its layers. What the code adds to a layer is the same everywhere on
     a face, and is computed once."""
-    place, x = fourier(uv), uv.new_empty(0)
-    for number, (weight, bias) in enumerate(weights):
+    place = fourier(uv)
+    x = place[..., :0]
+    for weight, bias in weights:
         there, of_code = weight.split([weight.shape[1] - code.shape[1], code.shape[1]], 1)
-        asked = torch.cat([x, place], -1) if number else place
-        x = F.linear(asked, there).add_(F.linear(code, of_code, bias)[:, None])
-        x = x.relu_() if number < len(weights) - 1 else x
+        x = F.linear(torch.cat([x.relu_(), place], -1), there).add_(F.linear(code, of_code, bias)[:, None])
     return x
