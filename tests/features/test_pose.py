@@ -1,12 +1,14 @@
 """A face's frame: the same whichever way its parameters run and the solid lies; and equal views of symmetric faces."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from brep_mae.features.pose import Pose, pose_of
 from brep_mae.tokens.symmetry import equal_views, inverse, turned_grid, turned_uv, turned_vectors, turns_of
+from tests.synthetic import make_batch
 
 SIDE = 9
 LINE = torch.linspace(-1, 1, SIDE)
@@ -141,3 +143,27 @@ def test_views_turn_places_points_and_samples_alike_and_back():
         else:
             back = turned_grid(turned, inverse(row, side))[:, :-1]
             assert torch.allclose(back, grid[:, :-1], atol=1e-5)
+
+
+def test_frames_of_faces_are_made_once_and_follow_the_grids():
+    faces = make_batch([3, 5]).faces
+    before = faces.nbytes
+    assert faces.pose is faces.pose
+    assert faces.nbytes == before
+    turn = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    grid = torch.cat([faces.grid[..., :3] @ turn.T, faces.grid[..., 3:6] @ turn.T, faces.grid[..., 6:]], -1)
+    turned = replace(faces, grid=grid)
+    assert torch.allclose(turned.pose.center, faces.pose.center @ turn.T, atol=1e-5)
+    assert not torch.allclose(turned.pose.center, faces.pose.center, atol=1e-2)
+
+
+def test_a_batch_moves_after_its_frames_were_made():
+    batch = make_batch([3, 5])
+    size = batch.faces.pose.size
+    assert torch.equal(batch.to(torch.device("cpu")).faces.pose.size, size)
+
+
+def test_frames_of_some_faces_are_those_that_they_have_in_the_batch():
+    pose, rows = make_batch([3, 5]).faces.pose, torch.tensor([6, 0])
+    assert torch.equal(pose.of(rows).axes, pose.axes[rows])
+    assert torch.equal(pose.of(rows).turns, pose.turns[rows])
