@@ -61,9 +61,11 @@ def reports(study: Study) -> dict[str, dict[str, list[dict[str, Any]]]]:
 
 
 def mean_of(values: Sequence[Any]) -> Any:
-    """The mean of numbers, leaf by leaf of dictionaries that are alike."""
+    """The mean of numbers, leaf by leaf of dictionaries. What some lack has none: held-out samples of one seed may be
+    without a type of surface that those of another have."""
     if isinstance(values[0], dict):
-        return {key: mean_of([each[key] for each in values]) for key in values[0]}
+        everywhere = [key for key in values[0] if all(key in each for each in values)]
+        return {key: mean_of([each[key] for each in values]) for key in everywhere}
     return fmean(values)
 
 

@@ -32,6 +32,12 @@ def test_a_table_holds_means_spreads_and_what_the_labels_allow():
     assert ten == ("55.00", "99.00", "–", "93.50 ± 4.95", "–")
 
 
+def test_the_mean_over_seeds_is_of_surface_types_that_all_of_them_held_out():
+    seeds = [{"r2": {"plane": 0.5, "cone": 0.1}}, {"r2": {"plane": 0.7, "torus": 0.3}}]
+    for values in (seeds, seeds[::-1]):
+        assert tables.mean_of(values) == {"r2": {"plane": 0.6}}
+
+
 def test_several_targets_stand_side_by_side_in_the_order_asked_for():
     table = tables.table(about(targets=["there", "here"], arms=["base"]), ROWS)
     assert table.header == ["", "there, 3 shots", "here, 3 shots", "here, 10 shots"]
