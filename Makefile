@@ -28,7 +28,7 @@ $(VENV)/.ready: pyproject.toml
 LOT := OMP_NUM_THREADS=1 dvc --wait-for-lock repro --single-item --glob
 repro: setup  ## the default graph, from generated parts to the report
 	dvc repro render label pretrain@mae_images
-	$(LOT) 'pretrain@[!m]*' 'guided@*' & $(LOT) 'pretrain@m*' 'evolve*' 'distill@*' 'blend@*'; wait
+	$(LOT) 'pretrain@[!m]*' 'pretrain@mi*' 'guided@*' & $(LOT) 'pretrain@m[!i]*' 'evolve*' 'distill@*' 'blend@*'; wait
 	$(LOT) fewshot & $(LOT) probe claims continual policy; wait
 	dvc repro
 	@test ! -f mlflow.db || (echo "make ui serves these pages:" && brep-mae ui --links)
