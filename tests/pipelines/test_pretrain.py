@@ -45,7 +45,7 @@ def project(tmp_path_factory):
         )
         params = yaml.safe_load((TOP / "params.yaml").read_text())
         tiny = {"dim": 32, "depth": 1, "heads": 2}
-        params["methods"]["mae_faces"] |= {"steps": STEPS, "batch": 4, "size": tiny, "decoder": tiny}
+        params["methods"]["mae_faces"] |= {"steps": STEPS, "batch": 4, "lr": 0.001, "size": tiny, "decoder": tiny}
         params["pretrain"] |= {"log_every": 5, "checkpoint_every": 5}
         (folder / "params.yaml").write_text(yaml.safe_dump(params))
         return folder
