@@ -161,9 +161,9 @@ def _dress(
     size_mm: float,
     label: str,
 ) -> LabelledSolid:
-    for edge in chosen:
-        operation.Add(size_mm, edge)
     try:
+        for edge in chosen:
+            operation.Add(size_mm, edge)
         operation.Build()
         shape = operation.Shape() if operation.IsDone() else None
     except Exception as error:  # OCCT's own exception types differ by version; every one of them means "cannot"

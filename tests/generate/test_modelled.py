@@ -17,7 +17,7 @@ from brep_mae.datasets.source import open_source
 from brep_mae.generate import trial
 from brep_mae.generate.generate import generate
 from brep_mae.generate.generators.modelled.classes import FACE_CLASSES, PART_CLASSES
-from brep_mae.generate.generators.modelled.draw import build
+from brep_mae.generate.generators.modelled.draw import build, draw_part
 from brep_mae.generate.generators.modelled.flats import flat
 from brep_mae.generate.generators.modelled.model import MAX_FACES, Model
 from brep_mae.generate.generators.modelled.operations import extrude, free_form, merged, placed, revolve
@@ -215,6 +215,12 @@ def test_a_ball_ended_pin_is_no_sliver_at_its_pole():
     model.add([revolve(dome(3.0, 5.0, 0.0), GROUND.moved(0, 0, 6).upright())])
     assert Counter(model.part.labels) == {"extrude_side": 4, "extrude_end": 2, "revolve_side": 2}
     assert surfaces(model.part)[GeomAbs_SurfaceType.GeomAbs_Sphere] == 1
+
+
+def test_an_edge_that_the_kernel_does_not_take_is_refused_and_the_part_goes_on():
+    """OCCT says so already where the edge is named, and not with what it says of an edge it fails to round."""
+    part = draw_part(1, 987)
+    assert len(part.labels) == len(faces(part.solid)) and "fillet" in part.labels
 
 
 def test_a_trial_tells_a_killed_process_from_an_error():
