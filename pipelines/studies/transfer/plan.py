@@ -48,16 +48,17 @@ class SetParams(Section):
 
 
 class SourceParams(Section):
-    """A pretraining by `method` on the training side of all `sets` together; `labels` True = the method's network is
-    trained on their labels instead; `images` = folder or archive of natural images, whose batches take turns with those
-    of the sets. It is made with so many `seeds`; draw s of labelled solids meets the encoder of seed s modulo these, so
-    that the spread over draws is that over pretrainings as well."""
+    """A pretraining by `method` on the training side of all `sets` together; `tune` = what differs from the method's
+    block; `labels` True = the method's network is trained on their labels instead; `images` = folder or archive of
+    natural images, whose batches take turns with those of the sets. It is made with so many `seeds`; draw s of labelled
+    solids meets the encoder of seed s modulo these, so that the spread over draws is that over pretrainings as well."""
 
     method: str
     sets: list[str]
     seeds: PositiveInt = 1
     labels: bool = False
     images: str = ""
+    tune: dict[str, Any] = {}
 
 
 class ArmParams(Section):
@@ -146,6 +147,10 @@ class Plan(Section):
     targets: dict[str, TargetParams]
     tables: dict[str, TableParams]
 
+    def values_of(self, source: SourceParams) -> dict[str, Any]:
+        """What a source is pretrained with."""
+        return self.methods[source.method] | source.tune
+
     @model_validator(mode="after")
     def _published_of_one_target(self) -> "Plan":
         for name, table in self.tables.items():
@@ -209,7 +214,11 @@ class Study:
         file = self.folder / "params.yaml"
         found = check(Plan, read_yaml(file), file.as_posix())
         frame = max((each.render.size for each in found.sets.values() if each.render), default=0)
-        check_methods(found.methods, found.parse.grid, frame, found.pretrain.accumulate, file.as_posix())
+        limits, origin = (found.parse.grid, frame, found.pretrain.accumulate), file.as_posix()
+        check_methods(found.methods, *limits, origin)
+        for name, source in (found.sources | found.taught).items():
+            if source.tune:
+                check_methods({source.method: found.values_of(source)}, *limits, f"{origin}: sources.{name}.tune")
         return found
 
     def model_of(self, name: str, seed: int) -> Path:

@@ -79,7 +79,7 @@ def pretraining_of(study: Study, name: str, seed: int) -> tuple[Pretraining, Pre
     todo = study.plan()
     source = (todo.sources | todo.taught)[name]
     budget = todo.pretrain.model_copy(update={"seed": todo.pretrain.seed + seed})
-    values = todo.methods[source.method]
+    values = todo.values_of(source)
     there = [each for each in source.sets if not study.absent(each)]
     sizes = {drawn.size for each in there if (drawn := todo.sets[each].render) is not None}
     spec = DataSpec(grid=todo.parse.grid, frame=max(sizes, default=0))

@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone
+from brep_mae.checks import SettingsError
 from brep_mae.datasets.content import kinds
 from brep_mae.datasets.frames import FrameWriter
 from brep_mae.datasets.shards import open_shards
@@ -70,6 +71,20 @@ def test_every_draw_meets_the_encoder_of_its_own_seed_and_the_next_round_begins_
     differ = [any(bool((states[0][key] != state[key]).any()) for key in states[0]) for state in states]
     assert differ == [False, True, False]
     assert sorted(path.name for path in (study.folder / "models" / "all" / "seeds").iterdir()) == ["1"]
+
+
+def test_a_source_is_trained_with_what_it_says_differs_from_its_method(study):
+    study.values["sources"]["all"]["tune"] = {"steps": 1}
+    study.write()
+    settings = {name: pretrain.pretraining_of(study.study, name, 0)[0].values["steps"] for name in ("all", "told")}
+    assert settings == {"all": 1, "told": 2}
+
+
+def test_a_misspelt_setting_of_a_source_is_named_with_the_source(study):
+    study.values["sources"]["all"]["tune"] = {"stepps": 1}
+    study.write()
+    with pytest.raises(SettingsError, match=r"sources\.all\.tune.*stepps"):
+        study.study.plan()
 
 
 def test_the_tables_tell_the_mean_over_seeds_of_cost_and_of_what_is_predicted_without_any_model(study):
