@@ -9,7 +9,7 @@ Needs the sets `modelled` and `real_parts` and the sources `all` and `modelled_l
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ from brep_mae.fewshot.heads.joint import mixed
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.report.tables import percent
 from pipelines.studies.transfer.fewshot import Material, material, side_by_side, task_of, tuned
-from pipelines.studies.transfer.plan import ArmParams, Study, TargetParams
+from pipelines.studies.transfer.plan import ArmParams, Study
 
 TARGET = "real_parts_zero"
 """Target of the study that has all that is read here: real parts to score and modelled ones to label."""
@@ -200,6 +200,15 @@ def rows_of(runs: Runs, names: Sequence[str]) -> list[dict[str, str]]:
     return rows
 
 
+def given_parts(study: Study) -> tuple[Given, list[str]]:
+    """All that there is: `generated` are the parts of the set whose labels the target reads, in the order in which they
+    are labelled, and the names of the classes."""
+    stored = material(study, TARGET, frames=False)
+    task, real = task_of(study, TARGET), sorted([*stored.unlabelled, *stored.test])
+    names = study.stored_set(study.plan().targets[TARGET].set).face_classes
+    return Given(study, stored, task, labelled_order(stored.labelled, 0), real), names
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study", type=Path)
@@ -207,11 +216,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="of pretraining and learning, without a real label")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    study = Study(options.study)
-    target: TargetParams = study.plan().targets[TARGET]
-    stored, names = material(study, TARGET), study.stored_set(target.set).face_classes
-    generated = labelled_order(stored.labelled, 0)[: options.solids]
-    given = Given(study, stored, task_of(study, TARGET), generated, sorted([*stored.unlabelled, *stored.test]))
+    given, names = given_parts(Study(options.study))
+    given = replace(given, generated=given.generated[: options.solids])
 
     runs: Runs = {}
     for seed in range(options.seeds):
@@ -220,7 +226,10 @@ def main() -> None:
     for left_out in range(len(given.real)):
         for labels, row, *scored in all_but_one(given, left_out):
             runs.setdefault((labels, row), [[]])[0].append(tuple(scored))
-    table(f"{len(given.real)} real parts, {len(generated)} generated ones, {options.seeds} seeds", rows_of(runs, names))
+    table(
+        f"{len(given.real)} real parts, {len(given.generated)} generated ones, {options.seeds} seeds",
+        rows_of(runs, names),
+    )
 
 
 if __name__ == "__main__":
