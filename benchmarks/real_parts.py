@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.ensemble import ExtraTreesClassifier
 
 from benchmarks.compare import table
 from brep_mae.evaluation.metrics import confusion
@@ -30,6 +29,7 @@ from brep_mae.evaluation.problem import (
 from brep_mae.fewshot.heads import self_trained
 from brep_mae.fewshot.heads.finetuned import fine_tune
 from brep_mae.fewshot.heads.forest import TREES_OF_MANY, grow
+from brep_mae.fewshot.heads.forest_and_network import shares as shares_of
 from brep_mae.fewshot.heads.frozen import probe
 from brep_mae.fewshot.heads.joint import mixed
 from brep_mae.models.extractor import FeatureExtractor
@@ -95,15 +95,6 @@ class Given:
         with torch.no_grad():
             return head.cpu()(torch.from_numpy(found.x)).softmax(1).numpy(), found
 
-    def shares_of(self, forest: ExtraTreesClassifier, x: np.ndarray) -> np.ndarray:
-        """Of all classes, those among them that the forest never saw.
-
-        Shapes: features x (R, D) -> (R, C)
-        """
-        found = np.zeros((len(x), self.task.n_classes))
-        found[:, forest.classes_] = forest.predict_proba(x)
-        return found
-
 
 def prior_corrected(share: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """Shares of the classes where these are as frequent as the shares themselves say (Saerens, Latinne and Decaestecker
@@ -133,7 +124,7 @@ def no_real_label(given: Given, seed: int) -> Iterator[Answers]:
         share, prior = forest.predict_proba(asked.x), np.bincount(labelled.y)[forest.classes_] / len(labelled.y)
         for kind, found in (("forest", share), ("forest, prior corrected", prior_corrected(share, prior))):
             yield "generated", f"{name}, {kind}", asked.y, forest.classes_[found.argmax(1)], asked.part
-        forests[name] = given.shares_of(forest, asked.x)
+        forests[name] = shares_of(forest, asked.x, given.task.n_classes)
         learned = self_trained.fit(given.problem(backbone, encoders, "self_trained"), labelled, seed)
         yield "generated", f"{name}, forest, self-trained", asked.y, learned(asked), asked.part
     for name, encoder in NETWORKS.items():
@@ -154,7 +145,7 @@ def all_but_one(given: Given, scored: int) -> Iterator[Answers]:
         beside = mixed(generated, labelled, SHARE, scored, TREES_OF_MANY)
         for labels, forest in (("real", alone), ("generated and real", beside)):
             yield labels, f"{name}, forest", asked.y, forest.predict(asked.x), part.repeat(len(asked.y))
-            forests[name, labels] = given.shares_of(forest, asked.x)
+            forests[name, labels] = shares_of(forest, asked.x, given.task.n_classes)
     copies = round(SHARE / (1 - SHARE) * len(given.generated) / len(others))
     for name, encoder in NETWORKS.items():
         for labels, uids, tune in (

@@ -22,6 +22,7 @@ from benchmarks.real_parts import AND_FOREST, ENCODERS, PLAIN, SHARE, Given, Run
 from brep_mae.evaluation.problem import labelled_order
 from brep_mae.fewshot.heads.finetuned import fine_tune
 from brep_mae.fewshot.heads.forest import TREES_OF_MANY, grow
+from brep_mae.fewshot.heads.forest_and_network import shares as shares_of
 from brep_mae.fewshot.heads.frozen import probe
 from brep_mae.fewshot.heads.joint import mixed
 from brep_mae.models.extractor import FeatureExtractor
@@ -90,11 +91,12 @@ def forests(given: Given) -> tuple[np.ndarray, np.ndarray]:
     """Shares (R, C) on plain features, likewise."""
     plain = given.encoder(ENCODERS[PLAIN], 0)
     generated, told = given.rows(plain, given.generated), []
-    none = given.shares_of(grow(generated.x, generated.y, 0, trees=TREES_OF_MANY), given.rows(plain, given.real).x)
+    grown = grow(generated.x, generated.y, 0, trees=TREES_OF_MANY)
+    none = shares_of(grown, given.rows(plain, given.real).x, given.task.n_classes)
     for uid in given.real:
         others = given.rows(plain, [each for each in given.real if each != uid])
         both = mixed(generated, others, SHARE, 0, TREES_OF_MANY)
-        told.append(given.shares_of(both, given.rows(plain, [uid]).x))
+        told.append(shares_of(both, given.rows(plain, [uid]).x, given.task.n_classes))
     return none, np.concatenate(told)
 
 
