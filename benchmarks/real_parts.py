@@ -74,7 +74,7 @@ class Given:
         batches = in_batches(self.material.data, uids)
         return Rows(self.task, batches, features_of(backbone, batches))
 
-    def problem(self, backbone: FeatureExtractor, encoders: list[str], mode: str, **tune: int) -> Problem:
+    def problem(self, backbone: FeatureExtractor, encoders: list[str], mode: str, **tune: float) -> Problem:
         """With the real parts unlabelled, for heads that learn from such."""
         todo = self.study.plan()
         params = tuned(todo, todo.targets[TARGET], ArmParams(encoders=encoders, mode=mode, tune=tune))
