@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from benchmarks.compare import table
 from brep_mae.evaluation.metrics import confusion
@@ -81,19 +82,26 @@ class Given:
         batches = in_batches(self.material.data, self.real)
         return Problem(self.task, backbone, self.material.data, lambda: every_row(self.task, backbone, batches), params)
 
-    def shares(
-        self, encoder: str, labelled: list[str], asked: list[str], seed: int, **tune: int
-    ) -> tuple[np.ndarray, Rows]:
-        """Shares (R, C) of the classes by the network fine-tuned on solids, and the rows of others that it was asked
-        for."""
+    def learned(self, encoder: str, labelled: list[str], seed: int, **tune: float) -> "Learned":
+        """The network fine-tuned on solids."""
         backbone = self.encoder([encoder], seed)
         rows, problem = self.rows(backbone, labelled), self.problem(backbone, [encoder], "finetuned", **tune)
         torch.manual_seed(seed)
-        start = probe(self.task.n_classes, rows.x, rows.y)
-        tuned_backbone, head = fine_tune(problem, start, rows, seed)
-        found = self.rows(tuned_backbone, asked)
+        return Learned(*fine_tune(problem, probe(self.task.n_classes, rows.x, rows.y), rows, seed))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A network trained on labels."""
+
+    backbone: FeatureExtractor
+    head: nn.Linear
+
+    def shares(self, given: Given, uids: list[str]) -> tuple[np.ndarray, Rows]:
+        """Shares (R, C) of the classes, and the rows of the solids that it was asked for."""
+        found = given.rows(self.backbone, uids)
         with torch.no_grad():
-            return head.cpu()(torch.from_numpy(found.x)).softmax(1).numpy(), found
+            return self.head.cpu()(torch.from_numpy(found.x)).softmax(1).numpy(), found
 
 
 def prior_corrected(share: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -128,7 +136,7 @@ def no_real_label(given: Given, seed: int) -> Iterator[Answers]:
         learned = self_trained.fit(given.problem(backbone, encoders, "self_trained"), labelled, seed)
         yield "generated", f"{name}, forest, self-trained", asked.y, learned(asked), asked.part
     for name, encoder in NETWORKS.items():
-        share, asked = given.shares(encoder, order, given.real, seed, steps=600)
+        share, asked = given.learned(encoder, order, seed, steps=600).shares(given, given.real)
         yield "generated", f"network, {name}", asked.y, share.argmax(1), asked.part
         yield "generated", f"network, {name}, {AND_FOREST}", asked.y, (share + forests[PLAIN]).argmax(1), asked.part
 
@@ -152,7 +160,7 @@ def all_but_one(given: Given, scored: int) -> Iterator[Answers]:
             ("real", others, {"batch": 4}),
             ("generated and real", given.generated + copies * others, {"steps": 600}),
         ):
-            share, asked = given.shares(encoder, uids, asked_uids, scored, **tune)
+            share, asked = given.learned(encoder, uids, scored, **tune).shares(given, asked_uids)
             each = part.repeat(len(asked.y))
             yield labels, f"network, {name}, tuned", asked.y, share.argmax(1), each
             both = share + forests[PLAIN, labels]

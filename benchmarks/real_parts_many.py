@@ -10,22 +10,19 @@ parts is what `benchmarks.real_parts` asks.
 
 import argparse
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from benchmarks.compare import table
-from benchmarks.real_parts import AND_FOREST, ENCODERS, PLAIN, SHARE, Given, Runs, given_parts, rows_of
+from benchmarks.real_parts import AND_FOREST, ENCODERS, PLAIN, SHARE, Given, Learned, Runs, given_parts, rows_of
 from brep_mae.evaluation.problem import labelled_order
 from brep_mae.fewshot.heads.finetuned import fine_tune
 from brep_mae.fewshot.heads.forest import TREES_OF_MANY, grow
 from brep_mae.fewshot.heads.forest_and_network import shares as shares_of
-from brep_mae.fewshot.heads.frozen import probe
 from brep_mae.fewshot.heads.joint import mixed
-from brep_mae.models.extractor import FeatureExtractor
 from pipelines.studies.transfer.plan import Study
 
 NETWORKS = {"from scratch": "scratch_modelled", "label-free": "modelled"}
@@ -35,28 +32,6 @@ ADAPTING = {"steps": 150, "lr": 0.001, "head_lr": 0.001}
 """To real parts: a third of the rate, so that what the generator taught is not lost."""
 REPLAYED = 450
 """Generated parts that are beside the real ones meanwhile; these, each of them given many times, are `SHARE` of all."""
-
-
-@dataclass(frozen=True)
-class Learned:
-    """A network trained on labels."""
-
-    backbone: FeatureExtractor
-    head: nn.Linear
-
-    def shares(self, given: Given, uids: list[str]) -> np.ndarray:
-        """Of the classes, (R, C) for the labelled faces of the solids."""
-        with torch.no_grad():
-            return self.head.cpu()(torch.from_numpy(given.rows(self.backbone, uids).x)).softmax(1).numpy()
-
-
-def generated_labels(given: Given, encoder: str, seed: int, steps: int) -> Learned:
-    """Learned from all generated parts."""
-    backbone = given.encoder([encoder], seed)
-    labelled = given.rows(backbone, given.generated)
-    problem = given.problem(backbone, [encoder], "finetuned", steps=steps)
-    torch.manual_seed(seed)
-    return Learned(*fine_tune(problem, probe(given.task.n_classes, labelled.x, labelled.y), labelled, seed))
 
 
 def adapted(given: Given, encoder: str, start: Learned, real: list[str], seed: int) -> Learned:
@@ -76,12 +51,12 @@ def networks(given: Given, seeds: int, steps: int) -> tuple[Shares, Shares]:
     none, nine = Shares(), Shares()
     for name, encoder in NETWORKS.items():
         for seed in range(seeds):
-            start = generated_labels(given, encoder, seed, steps)
-            none.setdefault(name, []).append(start.shares(given, given.real))
+            start = given.learned(encoder, given.generated, seed, steps=steps)
+            none.setdefault(name, []).append(start.shares(given, given.real)[0])
             told = []
             for uid in given.real:
                 others = [each for each in given.real if each != uid]
-                told.append(adapted(given, encoder, start, others, seed).shares(given, [uid]))
+                told.append(adapted(given, encoder, start, others, seed).shares(given, [uid])[0])
             nine.setdefault(name, []).append(np.concatenate(told))
             print(f"{name}, seed {seed} of {seeds}", file=sys.stderr, flush=True)
     return none, nine
