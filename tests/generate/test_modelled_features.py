@@ -5,18 +5,27 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from OCP.BRep import BRep_Tool
+from OCP.BRepAdaptor import BRepAdaptor_Surface
+from OCP.TopAbs import TopAbs_VERTEX
+from OCP.TopExp import TopExp
+from OCP.TopoDS import TopoDS
+from OCP.TopTools import TopTools_IndexedMapOfShape
 
 from brep_mae.generate.generators.modelled.bounds import bounds_mm
+from brep_mae.generate.generators.modelled.features.boxes import cells
 from brep_mae.generate.generators.modelled.features.datum import trim
 from brep_mae.generate.generators.modelled.features.details import lettering
+from brep_mae.generate.generators.modelled.features.edging import finished
 from brep_mae.generate.generators.modelled.features.fins import axle, fin
 from brep_mae.generate.generators.modelled.features.panels import panel
 from brep_mae.generate.generators.modelled.features.rows import grille
+from brep_mae.generate.generators.modelled.features.trays import tray
 from brep_mae.generate.generators.modelled.model import Model
-from brep_mae.generate.generators.modelled.operations import Mirror
-from brep_mae.generate.generators.modelled.sketches.outlines import circle
+from brep_mae.generate.generators.modelled.operations import Mirror, bevelling
+from brep_mae.generate.generators.modelled.sketches.outlines import circle, rectangle
 from brep_mae.generate.generators.modelled.sketches.sketch import Frame, Profile
-from brep_mae.generate.labelled import LabelledSolid, Rejected, check
+from brep_mae.generate.labelled import LabelledSolid, Rejected, check, faces
 from tests.generate.test_modelled import slab, volume
 
 SEEDS = 20
@@ -96,6 +105,52 @@ def test_fins_reach_out_beyond_the_part_and_axles_at_both_sides():
             assert set(part.labels) == JOINED
             grown = np.abs(np.array(bounds_mm(part.solid)) - old) > 1e-6
             assert grown.any() and (sides == 1 or grown.all(axis=0).any())
+
+
+def test_cells_have_walls_that_look_in_and_are_cut_across_at_times():
+    made = of_many(cells)
+    for part in made:
+        new = new_labels(part)
+        assert set(part.labels) <= JOINED | {"cut_side", "cut_end"} and new["extrude_end"]
+        assert new["extrude_side"] >= 4 + 4 and volume(part) > volume(slab())  # walls that look out, and that look in
+    assert any("cut_side" in part.labels for part in made)  # across the webs
+
+
+def test_what_a_chamfer_takes_off_a_rim_has_flat_sides_between_two_ends():
+    part = bevelling(rectangle(6.0, 4.0), rectangle(5.0, 3.0), Frame().moved(0.0, 0.0, 2.0), 1.5)
+    check(part)
+    assert Counter(part.labels) == {"chamfer": 4, "cut_end": 2}
+    assert volume(part) == pytest.approx(1.5 / 3 * (96 + 60 + (96 * 60) ** 0.5), rel=0.01)
+    assert bounds_mm(part.solid)[1] == pytest.approx([6.0, 4.0, 2.0], abs=1e-4)
+    slopes = [face for face, label in zip(faces(part.solid), part.labels, strict=True) if label == "chamfer"]
+    leans = {round(abs(BRepAdaptor_Surface(face).Plane().Axis().Direction().Z()), 3) for face in slopes}
+    assert leans == {round(1 / (1 + 1.5**2) ** 0.5, 3)}
+
+
+def test_the_ledge_of_a_tray_is_bevelled_and_slots_cut_the_bevel_to_pieces():
+    made = of_many(tray)
+    sunk = [part for part in made if volume(part) < volume(slab())]
+    assert 0 < len(sunk) < len(made)
+    for part in made:
+        new = new_labels(part)
+        assert new["chamfer"] >= 4 and set(part.labels) <= JOINED | CUT | {"chamfer"}
+        assert part in sunk or new["extrude_side"] >= 4 + 4  # the inner walls above and below the ledge
+    assert max(new_labels(part)["chamfer"] for part in made) >= 4 * 3
+
+
+def corners(part: LabelledSolid) -> set[tuple[float, ...]]:
+    found = TopTools_IndexedMapOfShape()
+    TopExp.MapShapes_s(part.solid, TopAbs_VERTEX, found)
+    points = [BRep_Tool.Pnt_s(TopoDS.Vertex_s(found.FindKey(i + 1))) for i in range(found.Extent())]
+    return {(round(p.X(), 4), round(p.Y(), 4), round(p.Z(), 4)) for p in points}
+
+
+def test_only_edges_of_what_has_just_been_made_are_finished():
+    made = of_many(finished)
+    blends = [Counter(part.labels)["fillet"] + Counter(part.labels)["chamfer"] for part in made]
+    assert sum(found > 0 for found in blends) >= len(made) // 3 and max(blends) >= 8
+    for part in made:
+        assert corners(slab()) <= corners(part)
 
 
 def test_with_a_mirror_what_lies_beside_it_is_made_twice_and_what_it_cuts_once():

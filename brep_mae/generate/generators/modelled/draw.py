@@ -11,13 +11,15 @@ from brep_mae.brep.render.mesh import tessellate
 from brep_mae.generate.generated_part import GeneratedPart, first_accepted
 from brep_mae.generate.generators.modelled.bounds import bounds_mm
 from brep_mae.generate.generators.modelled.classes import PART_CLASSES
+from brep_mae.generate.generators.modelled.features.boxes import cells
 from brep_mae.generate.generators.modelled.features.datum import datum, trim
 from brep_mae.generate.generators.modelled.features.details import boss, hole, lettering, notch, pocket, slot
-from brep_mae.generate.generators.modelled.features.edging import dress
+from brep_mae.generate.generators.modelled.features.edging import dress, finished
 from brep_mae.generate.generators.modelled.features.fins import axle, fin
 from brep_mae.generate.generators.modelled.features.panels import panel
 from brep_mae.generate.generators.modelled.features.revolved import bent, drilled, lug, pin
 from brep_mae.generate.generators.modelled.features.rows import grille
+from brep_mae.generate.generators.modelled.features.trays import tray
 from brep_mae.generate.generators.modelled.model import MAX_FACES, Model
 from brep_mae.generate.generators.modelled.operations import Mirror, placed
 from brep_mae.generate.generators.modelled.prismatic import block, bracket, housing, plate
@@ -60,6 +62,9 @@ OPERATIONS: dict[str, tuple[float, Callable[[Model, int], None]]] = {
     "lettering": (0.5, lettering),
     "panel": (1.4, panel),
     "grille": (0.7, grille),
+    "cells": (0.8, cells),
+    "tray": (0.8, tray),
+    "finished": (0.8, finished),
     "fin": (0.9, fin),
     "axle": (0.4, axle),
     "drilled": (0.4, drilled),

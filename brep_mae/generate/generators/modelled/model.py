@@ -71,6 +71,10 @@ class Model:
     def solid(self) -> TopoDS_Solid:
         return self.part.solid
 
+    def known_faces(self) -> TopTools_IndexedMapOfShape:
+        """The faces that the part has now."""
+        return _known(self.solid, TopAbs_FACE)
+
     def extruded(self, profile: Profile, frame: Frame, length_mm: float, word: str = "extrude") -> LabelledSolid:
         return self._formed(extrude(profile, frame, length_mm, word))
 

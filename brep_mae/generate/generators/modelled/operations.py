@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from math import tau
 
 import numpy as np
-from OCP.BRepBuilderAPI import BRepBuilderAPI_Transform
+from OCP.BRepBuilderAPI import (
+    BRepBuilderAPI_MakeFace,
+    BRepBuilderAPI_MakePolygon,
+    BRepBuilderAPI_MakeSolid,
+    BRepBuilderAPI_Sewing,
+    BRepBuilderAPI_Transform,
+)
+from OCP.BRepLib import BRepLib
 from OCP.BRepPrimAPI import BRepPrimAPI_MakePrism, BRepPrimAPI_MakeRevol
 from OCP.BRepTools import BRepTools_Modifier
 from OCP.gp import gp_Ax1, gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
@@ -13,7 +20,7 @@ from OCP.ShapeCustom import ShapeCustom_ConvertToBSpline
 from OCP.ShapeUpgrade import ShapeUpgrade_UnifySameDomain
 from OCP.TopoDS import TopoDS_Shape
 
-from brep_mae.generate.generators.modelled.sketches.sketch import Frame, Profile, face
+from brep_mae.generate.generators.modelled.sketches.sketch import Frame, Loop, Profile, face
 from brep_mae.generate.labelled import (
     LabelledSolid,
     Labels,
@@ -22,7 +29,10 @@ from brep_mae.generate.labelled import (
     faces,
     members,
     only_solid,
+    shell,
 )
+
+SEWING_MM = 1e-5
 
 
 def _sweep(
@@ -64,6 +74,34 @@ def revolve(profile: Profile, frame: Frame, angle_rad: float = tau) -> LabelledS
     full = angle_rad >= tau - 1e-9
     maker = BRepPrimAPI_MakeRevol(base, axis, True) if full else BRepPrimAPI_MakeRevol(base, axis, angle_rad, True)
     return _sweep(maker, base, "revolve_side", "revolve_end")
+
+
+def bevelling(outer: Loop, inner: Loop, frame: Frame, depth_mm: float) -> LabelledSolid:
+    """What a chamfer takes off the rim of an opening that has four walls or more: its sides, flat and labelled chamfer,
+    lead from the outline in the frame's plane to the one that lies deeper.
+
+    Args:
+        outer, inner: as many lines each, the sides of both parallel in turn.
+    """
+    above = [frame.point(*line.points[0]) for line in outer]
+    below = [frame.point(*line.points[0], -depth_mm) for line in inner]
+    walls = zip(above, below, below[1:] + below[:1], above[1:] + above[:1], strict=True)
+    sewing, parts = BRepBuilderAPI_Sewing(SEWING_MM), []
+    for label, outlines in (("cut_end", [above, below]), ("chamfer", list(walls))):
+        for corners in outlines:
+            polygon = BRepBuilderAPI_MakePolygon()
+            for corner in corners:
+                polygon.Add(corner)
+            polygon.Close()
+            parts.append((BRepBuilderAPI_MakeFace(polygon.Wire(), True).Face(), label))
+            sewing.Add(parts[-1][0])
+    sewing.Perform()
+    solid = BRepBuilderAPI_MakeSolid(shell(sewing.SewedShape())).Solid()
+    BRepLib.OrientClosedSolid_s(solid)
+    result = Labels(solid)
+    for part, label in parts:
+        result.mark(sewing.ModifiedSubShape(part), label)
+    return result.done()
 
 
 def _handed_on(part: LabelledSolid, solid: TopoDS_Shape, heir: Callable[[TopoDS_Shape], TopoDS_Shape]) -> LabelledSolid:
