@@ -10,16 +10,18 @@ from typing import Any
 
 from OCP.BRep import BRep_Tool
 from OCP.BRepAlgoAPI import BRepAlgoAPI_BooleanOperation, BRepAlgoAPI_Cut, BRepAlgoAPI_Fuse
-from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeShape
+from OCP.BRepBuilderAPI import BRepBuilderAPI_MakeShape, BRepBuilderAPI_MakeSolid, BRepBuilderAPI_Sewing
 from OCP.BRepCheck import BRepCheck_Analyzer
 from OCP.BRepFilletAPI import BRepFilletAPI_MakeChamfer, BRepFilletAPI_MakeFillet
 from OCP.BRepGProp import BRepGProp
+from OCP.BRepLib import BRepLib
 from OCP.GProp import GProp_GProps
 from OCP.TopAbs import TopAbs_EDGE, TopAbs_FACE, TopAbs_SHELL, TopAbs_SOLID, TopAbs_VERTEX
 from OCP.TopExp import TopExp
 from OCP.TopoDS import TopoDS, TopoDS_Edge, TopoDS_Face, TopoDS_Shape, TopoDS_Shell, TopoDS_Solid
 from OCP.TopTools import TopTools_IndexedMapOfShape, TopTools_ListOfShape
 
+SEWING_MM = 1e-5
 SLIVER_MM2 = 1e-3  # a face below this is an accident of two nearly touching features, not something a mill leaves
 
 
@@ -108,6 +110,21 @@ class Labels:
         if len(labels) != len(self._labels):
             raise Rejected("face without a label")
         return LabelledSolid(self._solid, labels)
+
+
+def sewn(pieces: Sequence[tuple[TopoDS_Face, str]]) -> LabelledSolid:
+    """The solid that faces enclose, which meet within SEWING_MM whatever side of each looks outwards, with their
+    labels."""
+    sewing = BRepBuilderAPI_Sewing(SEWING_MM)
+    for face, _ in pieces:
+        sewing.Add(face)
+    sewing.Perform()
+    solid = BRepBuilderAPI_MakeSolid(shell(sewing.SewedShape())).Solid()
+    BRepLib.OrientClosedSolid_s(solid)
+    result = Labels(solid)
+    for face, label in pieces:
+        result.mark(sewing.ModifiedSubShape(face), label)
+    return result.done()
 
 
 def _boolean(

@@ -111,7 +111,7 @@ def test_cells_have_walls_that_look_in_and_are_cut_across_at_times():
     made = of_many(cells)
     for part in made:
         new = new_labels(part)
-        assert set(part.labels) <= JOINED | {"cut_side", "cut_end"} and new["extrude_end"]
+        assert set(part.labels) <= JOINED | CUT and new["extrude_end"]
         assert new["extrude_side"] >= 4 + 4 and volume(part) > volume(slab())  # walls that look out, and that look in
     assert any("cut_side" in part.labels for part in made)  # across the webs
 

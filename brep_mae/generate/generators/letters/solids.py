@@ -10,29 +10,34 @@ from OCP.BRepBuilderAPI import (
     BRepBuilderAPI_MakeEdge,
     BRepBuilderAPI_MakeFace,
     BRepBuilderAPI_MakePolygon,
-    BRepBuilderAPI_MakeSolid,
     BRepBuilderAPI_MakeWire,
-    BRepBuilderAPI_Sewing,
     BRepBuilderAPI_Transform,
 )
-from OCP.BRepGProp import BRepGProp
 from OCP.BRepPrimAPI import BRepPrimAPI_MakePrism
 from OCP.Geom import Geom_BSplineCurve, Geom_TrimmedCurve
 from OCP.GeomAbs import GeomAbs_CurveType
 from OCP.GeomFill import GeomFill
 from OCP.gp import gp_Dir, gp_Pln, gp_Pnt, gp_Trsf, gp_Vec
-from OCP.GProp import GProp_GProps
 from OCP.ShapeUpgrade import ShapeUpgrade_UnifySameDomain
 from OCP.TColgp import TColgp_Array1OfPnt
 from OCP.TColStd import TColStd_Array1OfInteger, TColStd_Array1OfReal
 from OCP.TopoDS import TopoDS, TopoDS_Edge, TopoDS_Face, TopoDS_Shape, TopoDS_Wire
 
 from brep_mae.generate.generators.letters.outlines import Contour, Region, area
-from brep_mae.generate.labelled import LabelledSolid, Labels, Rejected, edges, faces, members, only_solid, shell
+from brep_mae.generate.labelled import (
+    SEWING_MM,
+    LabelledSolid,
+    Labels,
+    Rejected,
+    edges,
+    faces,
+    members,
+    only_solid,
+    sewn,
+)
 from brep_mae.generate.primitives import Z
 
 GROUND = gp_Pln(gp_Pnt(), gp_Dir(*Z))
-SEWING_MM = 1e-5
 
 
 def _edge(curve: np.ndarray) -> TopoDS_Edge:
@@ -128,19 +133,7 @@ def tapered(base: TopoDS_Face, depth_mm: float, ratio: float, x_mm: float, y_mm:
     raise_.SetTranslation(gp_Vec(0.0, 0.0, depth_mm))
     move = BRepBuilderAPI_Transform(base, raise_.Multiplied(shrink), True)
     far = move.ModifiedShape(base)
-    sewing = BRepBuilderAPI_Sewing(SEWING_MM)
     parts = [(base, "extrude_end"), (TopoDS.Face_s(far), "extrude_end")]
     for near in edges(base):
         parts.append((_wall(near, TopoDS.Edge_s(move.ModifiedShape(near))), "extrude_side"))
-    for face, _ in parts:
-        sewing.Add(face)
-    sewing.Perform()
-    closed = shell(sewing.SewedShape())
-    solid = BRepBuilderAPI_MakeSolid(closed).Solid()
-    BRepGProp.VolumeProperties_s(solid, size := GProp_GProps())
-    if size.Mass() < 0:
-        solid = BRepBuilderAPI_MakeSolid(TopoDS.Shell_s(closed.Reversed())).Solid()
-    result = Labels(solid)
-    for face, label in parts:
-        result.mark(sewing.Modified(face), label)
-    return result.done()
+    return sewn(parts)

@@ -8,11 +8,8 @@ import numpy as np
 from OCP.BRepBuilderAPI import (
     BRepBuilderAPI_MakeFace,
     BRepBuilderAPI_MakePolygon,
-    BRepBuilderAPI_MakeSolid,
-    BRepBuilderAPI_Sewing,
     BRepBuilderAPI_Transform,
 )
-from OCP.BRepLib import BRepLib
 from OCP.BRepPrimAPI import BRepPrimAPI_MakePrism, BRepPrimAPI_MakeRevol
 from OCP.BRepTools import BRepTools_Modifier
 from OCP.gp import gp_Ax1, gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
@@ -29,10 +26,8 @@ from brep_mae.generate.labelled import (
     faces,
     members,
     only_solid,
-    shell,
+    sewn,
 )
-
-SEWING_MM = 1e-5
 
 
 def _sweep(
@@ -86,7 +81,7 @@ def bevelling(outer: Loop, inner: Loop, frame: Frame, depth_mm: float) -> Labell
     above = [frame.point(*line.points[0]) for line in outer]
     below = [frame.point(*line.points[0], -depth_mm) for line in inner]
     walls = zip(above, below, below[1:] + below[:1], above[1:] + above[:1], strict=True)
-    sewing, parts = BRepBuilderAPI_Sewing(SEWING_MM), []
+    parts = []
     for label, outlines in (("cut_end", [above, below]), ("chamfer", list(walls))):
         for corners in outlines:
             polygon = BRepBuilderAPI_MakePolygon()
@@ -94,14 +89,7 @@ def bevelling(outer: Loop, inner: Loop, frame: Frame, depth_mm: float) -> Labell
                 polygon.Add(corner)
             polygon.Close()
             parts.append((BRepBuilderAPI_MakeFace(polygon.Wire(), True).Face(), label))
-            sewing.Add(parts[-1][0])
-    sewing.Perform()
-    solid = BRepBuilderAPI_MakeSolid(shell(sewing.SewedShape())).Solid()
-    BRepLib.OrientClosedSolid_s(solid)
-    result = Labels(solid)
-    for part, label in parts:
-        result.mark(sewing.ModifiedSubShape(part), label)
-    return result.done()
+    return sewn(parts)
 
 
 def _handed_on(part: LabelledSolid, solid: TopoDS_Shape, heir: Callable[[TopoDS_Shape], TopoDS_Shape]) -> LabelledSolid:
