@@ -91,7 +91,7 @@ class Encoder:
     extractor: FeatureExtractor
 
     def embed(self, part: CadFile) -> np.ndarray:
-        """A vector for each solid: (S, D) float32."""
+        """A vector for each solid: (S, E) float32."""
         return np.concatenate([solid for _, solid in self._features(part)])
 
     def embed_faces(self, part: CadFile) -> list[np.ndarray]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import torch
@@ -126,8 +127,8 @@ def in_batches(data: Samples, uids: Sequence[str]) -> list[Batch]:
 
 def every_row(task: FewshotTask, backbone: FeatureExtractor, batches: list[Batch]) -> np.ndarray:
     """Features of all rows, labelled or not. (R, D)"""
-    found = [task.rows(f) for f in features_of(backbone, batches)]
-    return torch.cat(found).numpy() if found else np.zeros((0, backbone.dim), np.float32)
+    found = chain([backbone.of_nothing()], features_of(backbone, batches))
+    return torch.cat([task.rows(features) for features in found]).numpy()
 
 
 Predictor = Callable[[Rows], np.ndarray]

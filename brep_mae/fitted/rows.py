@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -54,8 +55,8 @@ def labelled_rows(unit: Unit, several: int, reader: FeatureExtractor, data: Samp
 
 def every_row(unit: Unit, reader: FeatureExtractor, data: Samples, uids: Sequence[str]) -> np.ndarray:
     """Features of all rows, labelled or not. (R, D)"""
-    found = [_of(unit, features) for features in features_of(reader, in_batches(data, uids))]
-    return torch.cat(found).numpy() if found else np.zeros((0, reader.dim), np.float32)
+    found = chain([reader.of_nothing()], features_of(reader, in_batches(data, uids)))
+    return torch.cat([_of(unit, features) for features in found]).numpy()
 
 
 def _of(unit: Unit, features: Features) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from brep_mae.datasets.batch import Batch, Frames
 from brep_mae.models.encoder import TokenEncoder
-from brep_mae.models.extractor import FeatureExtractor, Features
+from brep_mae.models.extractor import SPREADS, FeatureExtractor, Features, gather
 from brep_mae.tokens.tokens import FACE
 
 
@@ -44,9 +44,9 @@ def faces_in_view(frames: Frames, n_faces: Tensor) -> Tensor:
 class Backbone(FeatureExtractor):
     """Shapes: Batch -> Features, whatever the encoder reads.
 
-    Faces: the encoder's tokens; a solid is the mean of its faces. Images: a face is the mean of the patches in which
-    its pixels lie, through the face-id frames; a solid is the mean of the patches of all its frames. A batch of frames
-    alone, such as natural images, has no faces to answer for.
+    Faces: the encoder's tokens; a solid is the mean, least and greatest of its tokens, side by side. Images: a face is
+    the mean of the patches in which its pixels lie, through the face-id frames; a solid is the mean of the patches of
+    all its frames. A batch of frames alone, such as natural images, has no faces to answer for.
     """
 
     def __init__(self, tokens: nn.Module, encoder: TokenEncoder) -> None:
@@ -54,6 +54,10 @@ class Backbone(FeatureExtractor):
         self.tokens, self.encoder = tokens, encoder
         content: Any = tokens.reads
         self.reads, self.dim = frozenset(content), encoder.read_dim
+
+    @property
+    def solid_dim(self) -> int:
+        return len(SPREADS) * self.dim if "faces" in self.reads else self.dim
 
     def top(self) -> list[nn.Module]:
         return self.encoder.top()
@@ -64,13 +68,25 @@ class Backbone(FeatureExtractor):
         x, valid = latent.x[:, 1:], latent.valid[:, 1:]
         is_face = valid & (tokens.kind.expand_as(tokens.valid).gather(1, latent.ids) == FACE)
         if bool(is_face.any()):
-            return Features(x[is_face], (x * valid[..., None]).sum(1) / valid.sum(1, keepdim=True))
+            mean = (x * valid[..., None]).sum(1) / valid.sum(1, keepdim=True)
+            return Features(x[is_face], self._solid(mean, x, valid))
         if batch.frames is None:
             raise ValueError("tokens without faces need a batch with frames")
         solids, views = batch.frames.image.shape[:2]
         depth: Any = getattr(self.tokens, "depth", 1)  # frames of a tubelet, all of which its token describes
         patches = x.reshape(solids, views // depth, -1, x.shape[-1]).repeat_interleave(depth, 1)
+        solid = self._solid(patches.mean((1, 2)), x, valid)
         if batch.faces is None:
-            return Features(x.new_zeros(0, x.shape[-1]), patches.mean((1, 2)))
+            return Features(x.new_zeros(0, x.shape[-1]), solid)
         n_faces = torch.bincount(batch.faces.solid, minlength=solids)
-        return Features(pool_patches(patches, batch.frames, n_faces), patches.mean((1, 2)))
+        return Features(pool_patches(patches, batch.frames, n_faces), solid)
+
+    def _solid(self, mean: Tensor, x: Tensor, valid: Tensor) -> Tensor:
+        """The mean and, of a network that reads faces, the least and greatest of the valid tokens beside it.
+
+        Shapes: (B, D), (B, K, D), (B, K) -> (B, solid_dim)
+        """
+        if self.solid_dim == self.dim:
+            return mean
+        whose = valid.nonzero()[:, 0]
+        return torch.cat([mean, *(gather(x[valid], whose, len(x), how) for how in SPREADS[1:])], 1)

@@ -20,7 +20,7 @@ def readable(backbone: FeatureExtractor) -> frozenset[str]:
 def embed(
     backbone: FeatureExtractor, shards: Path, frames: Path | None, uids: Sequence[str], size: int = 32
 ) -> np.ndarray:
-    """One vector per solid. Shapes: len(uids) solids -> (len(uids), D) float32."""
+    """One vector per solid. Shapes: len(uids) solids -> (len(uids), solid_dim) float32."""
     backbone.to(ranks.device()).eval()
     data = Solids(shards, frames, uids, readable(backbone))
     return np.concatenate([backbone(batch.to(ranks.device())).solid.cpu().numpy() for batch in data.in_order(size)])

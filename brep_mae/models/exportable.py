@@ -40,7 +40,7 @@ class ImageEncoder(nn.Module):
 
 class FaceEncoder(nn.Module):
     """face (F, ...) and arc (A, ...) as the tokens embed them, arc_index (2, A) into the faces of one solid -> faces
-    (F, D), solid (D,). A transformer takes up to MOST_AT_ONCE - 1 faces."""
+    (F, D), solid (3 D,). A transformer takes up to MOST_AT_ONCE - 1 faces."""
 
     inputs, outputs = ("face", "arc", "arc_index"), ("faces", "solid")
 
@@ -55,7 +55,7 @@ class FaceEncoder(nn.Module):
         else:
             x = torch.cat([self.encoder.class_token, x[None]], 1)
             faces = self.encoder.stack.layers(x, None, arc_index + 1, arc, every=True)[0, 1:]
-        return faces, faces.mean(0)
+        return faces, torch.cat([faces.mean(0), faces.amin(0), faces.amax(0)])
 
     def example(self) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
         """Inputs, and which of their axes may have any length."""

@@ -38,7 +38,7 @@ class Supervised(Pretext):
     def __init__(self, params: MethodParams, network: FeatureExtractor, face_classes: int, part_classes: int) -> None:
         super().__init__()
         self.params, self.network = params, network
-        self.face, self.part = nn.Linear(network.dim, face_classes), nn.Linear(network.dim, part_classes)
+        self.face, self.part = nn.Linear(network.dim, face_classes), nn.Linear(network.solid_dim, part_classes)
 
     @property
     def reads(self) -> frozenset[str]:

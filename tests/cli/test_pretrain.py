@@ -68,7 +68,7 @@ def test_the_encoder_is_one_that_the_other_commands_take(parts, shards, whole, t
     assert report["loss"] == json.loads((encoder / "metrics.json").read_text())["heldout"]["loss"]
     assert "attribute_masking" in ok("models", encoder)
     part = brep_mae.read(parts / "00.step", grid=4)
-    assert brep_mae.load(encoder).embed(part).shape[-1] == 16 * 3
+    assert brep_mae.load(encoder).embed(part).shape[-1] == 3 * 16 * 3
     ok("embed", parts / "00.step", "--encoder", encoder, "--out", tmp_path / "vectors.parquet", "--workers", 1)
     ok("fit", shards, "--encoder", encoder, "--out", tmp_path / "model")
     ok("task", "add", "surface", "--tasks", tmp_path / "t", "--data", shards, "--encoder", encoder, "--steps", 2)

@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from brep_mae.continual.class_tasks import class_groups, face_tasks, multilabel_tasks, sample_tasks
+from brep_mae.continual.class_tasks import (
+    TaskBatch,
+    TaskFeatures,
+    class_groups,
+    face_tasks,
+    multilabel_tasks,
+    sample_tasks,
+)
 from brep_mae.datasets.content import FACES
 from brep_mae.schema import UNLABELLED
+from tests.contracts.test_methods import small
 from tests.stored import N_FACES, solids, store
+from tests.synthetic import make_batch
 
 NAMES = ["hole", "slot", "step"]  # a face's class is its number modulo 3, a solid's its number modulo 2
 
@@ -65,6 +74,17 @@ def test_solids_of_other_classes_are_left_out(sides):
 def test_a_class_that_training_never_shows_is_named(sides):
     with pytest.raises(ValueError, match="no training solid shows chamfer; label some"):
         face_tasks(sides, [[0, 3]], [*NAMES, "chamfer"], 3)
+
+
+def test_a_solid_is_the_mean_of_its_faces_for_whatever_task():
+    batch, backbone = make_batch([4, 9]), small("mae_faces").backbone().eval()
+    features = TaskFeatures(backbone)
+    with torch.no_grad():
+        face, solid = backbone(batch).face, backbone(batch).solid[:, : backbone.dim]
+        assert torch.equal(features(TaskBatch(batch, "segmentation")), face)
+        torch.testing.assert_close(solid[1], face[4:].mean(0))
+        for kind in ("classification", "multilabel"):
+            assert torch.equal(features(TaskBatch(batch, kind)), solid)
 
 
 def test_groups_leave_out_what_is_absent_or_unwanted():

@@ -71,6 +71,14 @@ def test_a_row_per_task_shots_and_mode(setup, name):
     assert all(0 <= r[k] <= 1 for r in rows for k in ("micro", "per_part", "miou", "covered", "ceiling"))
 
 
+def test_of_no_solid_there_are_no_rows_as_wide_as_those_of_some(setup):
+    problem = problem_of(setup)
+    some = in_batches(problem.data, setup[1][:2])
+    for task, width in zip(tasks(3, 2), (problem.backbone.dim, problem.backbone.solid_dim), strict=True):
+        rows, none = (every_row(task, problem.backbone, batches) for batches in (some, []))
+        assert none.shape == (0, width) and rows.shape[1] == width and none.dtype == rows.dtype
+
+
 def test_same_seed_same_rows(setup):
     def numbers(rows):
         return [{k: v for k, v in r.items() if k != "seconds"} for r in rows]

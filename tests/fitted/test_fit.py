@@ -8,7 +8,11 @@ import pytest
 from brep_mae.datasets.labelling.labels import SolidLabels, open_labels, write_labels
 from brep_mae.datasets.shards import write_shard
 from brep_mae.fitted.fit import fit, unit_of
-from tests.stored import FACE_CLASSES
+from brep_mae.fitted.rows import every_row
+from brep_mae.models.extractors.hops import Hops
+from brep_mae.models.extractors.joined import Joined
+from tests.contracts.test_methods import small
+from tests.stored import FACE_CLASSES, solids, store
 from tests.synthetic import make_graph
 
 
@@ -49,3 +53,12 @@ def test_files_have_classes_where_all_solids_of_each_have_the_same(tmp_path, par
     labels["file0#0"] = SolidLabels(np.zeros(4, np.int16))
     write_labels(tmp_path / "labels", ("x",), ("a", "b"), labels, {})
     assert unit_of(open_labels(tmp_path / "labels"), tmp_path) == "face"
+
+
+@pytest.mark.parametrize("unit", ["face", "solid"])
+def test_of_no_part_there_are_no_rows_as_wide_as_those_of_some(tmp_path, unit):
+    reader = Joined(Hops(), small("attribute_masking").backbone())
+    data = solids(tmp_path, store(tmp_path), *reader.reads)
+    rows, none = (every_row(unit, reader, data, uids) for uids in (data.uids[:2], []))
+    assert none.shape == (0, reader.dim if unit == "face" else reader.solid_dim)
+    assert none.shape[1] == rows.shape[1] and none.dtype == rows.dtype

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from brep_mae.datasets.batch import Batch, Frames
@@ -35,6 +36,54 @@ def test_images_without_faces_have_a_vector_for_the_whole_and_none_for_faces():
         alone = backbone(Batch(("a", "b"), None, frames))
         whole = backbone(replace(make_batch([3, 3]), frames=frames))
     assert alone.face.shape == (0, backbone.dim) and torch.equal(alone.solid, whole.solid)
+
+
+def codes(name: str, batch: Batch):
+    """Backbone, what it makes of the batch, and the codes of its tokens with those that are valid."""
+    torch.manual_seed(0)
+    backbone = small(name).backbone().eval()
+    with torch.no_grad():
+        latent = backbone.encoder.read(backbone.tokens(batch))
+        return backbone, backbone(batch), latent.x[:, 1:], latent.valid[:, 1:]
+
+
+@pytest.mark.parametrize("name", ["mae_faces", "attribute_masking", "hybrid_pure", "m3ae"])
+def test_a_solid_is_the_mean_least_and_greatest_of_its_own_tokens(name):
+    """Beside a solid of 30 faces one of 2 is nearly all padding."""
+    batch = make_batch([2, 30, 5], frames=name == "m3ae")
+    backbone, features, x, valid = codes(name, batch)
+    mean, least, greatest = features.solid.split(backbone.dim, 1)
+    assert torch.equal(mean, (x * valid[..., None]).sum(1) / valid.sum(1, keepdim=True))
+    for i in range(3):
+        own = x[i][valid[i]]
+        torch.testing.assert_close(mean[i], own.mean(0))
+        assert torch.equal(least[i], own.amin(0)) and torch.equal(greatest[i], own.amax(0))
+        if name != "m3ae":
+            assert torch.equal(own, features.face[batch.faces.solid == i])
+
+
+@pytest.mark.parametrize("name", ["mae_faces", "attribute_masking", "hybrid_pure", "m3ae"])
+def test_a_small_solid_beside_a_large_one_is_what_it_is_alone(name):
+    frames = name == "m3ae"
+    batch = make_batch([2, 30], frames=frames)
+    backbone, features, *_ = codes(name, batch)
+    alone = replace(make_batch([2]), frames=Frames(batch.frames.image[:1], batch.frames.face[:1]) if frames else None)
+    with torch.no_grad():
+        torch.testing.assert_close(backbone(alone).solid, features.solid[:1])
+
+
+@pytest.mark.parametrize("name", ["mae_images", "st_mae"])
+def test_of_images_a_solid_is_the_mean_of_its_patches_alone(name):
+    backbone, features, x, _ = codes(name, make_batch([2, 5], frames=True))
+    assert features.solid.shape == (2, backbone.dim)
+    torch.testing.assert_close(features.solid, x.unflatten(0, (2, -1)).mean((1, 2)))
+
+
+def test_a_network_of_faces_and_frames_says_as_much_of_frames_alone():
+    batch = replace(make_batch([2, 5]), faces=None, frames=make_frames([2, 5]))
+    backbone, features, x, _ = codes("m3ae", batch)
+    assert features.face.shape == (0, backbone.dim)
+    torch.testing.assert_close(features.solid, torch.cat([x.mean(1), x.amin(1), x.amax(1)], 1))
 
 
 def test_a_face_hears_the_arcs_that_leave_it():

@@ -55,6 +55,7 @@ def test_the_given_batch_stays_as_it_is_and_the_backbone_answers_for_itself():
     blind = Blind(inside, ["above", "share"])
     blind(batch)
     assert torch.equal(batch.faces.invariant, before[0]) and torch.equal(batch.faces.arc_invariant, before[1])
+    assert blind.solid_dim == inside.solid_dim
     assert (blind.dim, blind.reads, blind.top()) == (inside.dim, inside.reads, inside.top()) and inside.top()
     assert torch.equal(Blind(inside, [])(batch).face, inside(batch).face)
 

@@ -26,12 +26,20 @@ def extractor(request) -> FeatureExtractor:
     return made.eval()
 
 
-def test_a_face_has_as_many_features_as_the_extractor_says(extractor):
+def test_a_face_and_a_solid_have_as_many_features_as_the_extractor_says(extractor):
     batch = make_batch([4, 3], frames="frames" in extractor.reads)
     with torch.no_grad():
         features = extractor(batch)
     assert features.face.shape == (7, extractor.dim)
-    assert len(features.solid) == 2 and features.solid.isfinite().all()
+    assert features.solid.shape == (2, extractor.solid_dim) and features.solid.isfinite().all()
+
+
+def test_what_is_said_of_nothing_stands_before_what_is_said_of_something(extractor):
+    nothing, batch = extractor.of_nothing(), make_batch([4, 3], frames="frames" in extractor.reads)
+    with torch.no_grad():
+        features = extractor(batch)
+    assert torch.equal(torch.cat([nothing.face, features.face]), features.face)
+    assert torch.equal(torch.cat([nothing.solid, features.solid]), features.solid)
 
 
 def test_the_last_layer_is_part_of_the_network(extractor):

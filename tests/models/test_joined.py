@@ -12,12 +12,16 @@ from tests.synthetic import make_batch
 
 
 class Constant(FeatureExtractor):
-    """Says `value` in `dim` columns of every face, and twice that of every solid."""
+    """Says `value` in `dim` columns of every face, and twice that in one more of every solid."""
 
     def __init__(self, value: float, dim: int, *reads: str) -> None:
         super().__init__()
         self.last, self.dim, self.reads = nn.Linear(dim, dim), dim, frozenset(reads)
         self.value = nn.Parameter(torch.tensor(value))
+
+    @property
+    def solid_dim(self) -> int:
+        return self.dim + 1
 
     def top(self) -> list[nn.Module]:
         return [self.last]
@@ -25,7 +29,8 @@ class Constant(FeatureExtractor):
     def forward(self, batch: Batch) -> Features:
         faces = batch.faces
         return Features(
-            self.value * torch.ones(len(faces.label), self.dim), self.value * 2 * torch.ones(faces.n_solids, self.dim)
+            self.value * torch.ones(len(faces.label), self.dim),
+            self.value * 2 * torch.ones(faces.n_solids, self.solid_dim),
         )
 
 
@@ -37,13 +42,13 @@ def pair() -> tuple[Constant, Constant]:
 def test_features_stand_in_the_order_of_the_extractors(pair):
     features = Joined(*pair)(make_batch([4, 2]))
     assert features.face.tolist() == [[1.0, 1.0, 5.0, 5.0, 5.0]] * 6
-    assert features.solid.tolist() == [[2.0, 2.0, 10.0, 10.0, 10.0]] * 2
+    assert features.solid.tolist() == [[2.0] * 3 + [10.0] * 4] * 2
 
 
-def test_content_width_and_last_layers_are_those_of_both(pair):
+def test_content_widths_and_last_layers_are_those_of_both(pair):
     first, second = pair
     joined = Joined(first, second)
-    assert joined.dim == 5 and joined.reads == {"faces", "frames"}
+    assert (joined.dim, joined.solid_dim) == (5, 7) and joined.reads == {"faces", "frames"}
     assert joined.top() == [first.last, second.last]
     assert Joined(Hops(), first).top() == [first.last]
 

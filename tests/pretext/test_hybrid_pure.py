@@ -217,6 +217,6 @@ def test_check_5_few_shot_and_embedding_run_on_the_stored_backbone_and_leave_it_
         (t, n, m) for t in ("segmentation", "classification") for n in (1, 4) for m in ("frozen", "finetuned")
     }
     vectors = embed(load_backbone(tmp_path / "pure"), tmp_path / "parsed", None, uids)
-    assert vectors.shape == (len(uids), values["code"]) and np.isfinite(vectors).all()
+    assert vectors.shape == (len(uids), 3 * values["code"]) and np.isfinite(vectors).all()
     assert len(np.unique(vectors.round(5), axis=0)) == len(uids)
     assert digest(load_backbone(tmp_path / "pure")) == before

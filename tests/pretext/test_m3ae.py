@@ -219,7 +219,8 @@ def test_features_of_faces_come_from_face_tokens_and_a_solid_is_pooled_over_both
         out = pretext.backbone()(batch)
         latent = pretext.encoder.read(pretext.tokens(batch))
     assert torch.equal(out.face[:6], latent.x[0, 1:7])
-    assert torch.allclose(out.solid[0], latent.x[0, 1:][latent.valid[0, 1:]].mean(0), atol=1e-5)
+    both = latent.x[0, 1:][latent.valid[0, 1:]]
+    assert torch.allclose(out.solid[0], torch.cat([both.mean(0), both.amin(0), both.amax(0)]), atol=1e-5)
     assert kinds(pretext.backbone().reads) == {"faces", "frames"}
 
 

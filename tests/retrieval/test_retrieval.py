@@ -14,7 +14,7 @@ from OCP.gp import gp_Ax1, gp_Ax2, gp_Dir, gp_Pnt, gp_Trsf, gp_Vec
 
 from brep_mae.retrieval.nearest import Index
 from brep_mae.retrieval.same import groups, measured
-from brep_mae.retrieval.vectors import Rows
+from brep_mae.retrieval.vectors import Rows, read_vectors, write_vectors
 from tests.brep.solids import box, graph_of, write_step
 from tests.cli.small_tasks import ok, run, small_encoder
 from tests.synthetic import make_graph
@@ -133,7 +133,7 @@ def test_vectors_are_a_table_that_others_can_read(parts, tmp_path, of):
     table = pq.read_table(out)
     assert table.column_names == ["uid", "file", "solid", "face", "vector"]
     vector = table.schema.field("vector").type
-    assert (vector.list_size, vector.value_type) == (48, pa.float32())
+    assert (vector.list_size, vector.value_type) == (48 if of == "face" else 144, pa.float32())
     two = [row for row in table.to_pylist() if row["file"] == "two.step"]
     expected = {
         "face": [(n, face) for n in range(2) for face in range(6)],
@@ -146,6 +146,16 @@ def test_vectors_are_a_table_that_others_can_read(parts, tmp_path, of):
     assert done.exit_code == 1 and reason in done.output, done.output
     if of == "solid":
         assert "part.step" in ok("similar", parts / "part.step", "--in", out, "--encoder", encoder)
+
+
+def test_vectors_of_solids_with_other_columns_are_refused(parts, tmp_path):
+    """Earlier versions kept the mean over a solid's faces alone."""
+    encoder, out = small_encoder(tmp_path / "encoder"), tmp_path / "v.parquet"
+    ok("embed", parts, "--encoder", encoder, "--out", out, "--workers", 1)
+    rows, about = read_vectors(out)
+    write_vectors(out, [replace(rows, x=rows.x[:, :48])], about)
+    done = run("similar", parts / "part.step", "--in", out, "--encoder", encoder)
+    assert done.exit_code == 1 and "48 columns, a solid's have 144; make them anew" in done.output, done.output
 
 
 def test_vectors_of_shards_are_those_of_the_files(shards, vectors, tmp_path):

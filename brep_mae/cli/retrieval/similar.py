@@ -49,6 +49,11 @@ def similar(file: Path, among: Path, named: str, top: int, deadline: float, memo
             rows, about = read_vectors(among)
         if (about.of, about.encoder) != ("solid", digest):
             raise VectorsError(_other(among, about))
+        if (width := rows.x.shape[1]) != extractor.solid_dim:
+            raise VectorsError(
+                f"{among}: its vectors have {width} columns, a solid's have {extractor.solid_dim}; make them anew with "
+                "`brep-mae embed`"
+            )
         path = Path(os.path.abspath(existing(file)))
         options = ParseOptions(about.grid, 0, 0, False, about.split_closed, path.parent, deadline, memory)
         ((_, found),) = parse_files([path], options, workers=1)

@@ -68,7 +68,7 @@ class UVNet(FeatureExtractor):
     """
 
     reads = frozenset({"faces", "uvgrid", "arcs", "ugrid"})
-    dim = GRID_DIM + GRAPH_DIM
+    dim, solid_dim = GRID_DIM + GRAPH_DIM, GRAPH_DIM
 
     def __init__(self) -> None:
         super().__init__()

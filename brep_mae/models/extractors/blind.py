@@ -30,6 +30,10 @@ class Blind(FeatureExtractor):
             columns = torch.tensor([i for i, name in enumerate(names) if name in scalars], dtype=torch.long)
             self.register_buffer(kind, columns, persistent=False)
 
+    @property
+    def solid_dim(self) -> int:
+        return self.inside.solid_dim
+
     def top(self) -> list[nn.Module]:
         return self.inside.top()
 

@@ -6,21 +6,13 @@ across those are gathered apart.
 """
 
 import torch
-from torch import Tensor
-from torch_geometric.utils import scatter
 
 from brep_mae.datasets.batch import Batch
 from brep_mae.features.invariants import ARC_COLUMNS, ARC_DIM, FACE_DIM
-from brep_mae.models.extractor import FeatureExtractor, Features
+from brep_mae.models.extractor import SPREADS, FeatureExtractor, Features, gather
 
 CONCAVE = ARC_COLUMNS.index("bend concave")
-SPREADS = ("mean", "min", "max")
 HOPS_DIM = 2 * FACE_DIM + 4 * ARC_DIM + 3 * (FACE_DIM + ARC_DIM)
-
-
-def gather(rows: Tensor, to: Tensor, n: int, reduce: str) -> Tensor:
-    """Mean, min or max of the rows that go to each of n; zero where none goes. (R, D), (R,) -> (n, D)"""
-    return scatter(rows, to, dim_size=n, reduce=reduce)
 
 
 class Hops(FeatureExtractor):
@@ -32,7 +24,7 @@ class Hops(FeatureExtractor):
     """
 
     reads = frozenset({"faces", "arcs", "invariants"})
-    dim = HOPS_DIM
+    dim, solid_dim = HOPS_DIM, len(SPREADS) * HOPS_DIM + 1
 
     def forward(self, batch: Batch) -> Features:
         faces = batch.faces_with(self.reads)

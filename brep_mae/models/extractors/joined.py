@@ -17,6 +17,10 @@ class Joined(FeatureExtractor):
         self.both: Iterable[FeatureExtractor] = nn.ModuleList([first, second])  # type: ignore[assignment]
         self.reads, self.dim = first.reads | second.reads, first.dim + second.dim
 
+    @property
+    def solid_dim(self) -> int:
+        return sum(extractor.solid_dim for extractor in self.both)
+
     def top(self) -> list[nn.Module]:
         return [module for extractor in self.both for module in extractor.top()]
 
