@@ -164,6 +164,7 @@ def fit(
     encoder: str | Path | None = "label_free",
     unlabelled: int = 100,
     seed: int = 0,
+    fine_tune: bool = False,
 ) -> Model:
     """Learns from a few labelled CAD files, and keeps the model in the folder `out`.
 
@@ -173,11 +174,12 @@ def fit(
         unit: what has a class; None = as the labels have it.
         encoder: as of `load`; None = plain features alone.
         unlabelled: most files without a label that are learned from as well.
+        fine_tune: True = a network is compared as well, the encoder trained on the labelled parts, which takes minutes.
 
     Raises:
         ValueError, OutputError: with file, reason and remedy.
     """
     given = [Path(parts)] if isinstance(parts, str | Path) else [Path(part) for part in parts]
     folder = None if encoder is None else model_folder(str(encoder))
-    options = FitOptions(unit, folder, unlabelled, seed)
+    options = FitOptions(unit, folder, unlabelled, fine_tune, seed)
     return Model(fit_files(given, Path(labels) if labels else None, Path(out), options))

@@ -35,6 +35,11 @@ from brep_mae.cli.shared import encoder_folder, existing, parts, print_values
     show_default=True,
     help="Most files without a label that are learned from as well.",
 )
+@click.option(
+    "--fine-tune",
+    is_flag=True,
+    help="Train the encoder on the labelled parts as well, and take it where that is better; some minutes.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of all that is drawn.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def fit(
@@ -44,6 +49,7 @@ def fit(
     unit: Unit | None,
     named: str,
     unlabelled: int,
+    fine_tune: bool,
     seed: int,
     workers: int,
     deadline: float,
@@ -54,10 +60,10 @@ def fit(
     from brep_mae.fitted.from_files import FitOptions, fit_files
     from brep_mae.tracking import tracking
 
-    settings = {"of": unit, "encoder": named, "unlabelled": unlabelled, "seed": seed}
+    settings = {"of": unit, "encoder": named, "unlabelled": unlabelled, "fine_tune": fine_tune, "seed": seed}
     try:
         given, table = [existing(path) for path in inputs], labels and existing(labels)
-        options = FitOptions(unit, encoder_folder(named), unlabelled, seed, workers, deadline, memory)
+        options = FitOptions(unit, encoder_folder(named), unlabelled, fine_tune, seed, workers, deadline, memory)
         report = fit_files(given, table, out, options, lambda text: click.echo(text, err=True)).report
         scores = {"expected": report["expected"], "test": report["test"], **report["scores"]}
         with tracking.run("fit", out.name, settings, description=f"Fitted into {out}.") as tracker:

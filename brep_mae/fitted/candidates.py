@@ -4,7 +4,7 @@ A part is held out with all that its file holds: its faces resemble one another 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
@@ -13,6 +13,8 @@ from sklearn.model_selection import GroupKFold
 
 from brep_mae.fewshot.heads import forest, frozen, self_trained
 from brep_mae.fitted.classifier import Classifier, Forest, Linear
+from brep_mae.fitted.network import Network
+from brep_mae.models.extractor import FeatureExtractor
 
 FOLDS = 5
 """Most parts into which the labelled files are cut."""
@@ -24,9 +26,12 @@ FEW = 2
 class Table:
     """Labelled rows (faces, solids or files), and rows without a label that may be learned from.
 
+    Args:
+        plain: number of plain features.
+        network: trains the encoder on the rows; None = it stays as it is.
+
     Shapes: x (R, D) plain features, then the codes of an encoder if there is one; y (R,) classes, or (R, C) True =
-        shows the class, where a row may show several; file (R,) whose they are; others (U, D); plain = number of plain
-        features
+        shows the class, where a row may show several; file (R,) whose they are; others (U, D)
     """
 
     x: np.ndarray
@@ -35,9 +40,11 @@ class Table:
     others: np.ndarray
     plain: int
     n_classes: int
+    network: Network | None = None
 
     def only(self, rows: np.ndarray) -> "Table":
-        return Table(self.x[rows], self.y[rows], self.file[rows], self.others, self.plain, self.n_classes)
+        network = self.network and self.network.only(rows)
+        return replace(self, x=self.x[rows], y=self.y[rows], file=self.file[rows], network=network)
 
     @property
     def has_codes(self) -> bool:
@@ -70,48 +77,70 @@ class Table:
         return float((said[rows] == self.y[rows]).mean())
 
 
-def _forest(table: Table, seed: int) -> Classifier:
+@dataclass(frozen=True)
+class Learned:
+    """What a candidate learned: a classifier, and the reader whose features it classifies; None = those of the table,
+    or the first of them."""
+
+    classifier: Classifier
+    reader: FeatureExtractor | None = None
+
+    def shares(self, table: Table, rows: np.ndarray) -> np.ndarray:
+        """(N, C) of rows (N,) of a table, of which it may have learned from others."""
+        if self.reader is None:
+            return self.classifier.shares(table.x[rows, : self.classifier.n_features])
+        assert table.network is not None
+        return self.classifier.shares(table.network.features(self.reader)[rows])
+
+
+def _forest(table: Table, seed: int) -> Learned:
     return _grown(table, table.x, seed)
 
 
-def _plain_forest(table: Table, seed: int) -> Classifier:
+def _plain_forest(table: Table, seed: int) -> Learned:
     return _grown(table, table.x[:, : table.plain], seed)
 
 
-def _grown(table: Table, x: np.ndarray, seed: int) -> Classifier:
+def _grown(table: Table, x: np.ndarray, seed: int) -> Learned:
     if table.several:
         means = ExtraTreesRegressor(forest.TREES, max_features=forest.FEATURES, random_state=seed)
-        return Forest.of_several(means.fit(x, table.y.astype(np.float32)))
-    return Forest.of(forest.grow(x, table.y, seed), table.n_classes)
+        return Learned(Forest.of_several(means.fit(x, table.y.astype(np.float32))))
+    return Learned(Forest.of(forest.grow(x, table.y, seed), table.n_classes))
 
 
-def _linear(table: Table, seed: int) -> Classifier:
+def _linear(table: Table, seed: int) -> Learned:
     return _layer(table.n_classes, table.x, table.y)
 
 
-def _plain_linear(table: Table, seed: int) -> Classifier:
+def _plain_linear(table: Table, seed: int) -> Learned:
     return _layer(table.n_classes, table.x[:, : table.plain], table.y)
 
 
-def _layer(n_classes: int, x: np.ndarray, y: np.ndarray) -> Classifier:
-    layer = frozen.probe(n_classes, x, y)
-    return Linear({"weight": layer.weight.detach().numpy(), "bias": layer.bias.detach().numpy()})
+def _layer(n_classes: int, x: np.ndarray, y: np.ndarray) -> Learned:
+    return Learned(Linear.of(frozen.probe(n_classes, x, y)))
 
 
-def _self_trained(table: Table, seed: int) -> Classifier:
-    return Forest.of(self_trained.grow(table.x, table.y, table.others, seed), table.n_classes)
+def _self_trained(table: Table, seed: int) -> Learned:
+    return Learned(Forest.of(self_trained.grow(table.x, table.y, table.others, seed), table.n_classes))
 
 
-Learn = Callable[[Table, int], Classifier]
+def _forest_and_network(table: Table, seed: int) -> Learned:
+    assert table.network is not None
+    return Learned(*table.network.learn(seed))
+
+
+Learn = Callable[[Table, int], Learned]
 CANDIDATES: dict[str, Learn] = {
     "forest": _forest,
     "plain_forest": _plain_forest,
     "linear": _linear,
     "plain_linear": _plain_linear,
     "self_trained": _self_trained,
+    "forest_and_network": _forest_and_network,
 }
 """By name, the first one where labels are too few to compare: a forest, or logistic regression, on plain features
-and codes, or on plain features alone; a forest that also learns from its own sure answers on unlabelled parts."""
+and codes, or on plain features alone; a forest that also learns from its own sure answers on unlabelled parts; a forest
+on plain features together with the encoder, which is trained as well."""
 
 
 def candidates(table: Table) -> dict[str, Learn]:
@@ -121,6 +150,8 @@ def candidates(table: Table) -> dict[str, Learn]:
         without |= {"linear", "plain_linear", "self_trained"}
     if not len(table.others):
         without.add("self_trained")
+    if table.network is None:
+        without.add("forest_and_network")
     return {name: learn for name, learn in CANDIDATES.items() if name not in without}
 
 
@@ -164,8 +195,7 @@ def choose(table: Table, seed: int, on_fold: Callable[[int, int], None] = lambda
     for done, (learned, held) in enumerate(folds):
         part = table.only(learned)
         for name, learn in learners.items():
-            classifier = learn(part, seed)
-            said[name][held] = table.said(classifier.shares(table.x[held, : classifier.n_features]))
+            said[name][held] = table.said(learn(part, seed).shares(table, held))
         on_fold(done + 1, len(folds))
     if not folds:
         first = next(iter(learners))

@@ -1,4 +1,4 @@
-"""What turns features into classes, as arrays that can be stored and that run no code: a forest, or a linear layer.
+"""What turns features into classes, as arrays that can be stored and that run no code: a forest, a layer, or both.
 
 A forest that scikit-learn has grown is kept as the arrays of its trees, and answered for by these alone, so that a
 model neither needs the version of scikit-learn that made it nor a pickle.
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from torch import nn
 
 LEAF = -1
 """Child of a node that has none."""
@@ -112,6 +113,10 @@ class Linear(Classifier):
         if self.bias.shape != (self.n_classes,):
             raise ClassifierError("not as many biases as classes")
 
+    @classmethod
+    def of(cls, layer: nn.Linear) -> "Linear":
+        return cls({"weight": layer.weight.detach().numpy(), "bias": layer.bias.detach().numpy()})
+
     def shares(self, x: np.ndarray) -> np.ndarray:
         logits = x @ self.weight.T + self.bias
         exponent = np.exp(logits - logits.max(1, keepdims=True))
@@ -122,9 +127,30 @@ class Linear(Classifier):
         return {"weight": self.weight, "bias": self.bias}
 
 
+class Together(Classifier):
+    """A forest on the first columns and a linear layer on those after them: shares that are added, the layer's
+    `counts` times those of the forest."""
+
+    def __init__(self, forest: Forest, linear: Linear, counts: float) -> None:
+        if forest.n_classes != linear.n_classes:
+            raise ClassifierError("forest and layer know different numbers of classes")
+        self.forest, self.linear, self.counts = forest, linear, counts
+        self.n_features, self.n_classes = forest.n_features + linear.n_features, forest.n_classes
+
+    def shares(self, x: np.ndarray) -> np.ndarray:
+        at = self.forest.n_features
+        shares: np.ndarray = self.forest.shares(x[:, :at]) + self.counts * self.linear.shares(x[:, at:])
+        return shares / (1 + self.counts)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return self.forest.arrays() | self.linear.arrays() | {"counts": np.array(self.counts)}
+
+
 def stored(arrays: Mapping[str, np.ndarray]) -> Classifier:
     """The classifier of such arrays, whichever it is. Raises ClassifierError."""
     try:
+        if "counts" in arrays:
+            return Together(Forest(arrays), Linear(arrays), float(arrays["counts"].item()))
         return Linear(arrays) if "weight" in arrays else Forest(arrays)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise ClassifierError(f"not the arrays of a classifier ({error})") from None

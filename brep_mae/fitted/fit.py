@@ -20,9 +20,11 @@ from brep_mae.datasets.loader import Solids
 from brep_mae.datasets.shards import open_shards
 from brep_mae.fitted.candidates import CANDIDATES, FEW, Choice, Table, candidates, choose
 from brep_mae.fitted.model import FittedModel, extractor
+from brep_mae.fitted.network import Network
 from brep_mae.fitted.rows import Rows, every_row, labelled_rows
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
+from brep_mae.models.extractors.joined import Joined
 from brep_mae.schema import UNLABELLED
 
 NEXT = 5
@@ -105,15 +107,17 @@ def fit(
     encoder: Path | None,
     seed: int = 0,
     on_fold: Callable[[int, int], None] = lambda done, all: None,
+    fine_tune: bool = False,
 ) -> tuple[FittedModel, bool]:
     """Learns from the labelled parts of a folder of shards.
 
     Args:
         unit: what has a class; None = as the labels have it.
         encoder: checkpoint whose codes stand beside plain features; None = plain features alone.
+        fine_tune: True = a network is compared as well, the encoder trained on the labelled parts.
 
     Returns:
-        the model; True = its classifier reads the encoder's codes.
+        the model; True = its classifier reads codes, of the encoder as it is or as it was trained.
 
     Raises:
         FitError: there is nothing to learn from these labels.
@@ -128,6 +132,10 @@ def fit(
     classes = labels.face_classes if unit == "face" or several else labels.part_classes
     if not classes:
         raise FitError(f"no {unit} has a class; name the classes in labels.csv (`brep-mae labels template` writes one)")
+    if fine_tune and encoder is None:
+        raise FitError("there is no encoder to train: name one with --encoder, or leave out --fine-tune")
+    if fine_tune and several:
+        raise FitError(f"a network learns one class of each {unit}, and these may show several: leave out --fine-tune")
     reader = extractor(encoder)
     data = _samples(shards, unit, stored.uids, readable(reader))
     kept_back = {file_of(uid) for uid in labels.solids.on_side("test")}  # with all that a file holds
@@ -136,20 +144,25 @@ def fit(
     others = [uid for uid, labelled in known if not labelled and file_of(uid) not in kept_back]
     tested = [uid for uid, labelled in known if labelled and file_of(uid) in kept_back]
 
-    def rows_of(uids: list[str]) -> Rows:
+    def rows_of(uids: list[str], reader: FeatureExtractor = reader) -> Rows:
         return labelled_rows(unit, len(classes) if several else 0, reader, data, uids)
 
     if not learned:
         raise FitError(
             f"no {unit} to learn from has a class; name the classes of some parts that are not on the side test"
         )
-    table = _table(unit, reader, data, rows_of(learned), learned, others, len(classes), seed)
+    rows = rows_of(learned)
+    table = _table(unit, reader, data, rows, learned, others, len(classes), seed)
+    if fine_tune:
+        assert isinstance(reader, Joined)
+        table = replace(table, network=Network(unit, len(classes), reader, data, learned, rows.sample))
     shown = [name for number, name in enumerate(classes) if table.files_of(number)]
     if len(shown) < 2:
         only = f"the only one is {shown[0]}" if shown else "there is none"
         raise FitError(f"{len(table.y)} labelled {unit}s show fewer than two classes ({only}): label parts of others")
     choice = choose(table, seed, on_fold)
-    classifier = candidates(table)[choice.name](table, seed)
+    chosen = candidates(table)[choice.name](table, seed)
+    classifier, reads_codes = chosen.classifier, chosen.classifier.n_features > table.plain
     report = FitReport(
         unit=unit,
         several=several,
@@ -166,14 +179,13 @@ def fit(
         next=_least_sure(unit, reader, data, others, table, dict(zip(stored.uids, stored.files, strict=True))),
     )
     if tested:
-        rows = rows_of(tested)
+        rows = rows_of(tested, chosen.reader or reader)
         said = table.said(classifier.shares(rows.x[:, : classifier.n_features]))
         kept = Table(rows.x, rows.y, rows.sample, table.others, table.plain, len(classes))
         report = replace(report, test=kept.score(said, np.arange(len(said)), np.arange(len(classes))))
     grid = int(stored[0].face_grid.shape[1])
-    reads_codes = classifier.n_features > table.plain
-    reader = reader if reads_codes else extractor(None)
-    return FittedModel(unit, several, tuple(classes), reader, classifier, grid, report.as_json()), reads_codes
+    read = chosen.reader or (reader if reads_codes else extractor(None))
+    return FittedModel(unit, several, tuple(classes), read, classifier, grid, report.as_json()), reads_codes
 
 
 def _samples(shards: Path, unit: Unit, uids: Sequence[str], reads: frozenset[str]) -> Solids:
@@ -224,7 +236,7 @@ def _least_sure(
     sure of all of them, so another is asked."""
     if not others:
         return []
-    classifier = CANDIDATES["forest"](table, 0)
+    classifier = CANDIDATES["forest"](table, 0).classifier
     names = {file_of(uid): name for uid, name in file_names.items()}
     doubt: dict[str, list[float]] = {}
     for uid in others:

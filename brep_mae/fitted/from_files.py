@@ -29,6 +29,7 @@ class FitOptions:
         unit: what has a class; None = as the labels have it.
         encoder: folder of an encoder whose codes are read beside plain features; None = plain features alone.
         unlabelled: most files without a label that are learned from as well.
+        fine_tune: True = a network is compared as well, the encoder trained on the labelled parts.
         seed: of all that is drawn.
         workers: processes that read files.
         deadline_s, memory_mb: what one file may take, as in `brep.workers`.
@@ -37,6 +38,7 @@ class FitOptions:
     unit: Unit | None
     encoder: Path | None
     unlabelled: int = 100
+    fine_tune: bool = False
     seed: int = 0
     workers: int = os.cpu_count() or 1
     deadline_s: float = ParseParams().deadline_s
@@ -75,6 +77,7 @@ def fit_files(
                 options.encoder,
                 options.seed,
                 lambda done, folds: tell(f"ways to learn compared on {done} of {folds} folds"),
+                options.fine_tune,
             )
         finally:
             shutil.rmtree(claim.work / "shards", ignore_errors=True)

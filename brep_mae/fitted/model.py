@@ -102,14 +102,17 @@ def save_model(model: FittedModel, folder: Path, encoder: Path | None) -> None:
     """Fills an empty folder.
 
     Args:
-        encoder: the checkpoint whose codes the classifier reads, which is copied; None = it reads plain features alone.
+        encoder: the checkpoint of the network whose codes the classifier reads, with the weights that it came with or
+            others that it has learned since; None = it reads plain features alone.
     """
     arrays = model.classifier.arrays()
     write_weights(folder / CLASSIFIER, {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()})
     if encoder is not None:
+        assert isinstance(model.extractor, Joined)
+        _, network = model.extractor.both
         (folder / ENCODER).mkdir()
-        for name in (CONFIG, WEIGHTS):
-            shutil.copyfile(encoder / name, folder / ENCODER / name)
+        shutil.copyfile(encoder / CONFIG, folder / ENCODER / CONFIG)
+        write_weights(folder / ENCODER / WEIGHTS, network.state_dict())
     about = {
         "schema": schema.VERSION,
         "unit": model.unit,

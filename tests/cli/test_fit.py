@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from brep_mae.fitted import network
 from brep_mae.tracking import tracking
 from tests.brep.solids import write_step
 from tests.cli.small_tasks import PARTS, box_or_cylinder, ok, run
@@ -95,6 +96,14 @@ def test_solids_have_classes_as_well_and_an_encoder_stands_beside_plain_features
     assert "8 solids with a class, and 4 files without" in text and "plain_forest" in text, text
     assert "block  4 solids, 100.0 % right" in text, text
     assert "block (" in ok("predict", parts / "20.step", "--model", out)
+
+
+def test_an_encoder_may_be_trained_as_well(parts, few, encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(network, "RECIPE", network.RECIPE.model_copy(update={"steps": 5}))
+    arguments = (parts, "--labels", few, "--out", tmp_path / "model", "--workers", 1)
+    assert "forest_and_network" in ok("fit", *arguments, "--encoder", encoder, "--fine-tune")
+    done = run("fit", *arguments, "--encoder", "none", "--fine-tune")
+    assert done.exit_code == 1 and "there is no encoder to train" in done.output, done.output
 
 
 def test_of_labelled_faces_a_model_may_say_which_classes_a_solid_shows(parts, few, tmp_path):

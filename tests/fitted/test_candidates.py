@@ -1,9 +1,13 @@
 """Cross-validation on labelled parts: what is held out, what is chosen, and what is promised."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from brep_mae.fitted import candidates as candidates_
-from brep_mae.fitted.candidates import Table, candidates, choose
+from brep_mae.fitted.candidates import Learned, Table, candidates, choose
+from brep_mae.fitted.classifier import Linear
+from brep_mae.models.extractors.hops import Hops
 
 
 def table(x, y, file, plain=None, others=None):
@@ -67,7 +71,7 @@ def test_the_best_of_many_that_guess_is_not_promised_as_better_than_guessing(mon
             return self.rng.random((len(x), 2))
 
     monkeypatch.setattr(
-        candidates_, "candidates", lambda table: {f"{i}": lambda part, seed, i=i: Guess(i) for i in range(30)}
+        candidates_, "candidates", lambda table: {f"{i}": lambda part, seed, i=i: Learned(Guess(i)) for i in range(30)}
     )
     choice = choose(table(np.zeros((60, 1)), y, file), seed=0)
     assert max(choice.scores.values()) >= 0.6 and choice.expected is not None and choice.expected < 0.55
@@ -90,3 +94,27 @@ def test_several_classes_of_a_row_are_scored_by_f1_and_what_nearly_all_show_is_n
     assert list(known.scores) == ["forest"] and known.expected is not None and known.expected > 0.97 > known.commonest
     unknown = choose(table(x, y[:, [0, 2]], np.arange(120) // 10), seed=0)
     assert unknown.expected is not None and unknown.expected < known.expected - 0.1
+
+
+class Trained:
+    """Stands for an encoder that training has taught both classes."""
+
+    def __init__(self, y):
+        self.y = y
+
+    def only(self, rows):
+        return self
+
+    def learn(self, seed):
+        return Linear({"weight": np.eye(2), "bias": np.zeros(2)}), Hops()
+
+    def features(self, reader):
+        return 10 * np.eye(2)[self.y]
+
+
+def test_a_trained_encoder_is_taken_where_it_is_better_and_its_own_features_are_read():
+    rng = np.random.default_rng(0)
+    y, file = rng.integers(0, 2, 120), np.arange(120) // 10
+    given = replace(table(rng.normal(size=(120, 3)), y, file), network=Trained(y))
+    choice = choose(given, seed=0)
+    assert choice.name == "forest_and_network" and choice.scores[choice.name] == 1.0 > choice.scores["forest"]

@@ -6,7 +6,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import LogisticRegression
 
 from brep_mae.fewshot.heads.forest import grow
-from brep_mae.fitted.classifier import ClassifierError, Forest, Linear, stored
+from brep_mae.fitted.classifier import ClassifierError, Forest, Linear, Together, stored
 
 
 @pytest.fixture
@@ -45,6 +45,20 @@ def test_what_is_stored_answers_the_same(rows):
     again = stored({name: np.ascontiguousarray(array) for name, array in forest.arrays().items()})
     np.testing.assert_array_equal(again.shares(new), forest.shares(new))
     assert (again.n_features, again.n_classes) == (12, 4)
+
+
+def test_of_a_forest_and_a_layer_each_reads_its_own_columns_and_both_count(rows):
+    x, y, new = rows
+    forest = Forest.of(grow(x, y, seed=0), n_classes=4)
+    layer = Linear({"weight": np.eye(4, 5), "bias": np.zeros(4)})
+    codes = np.random.default_rng(1).normal(size=(50, 5))
+    given = Together(forest, layer, 0.5)
+    both = stored({name: np.ascontiguousarray(array) for name, array in given.arrays().items()})
+    told = both.shares(np.concatenate([new, codes], 1))
+    np.testing.assert_allclose(told, (forest.shares(new) + 0.5 * layer.shares(codes)) / 1.5)
+    assert (both.n_features, both.n_classes) == (17, 4)
+    with pytest.raises(ClassifierError, match="different numbers of classes"):
+        stored(given.arrays() | {"weight": np.eye(3, 5), "bias": np.zeros(3)})
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ They are wrong about other rows, and a mean of unlike learners is better than mo
 methods in machine learning", section 1). The network is sooner sure of what it says, and so counts less.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 import torch
 from sklearn.ensemble import ExtraTreesClassifier
+from torch import nn
 
 from brep_mae.evaluation.problem import Predictor, Problem, Rows, features_of
 from brep_mae.fewshot.heads import forest
@@ -31,26 +33,34 @@ def shares(grown: ExtraTreesClassifier, x: np.ndarray, n_classes: int) -> np.nda
     return found
 
 
-def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:
-    """Of two encoders the first grows the forest and the last is fine-tuned; a single one is both."""
-    task, backbone = problem.task, problem.backbone
-    plain, network = backbone.both if isinstance(backbone, Joined) else (backbone, backbone)
+def seen_by(encoder: FeatureExtractor, rows: Rows) -> Rows:
+    """The same rows with the features of another encoder."""
+    return Rows(rows.task, rows.batches, features_of(encoder, rows.batches))
 
-    def seen_by(encoder: FeatureExtractor, rows: Rows) -> Rows:
-        return Rows(task, rows.batches, features_of(encoder, rows.batches))
 
+def learn(problem: Problem, labelled: Rows, seed: int) -> tuple[ExtraTreesClassifier, FeatureExtractor, nn.Linear]:
+    """A forest, a trained encoder, and the layer that reads the encoder's codes. Of two encoders the first grows the
+    forest and the last is trained; a single one is both."""
+    plain, network = _two(problem.backbone)
     first, second = seen_by(plain, labelled), seen_by(network, labelled)
     grown = forest.grow(first.x, first.y, seed)
-    if len(grown.classes_) < 2:  # there is nothing to tell apart
-        return lambda rows: grown.predict(seen_by(plain, rows).x)
     torch.manual_seed(seed)
-    start = probe(task.n_classes, second.x, second.y)
-    tuned, head = fine_tune(replace(problem, backbone=network), start, second, seed)
-    head.cpu()
+    start = probe(problem.task.n_classes, second.x, second.y)
+    tuned, layer = fine_tune(replace(problem, backbone=network), start, second, seed)
+    return grown, tuned, layer.cpu()
+
+
+def _two(backbone: FeatureExtractor) -> Iterable[FeatureExtractor]:
+    return backbone.both if isinstance(backbone, Joined) else (backbone, backbone)
+
+
+def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:
+    plain, _ = _two(problem.backbone)
+    grown, tuned, layer = learn(problem, labelled, seed)
 
     @torch.no_grad()
     def predict(rows: Rows) -> np.ndarray:
-        network_says = head(torch.from_numpy(seen_by(tuned, rows).x)).softmax(1).numpy()
-        return (shares(grown, seen_by(plain, rows).x, task.n_classes) + NETWORK * network_says).argmax(1)
+        network_says = layer(torch.from_numpy(seen_by(tuned, rows).x)).softmax(1).numpy()
+        return (shares(grown, seen_by(plain, rows).x, problem.task.n_classes) + NETWORK * network_says).argmax(1)
 
     return predict
