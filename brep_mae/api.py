@@ -21,11 +21,12 @@ from brep_mae.brep.reject import Reject
 from brep_mae.brep.workers import pool
 from brep_mae.cad_files import printable
 from brep_mae.checkpoints.backbones import load_backbone
+from brep_mae.checkpoints.listed import FITTED, encoder_in
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.from_graph import from_graph
 from brep_mae.evaluation.problem import features_of
 from brep_mae.fitted.from_files import FitOptions, fit_files
-from brep_mae.fitted.model import ABOUT, FittedModel, load_model
+from brep_mae.fitted.model import FittedModel, load_model
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.schema import FaceGraph
@@ -151,7 +152,7 @@ def load(name: str | Path) -> Encoder | Model:
         CheckpointError: there is none, it is damaged, or was made for another schema of records.
     """
     folder = model_folder(str(name))
-    if (folder / ABOUT).is_file():
+    if (folder / FITTED).is_file():
         return Model(load_model(folder))
     return Encoder(folder.name, load_backbone(folder))
 
@@ -180,6 +181,6 @@ def fit(
         ValueError, OutputError: with file, reason and remedy.
     """
     given = [Path(parts)] if isinstance(parts, str | Path) else [Path(part) for part in parts]
-    folder = None if encoder is None else model_folder(str(encoder))
+    folder = None if encoder is None else encoder_in(model_folder(str(encoder)))
     options = FitOptions(unit, folder, unlabelled, fine_tune, seed)
     return Model(fit_files(given, Path(labels) if labels else None, Path(out), options))

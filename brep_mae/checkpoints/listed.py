@@ -14,9 +14,11 @@ from brep_mae.output.note import sha256
 SHIPPED = Path(__file__).parent / "shipped"
 """One folder for each model that comes with this package, each with a card beside config.json and the weights."""
 CARD = "card.json"
-"""What is said of a model: `schema`, `licence` of the data, `sha256` of the weights, `scores`, `trained_on`."""
-FITTED = "model.json"
-"""Describes a model that was fitted to labels, see `brep_mae.fitted.model`."""
+"""What is said of a model: `schema`, `licence` of the data, `scores`, `trained_on`; `sha256` of the weights of an
+encoder, or of a fitted model's classifier."""
+FITTED, CLASSIFIER, ENCODER = "model.json", "classifier.safetensors", "encoder"
+"""Of a model that was fitted to labels what describes it, what it answers by, and the folder of the encoder whose codes
+that reads, see `brep_mae.fitted.model`."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,16 @@ def find(name: str) -> Path:
     return Path(name)
 
 
+def encoder_in(folder: Path) -> Path:
+    """The folder of an encoder: `folder` itself, or where that is a fitted model, of what it reads. Raises
+    CheckpointError where that is plain features alone."""
+    if not (folder / FITTED).is_file():
+        return folder
+    if not (folder / ENCODER).is_dir():
+        raise CheckpointError(f"{folder}: a model that reads plain features alone, and no encoder; name another")
+    return folder / ENCODER
+
+
 def listed(folder: Path) -> list[Listed]:
     """`folder` itself, if it is a model, else those directly in it, by name."""
     return [found] if (found := _model(folder)) else list(_in(folder))
@@ -78,14 +90,20 @@ def _encoder(folder: Path) -> Listed:
         about = {"method": method, "grid": spec.grid, "frame": spec.frame}
         if not (folder / WEIGHTS).is_file():
             raise CheckpointError(f"{folder / WEIGHTS}: is missing; restore it from a copy or pretrain again")
-        if (folder / CARD).is_file():
-            card = _read(folder / CARD)
-            about |= {"card": card}
-            if card.get("sha256") != sha256(folder / WEIGHTS):
-                raise CheckpointError(f"{folder / WEIGHTS}: is not what {CARD} says; install the package again")
+        about |= _card(folder, folder / WEIGHTS)
     except CheckpointError as error:
         return Listed(folder.name, folder, "encoder", about, str(error))
     return Listed(folder.name, folder, "encoder", about)
+
+
+def _card(folder: Path, file: Path) -> dict[str, Any]:
+    """What a card says of that file, if there is a card. Raises CheckpointError where it is of another file."""
+    if not (folder / CARD).is_file():
+        return {}
+    card = _read(folder / CARD)
+    if card.get("sha256") != sha256(file):
+        raise CheckpointError(f"{file}: is not what {CARD} says; install the package again")
+    return {"card": card}
 
 
 def _fitted(folder: Path) -> Listed:
@@ -95,6 +113,7 @@ def _fitted(folder: Path) -> Listed:
         if model.get("schema") != schema.VERSION:
             made = model.get("schema")
             raise CheckpointError(f"{folder}: fitted with data schema {made}, this is {schema.VERSION}; fit it again")
+        about |= _card(folder, folder / CLASSIFIER)
     except CheckpointError as error:
         return Listed(folder.name, folder, "fitted", {}, str(error))
     return Listed(folder.name, folder, "fitted", about)

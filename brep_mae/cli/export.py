@@ -14,9 +14,10 @@ def export(named: str, out: Path) -> None:
     """The encoder NAMED, as `models` lists it or a folder, for other programs: torch.export (.pt2), ONNX (.onnx) or, of
     images, timm's weights (.safetensors)."""
     from brep_mae.checkpoints import export as exports
+    from brep_mae.checkpoints.listed import encoder_in
     from brep_mae.output.folder import output_file
     from brep_mae.tracking.registry import model_folder
 
     with told(), output_file(out):
-        exports.export(model_folder(named), out)
+        exports.export(encoder_in(model_folder(named)), out)
     click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

@@ -52,8 +52,9 @@ def _line(one: "Listed") -> str:
     if one.problem:
         return f"cannot be used: {one.problem}"
     if one.kind == "fitted":
-        return f"says of each {one.about['of']}: {', '.join(one.about['classes'])}"
+        told = [f"says of each {one.about['of']}: {', '.join(one.about['classes'])}"]
+    else:
+        told = [f"encoder, {one.about['method']}"]
     card = one.about.get("card", {})
-    told = [f"encoder, {one.about['method']}"]
     told += [f"trained on {card['trained_on']}"] if "trained_on" in card else []
     return "; ".join(told)

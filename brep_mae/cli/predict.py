@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 @click.command()
 @parts
 @click.option(
-    "--model", help="A model that `fit` made: its folder, or its name in MLflow's registry (models:/NAME@ALIAS)."
+    "--model",
+    help="A fitted model: its folder, its name in `models`, or that in MLflow's registry (models:/NAME@ALIAS).",
 )
 @click.option("--tasks", "folder", type=click.Path(path_type=Path), help="Folder of tasks, in place of a model.")
 @click.option("--task", "name", help="Which of the tasks answers.")

@@ -88,10 +88,12 @@ def found_cad_files(path: Path) -> list[Path]:
 
 
 def encoder_folder(named: str) -> Path | None:
-    """The folder of an encoder by one of its names, see `model_folder`; None for the word none."""
+    """The folder of an encoder by one of its names, or of the model that has it, see `model_folder`; None for the word
+    none."""
+    from brep_mae.checkpoints.listed import encoder_in
     from brep_mae.tracking.registry import model_folder
 
-    return None if named == "none" else model_folder(named)
+    return None if named == "none" else encoder_in(model_folder(named))
 
 
 @contextmanager

@@ -60,6 +60,7 @@ def task_add(
 ) -> None:
     """Learn the task NAME from labelled shards and keep it; earlier tasks answer as before, bit for bit."""
     from brep_mae.checkpoints.backbones import require_grid
+    from brep_mae.checkpoints.listed import encoder_in
     from brep_mae.continual import task_folder
     from brep_mae.continual.class_tasks import solids_in, stored_task
     from brep_mae.output.folder import growing_folder
@@ -68,7 +69,7 @@ def task_add(
 
     params = TaskParams(mask_steps=steps, weight_steps=steps, transfer=transfer, margin=2.0)
     try:
-        encoder = None if named is None else model_folder(named)
+        encoder = None if named is None else encoder_in(model_folder(named))
         click.get_current_context().with_resource(growing_folder(folder, task_folder.room(folder, encoder)))
         if any(folder.glob("task_*")):
             if encoder is not None:

@@ -136,7 +136,7 @@ def fit(
         raise FitError("there is no encoder to train: name one with --encoder, or leave out --fine-tune")
     if fine_tune and several:
         raise FitError(f"a network learns one class of each {unit}, and these may show several: leave out --fine-tune")
-    reader = extractor(encoder)
+    reader = extractor(*[encoder] if encoder else [])
     data = _samples(shards, unit, stored.uids, readable(reader))
     kept_back = {file_of(uid) for uid in labels.solids.on_side("test")}  # with all that a file holds
     known = list(zip(data.uids, data.labelled(data.uids), strict=True))
@@ -184,7 +184,7 @@ def fit(
         kept = Table(rows.x, rows.y, rows.sample, table.others, table.plain, len(classes))
         report = replace(report, test=kept.score(said, np.arange(len(said)), np.arange(len(classes))))
     grid = int(stored[0].face_grid.shape[1])
-    read = chosen.reader or (reader if reads_codes else extractor(None))
+    read = chosen.reader or (reader if reads_codes else extractor())
     return FittedModel(unit, several, tuple(classes), read, classifier, grid, report.as_json()), reads_codes
 
 
@@ -208,7 +208,7 @@ def _table(
     beside = every_row(unit, reader, data, others)
     if len(beside) > LEARNED_FROM:
         beside = beside[np.random.default_rng(seed).choice(len(beside), LEARNED_FROM, replace=False)]
-    plain = every_row(unit, extractor(None), data, uids[:1]).shape[1]
+    plain = every_row(unit, extractor(), data, uids[:1]).shape[1]
     return Table(rows.x, rows.y, file_number[rows.sample], beside, plain, n_classes)
 
 

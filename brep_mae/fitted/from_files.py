@@ -82,7 +82,7 @@ def fit_files(
         finally:
             shutil.rmtree(claim.work / "shards", ignore_errors=True)
         with claim.filled() as folder:
-            save_model(model, folder, options.encoder if reads_codes else None)
+            save_model(model, folder, *[options.encoder] if options.encoder and reads_codes else [])
     return model
 
 

@@ -1,7 +1,7 @@
 """A model that was fitted, and its folder: JSON and safetensors, nothing that can run code.
 
 model.json says what the classes are and what was seen while it was fitted; classifier.safetensors holds the
-classifier; encoder/ holds the pretrained encoder, where the classifier reads its codes.
+classifier; encoder/, encoder-2/ and so on hold the encoders whose codes the classifier reads, if it reads any.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 from brep_mae import schema
 from brep_mae.answers import UNITS, Answer, SolidAnswers, Unit
 from brep_mae.checkpoints.backbones import CONFIG, WEIGHTS, load_face_backbone
+from brep_mae.checkpoints.listed import CLASSIFIER, ENCODER, FITTED
 from brep_mae.checkpoints.weights import CheckpointError, read_tensors, write_weights
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.derived.files import merged
@@ -30,8 +32,6 @@ from brep_mae.models.extractors.hops import Hops
 from brep_mae.models.extractors.joined import Joined
 from brep_mae.output.files import write_whole
 from brep_mae.schema import SURFACE_TYPES, FaceGraph
-
-ABOUT, CLASSIFIER, ENCODER = "model.json", "classifier.safetensors", "encoder"
 
 
 @dataclass(frozen=True)
@@ -93,26 +93,34 @@ class FittedModel:
         return Answer(names, float(np.maximum(shares, 1 - shares).min()), tuple(float(shares[i]) for i in shown))
 
 
-def extractor(encoder: Path | None) -> FeatureExtractor:
-    """Plain features, and after them the codes of a pretrained encoder. Raises CheckpointError."""
-    return Hops() if encoder is None else Joined(Hops(), load_face_backbone(encoder)).eval()
+def extractor(*encoders: Path) -> FeatureExtractor:
+    """Plain features, and after them the codes of pretrained encoders. Raises CheckpointError."""
+    plain: FeatureExtractor = Hops()
+    return reduce(Joined, map(load_face_backbone, encoders), plain).eval()
 
 
-def save_model(model: FittedModel, folder: Path, encoder: Path | None) -> None:
+def _networks(extractor: FeatureExtractor) -> list[FeatureExtractor]:
+    """Those that `extractor` put after plain features, in that order."""
+    if not isinstance(extractor, Joined):
+        return []
+    before, last = extractor.both
+    return [*_networks(before), last]
+
+
+def save_model(model: FittedModel, folder: Path, *encoders: Path) -> None:
     """Fills an empty folder.
 
     Args:
-        encoder: the checkpoint of the network whose codes the classifier reads, with the weights that it came with or
-            others that it has learned since; None = it reads plain features alone.
+        encoders: checkpoints of the networks whose codes the classifier reads, with the weights that they came with or
+            others that they have learned since; none where it reads plain features alone.
     """
     arrays = model.classifier.arrays()
     write_weights(folder / CLASSIFIER, {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()})
-    if encoder is not None:
-        assert isinstance(model.extractor, Joined)
-        _, network = model.extractor.both
-        (folder / ENCODER).mkdir()
-        shutil.copyfile(encoder / CONFIG, folder / ENCODER / CONFIG)
-        write_weights(folder / ENCODER / WEIGHTS, network.state_dict())
+    for i, (encoder, network) in enumerate(zip(encoders, _networks(model.extractor), strict=True)):
+        own = folder / (f"{ENCODER}-{i + 1}" if i else ENCODER)
+        own.mkdir()
+        shutil.copyfile(encoder / CONFIG, own / CONFIG)
+        write_weights(own / WEIGHTS, network.state_dict())
     about = {
         "schema": schema.VERSION,
         "unit": model.unit,
@@ -121,7 +129,7 @@ def save_model(model: FittedModel, folder: Path, encoder: Path | None) -> None:
         "grid": model.grid,
         "report": model.report,
     }
-    write_whole(folder / ABOUT, json.dumps(about | {"sha256": _digest(about)}, indent=1) + "\n")
+    write_whole(folder / FITTED, json.dumps(about | {"sha256": _digest(about)}, indent=1) + "\n")
 
 
 def _digest(about: dict[str, Any]) -> str:
@@ -133,27 +141,26 @@ def load_model(folder: Path) -> FittedModel:
     """The model of a folder that `save_model` filled. Raises CheckpointError, which names the reason and remedy."""
     remedy = "fit it again, or restore it from a copy"
     try:
-        about = json.loads((folder / ABOUT).read_text())
+        about = json.loads((folder / FITTED).read_text())
         made_for, classes = about["schema"], tuple(str(name) for name in about["classes"])
         unit, grid, report = about["unit"], int(about["grid"]), dict(about["report"])
         several = bool(about["several"])
     except FileNotFoundError:
         raise CheckpointError(
-            f"{folder}: no {ABOUT} in it, so no fitted model; name a folder that `fit` made"
+            f"{folder}: no {FITTED} in it, so no fitted model; name a folder that `fit` made"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder / ABOUT}: not a model's description ({error}); {remedy}") from None
+        raise CheckpointError(f"{folder / FITTED}: not a model's description ({error}); {remedy}") from None
     if made_for != schema.VERSION:
         raise CheckpointError(f"{folder}: fitted with data schema {made_for}, this is {schema.VERSION}; fit it again")
     if unit not in UNITS or about.get("sha256") != _digest(about):
-        raise CheckpointError(f"{folder / ABOUT}: its checksum does not match what it says; {remedy}")
-    encoder = folder / ENCODER
-    features = extractor(encoder if encoder.is_dir() else None).eval()
+        raise CheckpointError(f"{folder / FITTED}: its checksum does not match what it says; {remedy}")
+    features = extractor(*sorted(folder.glob(f"{ENCODER}*"), key=lambda found: (len(found.name), found.name)))
     path = folder / CLASSIFIER
     try:
         classifier = stored({name: tensor.numpy() for name, tensor in read_tensors(path).items()})
     except ClassifierError as error:
         raise CheckpointError(f"{path}: {error}; {remedy}") from None
     if classifier.n_classes != len(classes):
-        raise CheckpointError(f"{path}: {classifier.n_classes} classes, {ABOUT} names {len(classes)}; {remedy}")
+        raise CheckpointError(f"{path}: {classifier.n_classes} classes, {FITTED} names {len(classes)}; {remedy}")
     return FittedModel(unit, several, classes, features, classifier, grid, report)

@@ -9,7 +9,7 @@ import pytest
 from brep_mae import schema
 from brep_mae.checkpoints import listed
 from brep_mae.output.note import sha256
-from tests.cli.small_tasks import ok
+from tests.cli.small_tasks import ok, run
 
 
 @pytest.fixture
@@ -42,6 +42,20 @@ def test_weights_that_are_not_those_of_the_card_are_told(shipped: Path) -> None:
     weights = shipped / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"?")
     assert "is not what card.json says" in problems()["small"]
+
+
+def test_a_fitted_model_is_listed_with_its_card_and_is_no_encoder_where_it_reads_none(
+    shipped: Path, parts: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "shipped" / "fitted"
+    ok("fit", parts, "--of", "solid", "--encoder", "none", "--out", made, "--workers", 1)
+    card = {"sha256": sha256(made / "classifier.safetensors"), "trained_on": "boxes", "licence": "Apache-2.0"}
+    (made / "card.json").write_text(json.dumps(card))
+    assert "fitted  says of each solid: block, shaft; trained on boxes" in ok("models")
+    (made / "card.json").write_text(json.dumps(card | {"sha256": "other"}))
+    assert "classifier.safetensors: is not what card.json says" in problems()["fitted"]
+    done = run("embed", parts, "--encoder", made, "--out", tmp_path / "vectors.parquet")
+    assert done.exit_code == 1 and "reads plain features alone, and no encoder; name another" in done.output
 
 
 def test_a_folder_lists_its_models_and_what_is_wrong_with_one(encoder: Path, tmp_path: Path) -> None:

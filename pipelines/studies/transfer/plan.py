@@ -61,6 +61,21 @@ class SourceParams(Section):
     tune: dict[str, Any] = {}
 
 
+class FittedParams(Section):
+    """Networks that have learned classes of faces and answer together, to hand on.
+
+    So many of the source `encoder`, whose seeds they meet in turn, are fine-tuned on the training sides of all `sets`;
+    `tune` = what differs from the study's `fewshot`. They are scored on the test side of the first set, and on all
+    solids of the set `scored`.
+    """
+
+    encoder: str
+    networks: PositiveInt
+    sets: list[str] = Field(min_length=1)
+    scored: str
+    tune: dict[str, Any] = {}
+
+
 class ArmParams(Section):
     """One row of a table.
 
@@ -146,6 +161,7 @@ class Plan(Section):
     arms: dict[str, ArmParams]
     targets: dict[str, TargetParams]
     tables: dict[str, TableParams]
+    fitted: dict[str, FittedParams] = {}
 
     def values_of(self, source: SourceParams) -> dict[str, Any]:
         """What a source is pretrained with."""
@@ -168,7 +184,7 @@ class Plan(Section):
     @model_validator(mode="after")
     def _tuned_rightly(self) -> "Plan":
         """What one of the blocks `tune` changes must still be the study's settings."""
-        for kind, blocks in (("arms", self.arms), ("targets", self.targets)):
+        for kind, blocks in (("arms", self.arms), ("targets", self.targets), ("fitted", self.fitted)):
             for name, block in blocks.items():
                 check(FewshotParams, self.fewshot.model_dump() | block.tune, f"{kind}.{name}.tune")
         return self

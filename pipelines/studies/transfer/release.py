@@ -11,6 +11,7 @@ from pathlib import Path
 
 from brep_mae import schema
 from brep_mae.checkpoints.backbones import CONFIG, WEIGHTS
+from brep_mae.checkpoints.listed import CARD
 from brep_mae.output.folder import output_folder
 from brep_mae.output.note import sha256
 from brep_mae.report.tables import Table, percent, summarise
@@ -18,19 +19,47 @@ from pipelines.shared.stage import run_stage
 from pipelines.studies.transfer.plan import Study
 from pipelines.studies.transfer.tables import DIGITS
 
+Data = list[list[str]]
+"""Of every data set: name, origin, licence, number of files, and digest."""
 
-def main(folder: str, name: str) -> None:
-    study = Study(Path(folder))
-    todo = study.plan()
-    source, data = todo.sources[name], []
-    for each in source.sets:
+
+def made_of(study: Study, names: list[str]) -> Data:
+    """Of those of the data sets that are there."""
+    data = []
+    for each in names:
         if study.absent(each):
             continue
         about = json.loads((study.sets / each / "dataset.json").read_text())
         report = json.loads((study.sets / each / "report.json").read_text())
-        kind = todo.sets[each].generate
+        kind = study.plan().sets[each].generate
         origin = "github.com/hducg/MFCAD" if kind is None else f"generated, {kind.kind}, seed {kind.seed}"
         data.append([each, origin, about["licence"], str(report["files"]), about["digest"][:16]])
+    return data
+
+
+def write_card(folder: Path, data: Data, labels: str, digest: str, scores: dict[str, float]) -> None:
+    """What `brep-mae models` tells of a model.
+
+    Args:
+        labels: which were read.
+        digest: SHA-256 of the file that the card is of.
+    """
+    card = {
+        "schema": schema.VERSION,
+        "trained_on": "; ".join(f"{origin} ({files} files)" for _, origin, _, files, _ in data),
+        "labels": labels,
+        "licence": "weights Apache-2.0; data " + ", ".join(sorted({licence for _, _, licence, _, _ in data})),
+        "sha256": digest,
+        "scores": {name: round(value, 3) for name, value in scores.items()},
+    }
+    (folder / CARD).write_text(json.dumps(card, indent=1, sort_keys=True) + "\n")
+
+
+def main(folder: str, name: str) -> None:
+    study = Study(Path(folder))
+    todo = study.plan()
+    source = todo.sources[name]
+    data = made_of(study, source.sets)
     arms = [arm for arm, what in todo.arms.items() if name in what.encoders]
     rows = [json.loads(line) for file in sorted(study.rows.glob("*.jsonl")) for line in file.read_text().splitlines()]
     scores = [
@@ -49,16 +78,9 @@ def main(folder: str, name: str) -> None:
         f"Apache-2.0.\n\n{made.markdown()}\n{scored.markdown()}"
     )
     heldout = json.loads((study.model_of(name, 0) / "metrics.json").read_text())["heldout"]
-    card = {
-        "schema": schema.VERSION,
-        "trained_on": "; ".join(f"{origin} ({files} files)" for _, origin, _, files, _ in data),
-        "labels": read,
-        "licence": "weights Apache-2.0; data " + ", ".join(sorted({licence for _, _, licence, _, _ in data})),
-        "sha256": sha256(weights),
-        "scores": {f"held-out {term}": round(value, 3) for term, value in heldout.items() if term != "skipped"},
-    }
+    predicted = {f"held-out {term}": value for term, value in heldout.items() if term != "skipped"}
     with output_folder(study.folder / "release" / name) as claim, claim.filled() as new:
-        (new / "card.json").write_text(json.dumps(card, indent=1, sort_keys=True) + "\n")
+        write_card(new, data, read, sha256(weights), predicted)
         for file in (CONFIG, WEIGHTS):
             shutil.copyfile(study.model_of(name, 0) / file, new / file)
         (new / "README.md").write_text(text)

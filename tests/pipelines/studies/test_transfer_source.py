@@ -6,19 +6,26 @@ from statistics import fmean
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file
 
 from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone
+from brep_mae.checkpoints.listed import encoder_in, listed
 from brep_mae.checks import SettingsError
+from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.content import kinds
 from brep_mae.datasets.frames import FrameWriter
+from brep_mae.datasets.from_graph import from_graph
 from brep_mae.datasets.shards import open_shards
+from brep_mae.fitted.model import load_model
+from brep_mae.models.extractors.hops import Hops
 from brep_mae.output.note import sha256
 from brep_mae.pretraining import pretraining, unfinished
-from pipelines.studies.transfer import fewshot, pretrain, release, tables
+from pipelines.studies.transfer import fewshot, fitted, pretrain, release, tables
 from tests.contracts.test_methods import block
 from tests.pipelines.studies.tiny_study import SIZES, TinyStudy
+from tests.stored import FACE_CLASSES
 
 
 @pytest.fixture
@@ -152,6 +159,53 @@ def test_the_encoder_handed_on_opens_and_tells_what_it_is_made_of(study):
     assert sha256(out / WEIGHTS) in text
     assert "| theirs | generated, milled, seed 7 | CC0-1.0 | 20 | theirs |" in text
     assert "| here | tuned | 5 | 62.50 |" in text and "| other |" not in text and "No label was read." in text
+
+
+def test_networks_that_have_learned_classes_are_handed_on_as_one_model_with_its_scores(study, capsys, monkeypatch):
+    """They learn from the training sides alone, and the model says what the mean of their logits is, in any order."""
+    several, train = [], fitted.fine_tune
+
+    def noted(problem, head, labelled, seed):
+        assert {uid.partition("/")[2] for batch in labelled.batches for uid in batch.uid} == {
+            uid for name in ("ours", "theirs") for uid in study.study.stored_set(name).split["train"]
+        }
+        several.append(train(problem, head, labelled, seed))
+        return several[-1]
+
+    monkeypatch.setattr(fitted, "fine_tune", noted)
+    study.values["fitted"] = {
+        "named": {"encoder": "all", "networks": 2, "sets": ["ours", "theirs"], "scored": "strange"}
+    }
+    study.values["sets"]["strange"] = study.values["sets"]["ours"]
+    study.write()
+    pretrain.main(str(study.folder), "all")
+    shutil.rmtree(study.folder / "data" / "strange")
+    for name in ("ours", "theirs"):
+        folder = study.folder / "data" / name
+        about = json.loads((folder / "dataset.json").read_text()) | {"licence": "CC0-1.0"}
+        (folder / "dataset.json").write_text(json.dumps(about))
+        (folder / "report.json").write_text(json.dumps({"files": 20}))
+    fitted.main(str(study.folder), "named")
+    assert "not scored on strange, which is not there" in capsys.readouterr().out
+    out = study.folder / "release" / "named"
+    model = load_model(out)
+    assert model.classes == FACE_CLASSES and model.report["files"] == 2 * SIZES["train"]
+    test = study.study.stored_set("ours").solids(frozenset(), "test")
+    said, truth = [], []
+    for uid in test.uids:
+        (answer,) = model.answer(out, uid, [test.graph(uid)])
+        said += answer.faces
+        truth += [FACE_CLASSES[i] for i in test.graph(uid).face_label]
+        batch = Batch((uid,), from_graph(test.graph(uid), model.extractor.reads))
+        with torch.no_grad():
+            mean = sum(layer(network.eval()(batch).face) for network, layer in several) / 2
+        assert [one.share for one in answer.faces] == pytest.approx(mean.softmax(1).amax(1).tolist(), abs=1e-5)
+    (found,) = listed(out)
+    right = fmean(a.name == b for a, b in zip(said, truth, strict=True))
+    assert not found.problem and found.about["card"]["scores"] == {"test side of ours": pytest.approx(right, abs=1e-3)}
+    assert encoder_in(out) == out / "encoder"
+    dims = [load_backbone(out / each).dim for each in ("encoder", "encoder-2")]
+    assert model.extractor.dim == Hops().dim + sum(dims)
 
 
 @pytest.fixture
