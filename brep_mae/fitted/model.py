@@ -147,7 +147,7 @@ def load_model(folder: Path) -> FittedModel:
         several = bool(about["several"])
     except FileNotFoundError:
         raise CheckpointError(
-            f"{folder}: no {FITTED} in it, so no fitted model; name a folder that `fit` made"
+            f"{folder}: no {FITTED} in it, so no fitted model; name one that `fit` made, or `operations`"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{folder / FITTED}: not a model's description ({error}); {remedy}") from None

@@ -9,12 +9,13 @@ import sys
 
 import pytest
 
+import brep_mae
 from brep_mae.brep.workers import pool
 from brep_mae.cli import main
 from brep_mae.cli.predict import _unbroken
 from brep_mae.continual import task_folder
 from brep_mae.settings import ParseParams
-from tests.brep.solids import box, write_step
+from tests.brep.solids import box, plate, write_step
 from tests.cli.small_tasks import ok, run
 
 
@@ -23,6 +24,15 @@ def test_predict_tells_of_a_file_that_cannot_be_read(tasks, tmp_path):
     (tmp_path / "bad.step").write_text("no STEP")
     text = ok("predict", tmp_path, "--tasks", tasks, "--task", "surface")
     assert "bad.step solid 0  left out" in text and "good.step solid 0  6 flat" in text
+
+
+def test_the_model_of_the_package_says_which_operation_made_a_face_without_a_label(tmp_path):
+    """A plate is a square with a hole in it that was extruded: the faces with the hole in them are its two ends."""
+    write_step(tmp_path / "plate.step", plate(0.2))
+    (one,) = json.loads(ok("predict", tmp_path, "--model", "operations", "--json"))["each"]
+    (solid,) = brep_mae.read(tmp_path / "plate.step").solids
+    ends = [loops == 2 for loops in solid.face_loops]
+    assert [row["class"] for row in one["rows"]] == ["extrude_end" if each else "extrude_side" for each in ends]
 
 
 def test_a_name_that_is_not_utf_8_is_printed_as_text_that_is(tasks, tmp_path):
