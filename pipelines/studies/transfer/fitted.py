@@ -74,6 +74,36 @@ def together(plain: FeatureExtractor, layers: list[nn.Linear]) -> Linear:
     return Linear({"weight": np.concatenate(weights, 1), "bias": np.mean([one.bias for one in each], 0)})
 
 
+def report_of(classes: list[str], files: int, rows: Rows, told: np.ndarray, truth: np.ndarray) -> FitReport:
+    """What was learned from, and how often the test side is told right.
+
+    Args:
+        files, rows: that were learned from.
+
+    Shapes: told (R,) True = a row of the test side is told right; truth (R,) its class
+    """
+    each = []
+    for number, name in enumerate(classes):
+        mine, asked = rows.y == number, told[truth == number]
+        right = float(asked.mean()) if len(asked) else None
+        each.append(ClassReport(name, len(np.unique(rows.part[mine])), int(mine.sum()), right))
+    return FitReport(
+        unit="face",
+        several=False,
+        files=files,
+        rows=len(rows.y),
+        unlabelled=0,
+        head="networks",
+        scores={},
+        expected=None,
+        spread=0.0,
+        commonest=float(np.bincount(truth).max() / len(truth)),
+        test=float(told.mean()),
+        classes=each,
+        next=[],
+    )
+
+
 def main(folder: str, name: str) -> None:
     study = Study(Path(folder))
     todo = study.plan()
@@ -102,30 +132,7 @@ def main(folder: str, name: str) -> None:
         scores[wanted.scored] = float(right(known.uids(len(wanted.sets), *SIDES))[0].mean())
     else:
         print(f"{name}: not scored on {wanted.scored}, which is not there")
-    rows = known.rows(plain, labelled)
-    mine = {each: rows.y == number for number, each in enumerate(known.classes)}
-    shown = [told[truth == number] for number in range(len(known.classes))]
-    classes = [
-        ClassReport(
-            each, len(np.unique(rows.part[mine[each]])), int(mine[each].sum()), float(s.mean()) if len(s) else None
-        )
-        for each, s in zip(known.classes, shown, strict=True)
-    ]
-    report = FitReport(
-        unit="face",
-        several=False,
-        files=len(labelled),
-        rows=len(rows.y),
-        unlabelled=0,
-        head="networks",
-        scores={},
-        expected=None,
-        spread=0.0,
-        commonest=float(np.bincount(truth).max() / len(truth)),
-        test=float(told.mean()),
-        classes=classes,
-        next=[],
-    )
+    report = report_of(known.classes, len(labelled), known.rows(plain, labelled), told, truth)
     model = FittedModel("face", False, tuple(known.classes), reader, classifier, todo.parse.grid, report.as_json())
     with output_folder(study.folder / "release" / name) as claim, claim.filled() as new:
         save_model(model, new, *encoders)
