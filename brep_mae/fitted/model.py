@@ -163,4 +163,6 @@ def load_model(folder: Path) -> FittedModel:
         raise CheckpointError(f"{path}: {error}; {remedy}") from None
     if classifier.n_classes != len(classes):
         raise CheckpointError(f"{path}: {classifier.n_classes} classes, {FITTED} names {len(classes)}; {remedy}")
+    if classifier.n_features > (features.dim if unit == "face" else features.solid_dim):
+        raise CheckpointError(f"{folder}: an encoder that its classifier reads is missing; {remedy}")
     return FittedModel(unit, several, classes, features, classifier, grid, report)

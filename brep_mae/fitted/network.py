@@ -18,7 +18,7 @@ from brep_mae.settings import FewshotParams
 RECIPE = FewshotParams(
     shots=[1], seeds=1, steps=200, epochs=26, batch=16, lr=0.003, head_lr=0.003, noise=0.1, unlabelled=0, workers=0
 )
-"""That of the transfer study; of a thousand parts and more as many passes as benchmarks/real_parts_many.py takes."""
+"""That of the transfer study, and no fewer than 26 passes over the parts."""
 
 
 @dataclass(frozen=True)

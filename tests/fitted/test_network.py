@@ -1,12 +1,14 @@
 """The encoder trained on the labelled parts: what it may learn from, and what is kept of it."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
 from brep_mae.checkpoints.backbones import load_backbone
+from brep_mae.checkpoints.weights import CheckpointError
 from brep_mae.datasets.labelling.labels import SolidLabels, write_labels
 from brep_mae.datasets.shards import open_shards, write_shard
 from brep_mae.fewshot.heads import forest_and_network
@@ -84,6 +86,11 @@ def test_what_was_trained_is_kept_and_answers_alike_and_the_encoder_stays(
     graph = open_shards(parts)[7]
     (told,), (again,) = (each.answer(parts, "7", [graph]) for each in (model, load_model(folder)))
     assert told == again
+    shutil.rmtree(folder / "encoder")
+    with pytest.raises(
+        CheckpointError, match=r"an encoder that its classifier reads is missing; fit it again, or restore"
+    ):
+        load_model(folder)
 
 
 def test_what_cannot_be_trained_is_told_with_the_remedy(parts, encoder):

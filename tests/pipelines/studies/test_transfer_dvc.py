@@ -38,6 +38,9 @@ def test_what_a_plan_names_is_in_it(study):
         named = [*target.chosen_by, *(e for arm in target.arms for e in todo.arms[arm].encoders)]
         encoders = {e.removeprefix(SCRATCH) for e in named}
         assert encoders <= {*known, *WITHOUT_A_CHECKPOINT}
+    for fitted in todo.fitted.values():
+        assert fitted.encoder in known and {*fitted.sets, fitted.scored} <= set(todo.sets)
+        assert fitted.scored not in {*fitted.sets, *known[fitted.encoder].sets}
     for table in todo.tables.values():
         assert {*table.targets, *table.minus} <= set(todo.targets)
         scored, base = ({arm for t in found for arm in todo.targets[t].arms} for found in (table.targets, table.minus))
