@@ -21,7 +21,7 @@ from brep_mae.brep.reject import Reject
 from brep_mae.brep.workers import pool
 from brep_mae.cad_files import printable
 from brep_mae.checkpoints.backbones import load_backbone
-from brep_mae.checkpoints.listed import FITTED, encoder_in
+from brep_mae.checkpoints.listed import FITTED
 from brep_mae.datasets.batch import Batch
 from brep_mae.datasets.from_graph import from_graph
 from brep_mae.evaluation.problem import features_of
@@ -173,7 +173,7 @@ def fit(
         parts: files and folders of them.
         labels: table of labels; None = every labels.csv in the folders.
         unit: what has a class; None = as the labels have it.
-        encoder: as of `load`; None = plain features alone.
+        encoder: as of `load`, or a fitted model to start from; None = plain features alone.
         unlabelled: most files without a label that are learned from as well.
         fine_tune: True = a network is compared as well, the encoder trained on the labelled parts, which takes minutes.
 
@@ -181,6 +181,6 @@ def fit(
         ValueError, OutputError: with file, reason and remedy.
     """
     given = [Path(parts)] if isinstance(parts, str | Path) else [Path(part) for part in parts]
-    folder = None if encoder is None else encoder_in(model_folder(str(encoder)))
+    folder = None if encoder is None else model_folder(str(encoder))
     options = FitOptions(unit, folder, unlabelled, fine_tune, seed)
     return Model(fit_files(given, Path(labels) if labels else None, Path(out), options))

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from brep_mae.answers import UNITS, Unit
-from brep_mae.cli.shared import encoder_folder, existing, parts, print_values
+from brep_mae.cli.shared import existing, parts, print_values
 
 
 @click.command()
@@ -26,7 +26,8 @@ from brep_mae.cli.shared import encoder_folder, existing, parts, print_values
     "named",
     default="label_free",
     show_default=True,
-    help="Whose codes are read beside plain features: one that `models` lists, a folder, or none.",
+    help="Whose codes are read beside plain features: one that `models` lists, a folder, or none; or a fitted model to "
+    "start from.",
 )
 @click.option(
     "--unlabelled",
@@ -59,11 +60,13 @@ def fit(
     """Learn from a few labelled CAD files (or a folder of shards), say what to expect, and keep the model."""
     from brep_mae.fitted.from_files import FitOptions, fit_files
     from brep_mae.tracking import tracking
+    from brep_mae.tracking.registry import model_folder
 
     settings = {"of": unit, "encoder": named, "unlabelled": unlabelled, "fine_tune": fine_tune, "seed": seed}
     try:
         given, table = [existing(path) for path in inputs], labels and existing(labels)
-        options = FitOptions(unit, encoder_folder(named), unlabelled, fine_tune, seed, workers, deadline, memory)
+        encoder = None if named == "none" else model_folder(named)
+        options = FitOptions(unit, encoder, unlabelled, fine_tune, seed, workers, deadline, memory)
         report = fit_files(given, table, out, options, lambda text: click.echo(text, err=True)).report
         scores = {"expected": report["expected"], "test": report["test"], **report["scores"]}
         with tracking.run("fit", out.name, settings, description=f"Fitted into {out}.") as tracker:

@@ -12,7 +12,9 @@ from brep_mae.cli.shared import existing, found_cad_files, parts
 @click.command()
 @parts
 @click.option("--classes", default="", help="Names to choose from, separated by commas; else those of the model.")
-@click.option("--model", help="A model that `fit` made, which suggests: its folder, or models:/NAME@ALIAS.")
+@click.option(
+    "--model", help="A model that `fit` made, or `operations`, which suggests: its name, folder, or models:/NAME@ALIAS."
+)
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The page, an HTML file.")
 def label(
     inputs: tuple[Path, ...], classes: str, model: str | None, out: Path, workers: int, deadline: float, memory: int

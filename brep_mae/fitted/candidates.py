@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
 
 from brep_mae.fewshot.heads import forest, frozen, self_trained
-from brep_mae.fitted.classifier import Classifier, Forest, Linear
+from brep_mae.fitted.classifier import Classifier, Forest, Linear, Together
 from brep_mae.fitted.network import Network
 from brep_mae.models.extractor import FeatureExtractor
 
@@ -29,6 +29,7 @@ class Table:
     Args:
         plain: number of plain features.
         network: trains the encoder on the rows; None = it stays as it is.
+        known: answers for the rows without having learned from them; None = nothing does.
 
     Shapes: x (R, D) plain features, then the codes of an encoder if there is one; y (R,) classes, or (R, C) True =
         shows the class, where a row may show several; file (R,) whose they are; others (U, D)
@@ -41,6 +42,7 @@ class Table:
     plain: int
     n_classes: int
     network: Network | None = None
+    known: Classifier | None = None
 
     def only(self, rows: np.ndarray) -> "Table":
         network = self.network and self.network.only(rows)
@@ -93,6 +95,16 @@ class Learned:
         return self.classifier.shares(table.network.features(self.reader)[rows])
 
 
+def _as_it_is(table: Table, seed: int) -> Learned:
+    assert table.known is not None
+    return Learned(table.known)
+
+
+def _forest_and_model(table: Table, seed: int) -> Learned:
+    assert table.known is not None
+    return Learned(Together(_plain_forest(table, seed).classifier, table.known, 1.0))
+
+
 def _forest(table: Table, seed: int) -> Learned:
     return _grown(table, table.x, seed)
 
@@ -131,6 +143,8 @@ def _forest_and_network(table: Table, seed: int) -> Learned:
 
 Learn = Callable[[Table, int], Learned]
 CANDIDATES: dict[str, Learn] = {
+    "as_it_is": _as_it_is,
+    "forest_and_model": _forest_and_model,
     "forest": _forest,
     "plain_forest": _plain_forest,
     "linear": _linear,
@@ -138,9 +152,10 @@ CANDIDATES: dict[str, Learn] = {
     "self_trained": _self_trained,
     "forest_and_network": _forest_and_network,
 }
-"""By name, the first one where labels are too few to compare: a forest, or logistic regression, on plain features
-and codes, or on plain features alone; a forest that also learns from its own sure answers on unlabelled parts; a forest
-on plain features together with the encoder, which is trained as well."""
+"""By name, the first one where labels are too few to compare: the model that was fitted before, as it is, or together
+with a forest on plain features; a forest, or logistic regression, on plain features and codes, or on plain features
+alone; a forest that also learns from its own sure answers on unlabelled parts; a forest on plain features together with
+the encoder, which is trained as well."""
 
 
 def candidates(table: Table) -> dict[str, Learn]:
@@ -152,6 +167,8 @@ def candidates(table: Table) -> dict[str, Learn]:
         without.add("self_trained")
     if table.network is None:
         without.add("forest_and_network")
+    if table.known is None:
+        without |= {"as_it_is", "forest_and_model"}
     return {name: learn for name, learn in CANDIDATES.items() if name not in without}
 
 

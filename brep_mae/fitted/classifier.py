@@ -5,7 +5,7 @@ model neither needs the version of scikit-learn that made it nor a pickle.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
@@ -13,6 +13,8 @@ from torch import nn
 
 LEAF = -1
 """Child of a node that has none."""
+PARTS = "first.", "second."
+"""Before the names of the arrays of two classifiers that are stored as one."""
 
 
 class ClassifierError(ValueError):
@@ -31,6 +33,10 @@ class Classifier(ABC):
     @abstractmethod
     def arrays(self) -> dict[str, np.ndarray]:
         """What `stored` makes the same classifier of."""
+
+    @abstractmethod
+    def reordered(self, classes: Sequence[int]) -> "Classifier":
+        """The same answers with the classes in another order: first what was class `classes[0]`."""
 
 
 class Forest(Classifier):
@@ -103,6 +109,9 @@ class Forest(Classifier):
         names = ("feature", "threshold", "left", "right", "root", "share")
         return {name: getattr(self, name) for name in names} | {"width": np.array(self.n_features)}
 
+    def reordered(self, classes: Sequence[int]) -> "Forest":
+        return Forest(self.arrays() | {"share": self.share[:, classes]})
+
 
 class Linear(Classifier):
     """Logistic regression. Shapes: weight (C, D), bias (C,)"""
@@ -114,8 +123,11 @@ class Linear(Classifier):
             raise ClassifierError("not as many biases as classes")
 
     @classmethod
-    def of(cls, layer: nn.Linear) -> "Linear":
-        return cls({"weight": layer.weight.detach().numpy(), "bias": layer.bias.detach().numpy()})
+    def of(cls, layer: nn.Linear, passed_over: int = 0) -> "Linear":
+        """That of torch, which reads what comes after so many features."""
+        weight = layer.weight.detach().numpy()
+        nothing = np.zeros((len(weight), passed_over), weight.dtype)
+        return cls({"weight": np.concatenate([nothing, weight], 1), "bias": layer.bias.detach().numpy()})
 
     def shares(self, x: np.ndarray) -> np.ndarray:
         logits = x @ self.weight.T + self.bias
@@ -126,31 +138,44 @@ class Linear(Classifier):
     def arrays(self) -> dict[str, np.ndarray]:
         return {"weight": self.weight, "bias": self.bias}
 
+    def reordered(self, classes: Sequence[int]) -> "Linear":
+        order = list(classes)
+        return Linear({"weight": self.weight[order], "bias": self.bias[order]})
+
 
 class Together(Classifier):
-    """A forest on the first columns and a linear layer on those after them: shares that are added, the layer's
-    `counts` times those of the forest."""
+    """Two that read features from the first one on: their shares are added, those of the second `counts` times."""
 
-    def __init__(self, forest: Forest, linear: Linear, counts: float) -> None:
-        if forest.n_classes != linear.n_classes:
-            raise ClassifierError("forest and layer know different numbers of classes")
-        self.forest, self.linear, self.counts = forest, linear, counts
-        self.n_features, self.n_classes = forest.n_features + linear.n_features, forest.n_classes
+    def __init__(self, first: Classifier, second: Classifier, counts: float) -> None:
+        if first.n_classes != second.n_classes:
+            raise ClassifierError("the two know different numbers of classes")
+        self.both, self.counts = (first, second), counts
+        self.n_features, self.n_classes = max(first.n_features, second.n_features), first.n_classes
 
     def shares(self, x: np.ndarray) -> np.ndarray:
-        at = self.forest.n_features
-        shares: np.ndarray = self.forest.shares(x[:, :at]) + self.counts * self.linear.shares(x[:, at:])
+        first, second = (one.shares(x[:, : one.n_features]) for one in self.both)
+        shares: np.ndarray = first + self.counts * second
         return shares / (1 + self.counts)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return self.forest.arrays() | self.linear.arrays() | {"counts": np.array(self.counts)}
+        parts = zip(PARTS, self.both, strict=True)
+        each = {f"{part}{name}": array for part, one in parts for name, array in one.arrays().items()}
+        return each | {"counts": np.array(self.counts)}
+
+    def reordered(self, classes: Sequence[int]) -> "Together":
+        first, second = self.both
+        return Together(first.reordered(classes), second.reordered(classes), self.counts)
 
 
 def stored(arrays: Mapping[str, np.ndarray]) -> Classifier:
     """The classifier of such arrays, whichever it is. Raises ClassifierError."""
     try:
         if "counts" in arrays:
-            return Together(Forest(arrays), Linear(arrays), float(arrays["counts"].item()))
+            first, second = (
+                stored({name.removeprefix(part): array for name, array in arrays.items() if name.startswith(part)})
+                for part in PARTS
+            )
+            return Together(first, second, float(arrays["counts"].item()))
         return Linear(arrays) if "weight" in arrays else Forest(arrays)
-    except (KeyError, IndexError, ValueError, TypeError) as error:
+    except (KeyError, IndexError, ValueError, TypeError, RecursionError) as error:
         raise ClassifierError(f"not the arrays of a classifier ({error})") from None

@@ -22,6 +22,7 @@ from brep_mae.fitted.candidates import CANDIDATES, FEW, Choice, Table, candidate
 from brep_mae.fitted.model import FittedModel, extractor
 from brep_mae.fitted.network import Network
 from brep_mae.fitted.rows import Rows, every_row, labelled_rows
+from brep_mae.fitted.start import start_from
 from brep_mae.models.embed import readable
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.models.extractors.joined import Joined
@@ -108,35 +109,39 @@ def fit(
     seed: int = 0,
     on_fold: Callable[[int, int], None] = lambda done, all: None,
     fine_tune: bool = False,
-) -> tuple[FittedModel, bool]:
+) -> tuple[FittedModel, list[Path]]:
     """Learns from the labelled parts of a folder of shards.
 
     Args:
         unit: what has a class; None = as the labels have it.
-        encoder: checkpoint whose codes stand beside plain features; None = plain features alone.
-        fine_tune: True = a network is compared as well, the encoder trained on the labelled parts.
+        encoder: checkpoint whose codes stand beside plain features; or a fitted model, which is compared as it is and
+            together with what is learned where the labels name no class but its own, and else lends its first encoder;
+            None = plain features alone.
+        fine_tune: True = a network is compared as well, the encoder (of several the first) trained on the labelled
+            parts.
 
     Returns:
-        the model; True = its classifier reads codes, of the encoder as it is or as it was trained.
+        the model; the encoders whose codes its classifier reads, with their weights or with what was made of them.
 
     Raises:
         FitError: there is nothing to learn from these labels.
         CheckpointError, ValueError: the encoder cannot be read, or reads other grids.
     """
-    if encoder is not None:
-        require_grid(encoder, shards)
     stored = open_shards(shards)
     labels = stored.labels
     unit = unit or unit_of(labels, shards)
     several = unit != "face" and not labels.part_classes
-    classes = labels.face_classes if unit == "face" or several else labels.part_classes
-    if not classes:
+    named = labels.face_classes if unit == "face" or several else labels.part_classes
+    if not named:
         raise FitError(f"no {unit} has a class; name the classes in labels.csv (`brep-mae labels template` writes one)")
     if fine_tune and encoder is None:
         raise FitError("there is no encoder to train: name one with --encoder, or leave out --fine-tune")
     if fine_tune and several:
         raise FitError(f"a network learns one class of each {unit}, and these may show several: leave out --fine-tune")
-    reader = extractor(*[encoder] if encoder else [])
+    start = start_from(encoder, unit, several, named)
+    for each in start.encoders:
+        require_grid(each, shards)
+    classes, reader = start.classes, extractor(*start.encoders)
     data = _samples(shards, unit, stored.uids, readable(reader))
     kept_back = {file_of(uid) for uid in labels.solids.on_side("test")}  # with all that a file holds
     known = list(zip(data.uids, data.labelled(data.uids), strict=True))
@@ -151,18 +156,26 @@ def fit(
         raise FitError(
             f"no {unit} to learn from has a class; name the classes of some parts that are not on the side test"
         )
+    files = sorted({file_of(uid) for uid in [*learned, *tested]})
+    if seen := {*files} & {*start.learned_from}:
+        raise FitError(
+            f"{encoder}: has learned from {len(seen)} of the {len(files)} labelled files, so that its answers for them "
+            f"say nothing of parts that it has not seen; name what it was fitted from, or an encoder"
+        )
     rows = rows_of(learned)
     table = _table(unit, reader, data, rows, learned, others, len(classes), seed)
+    table = replace(table, known=start.known)
     if fine_tune:
-        assert isinstance(reader, Joined)
-        table = replace(table, network=Network(unit, len(classes), reader, data, learned, rows.sample))
+        trained = extractor(start.encoders[0])
+        assert isinstance(trained, Joined)
+        table = replace(table, network=Network(unit, len(classes), trained, data, learned, rows.sample))
     shown = [name for number, name in enumerate(classes) if table.files_of(number)]
     if len(shown) < 2:
         only = f"the only one is {shown[0]}" if shown else "there is none"
         raise FitError(f"{len(table.y)} labelled {unit}s show fewer than two classes ({only}): label parts of others")
     choice = choose(table, seed, on_fold)
     chosen = candidates(table)[choice.name](table, seed)
-    classifier, reads_codes = chosen.classifier, chosen.classifier.n_features > table.plain
+    classifier = chosen.classifier
     report = FitReport(
         unit=unit,
         several=several,
@@ -184,8 +197,10 @@ def fit(
         kept = Table(rows.x, rows.y, rows.sample, table.others, table.plain, len(classes))
         report = replace(report, test=kept.score(said, np.arange(len(said)), np.arange(len(classes))))
     grid = int(stored[0].face_grid.shape[1])
-    read = chosen.reader or (reader if reads_codes else extractor())
-    return FittedModel(unit, several, tuple(classes), read, classifier, grid, report.as_json()), reads_codes
+    encoders = list(start.encoders) if classifier.n_features > table.plain else []
+    read = chosen.reader or extractor(*encoders)
+    model = FittedModel(unit, several, classes, read, classifier, grid, report.as_json(), tuple(files))
+    return model, encoders[:1] if chosen.reader else encoders
 
 
 def _samples(shards: Path, unit: Unit, uids: Sequence[str], reads: frozenset[str]) -> Solids:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brep_mae.answers import Unit
-from brep_mae.checkpoints.backbones import described
 from brep_mae.datasets.adapters import solids
 from brep_mae.datasets.source import Source
 from brep_mae.fitted.fit import FitError, fit
 from brep_mae.fitted.model import FittedModel, save_model
+from brep_mae.fitted.start import grid_of
 from brep_mae.ingest.dataset import parse_dataset
 from brep_mae.output.folder import output_folder
 from brep_mae.settings import ParseParams, SplitParams
@@ -27,7 +27,8 @@ class FitOptions:
 
     Args:
         unit: what has a class; None = as the labels have it.
-        encoder: folder of an encoder whose codes are read beside plain features; None = plain features alone.
+        encoder: folder of an encoder whose codes are read beside plain features, or of a fitted model to start from;
+            None = plain features alone.
         unlabelled: most files without a label that are learned from as well.
         fine_tune: True = a network is compared as well, the encoder trained on the labelled parts.
         seed: of all that is drawn.
@@ -71,7 +72,7 @@ def fit_files(
                 shards = inputs[0]
             else:
                 _parse(inputs, labels, shards, options, tell)
-            model, reads_codes = fit(
+            model, encoders = fit(
                 shards,
                 options.unit,
                 options.encoder,
@@ -82,7 +83,7 @@ def fit_files(
         finally:
             shutil.rmtree(claim.work / "shards", ignore_errors=True)
         with claim.filled() as folder:
-            save_model(model, folder, *[options.encoder] if options.encoder and reads_codes else [])
+            save_model(model, folder, *encoders)
     return model
 
 
@@ -96,9 +97,12 @@ def _parse(
         raise FitError(
             f"{source.root}: no labels; write them with `brep-mae labels template` and name the table with --labels"
         )
-    grid = described(options.encoder)[2].grid if options.encoder else ParseParams().grid
     settings = ParseParams(
-        grid=grid, field_pool=16, field_samples=1, deadline_s=options.deadline_s, memory_mb=options.memory_mb
+        grid=grid_of(options.encoder),
+        field_pool=16,
+        field_samples=1,
+        deadline_s=options.deadline_s,
+        memory_mb=options.memory_mb,
     )
     split = SplitParams(validation=0.1, test=0.1)
     sampled = _sampled(source, options.unlabelled)

@@ -45,6 +45,7 @@ class FittedModel:
         extractor: makes the features that the classifier reads.
         grid: samples per side of the UV-grids that it reads.
         report: what was seen while it was fitted, as JSON has it.
+        learned_from: files whose labels it has learned from, or was scored on, as uids name them; () = generated ones.
     """
 
     unit: Unit
@@ -54,6 +55,7 @@ class FittedModel:
     classifier: Classifier
     grid: int
     report: dict[str, Any]
+    learned_from: tuple[str, ...] = ()
 
     def answer(self, path: Path, file: str, graphs: Sequence[FaceGraph]) -> list[SolidAnswers]:
         """What is said of the solids of one file.
@@ -99,6 +101,11 @@ def extractor(*encoders: Path) -> FeatureExtractor:
     return reduce(Joined, map(load_face_backbone, encoders), plain).eval()
 
 
+def encoders_in(folder: Path) -> list[Path]:
+    """The encoders of a fitted model, in the order in which its classifier reads their codes."""
+    return sorted(folder.glob(f"{ENCODER}*"), key=lambda found: (len(found.name), found.name))
+
+
 def _networks(extractor: FeatureExtractor) -> list[FeatureExtractor]:
     """Those that `extractor` put after plain features, in that order."""
     if not isinstance(extractor, Joined):
@@ -128,6 +135,7 @@ def save_model(model: FittedModel, folder: Path, *encoders: Path) -> None:
         "classes": list(model.classes),
         "grid": model.grid,
         "report": model.report,
+        "learned_from": list(model.learned_from),
     }
     write_whole(folder / FITTED, json.dumps(about | {"sha256": _digest(about)}, indent=1) + "\n")
 
@@ -144,7 +152,7 @@ def load_model(folder: Path) -> FittedModel:
         about = json.loads((folder / FITTED).read_text())
         made_for, classes = about["schema"], tuple(str(name) for name in about["classes"])
         unit, grid, report = about["unit"], int(about["grid"]), dict(about["report"])
-        several = bool(about["several"])
+        several, learned_from = bool(about["several"]), tuple(about.get("learned_from", ()))
     except FileNotFoundError:
         raise CheckpointError(
             f"{folder}: no {FITTED} in it, so no fitted model; name one that `fit` made, or `operations`"
@@ -155,7 +163,7 @@ def load_model(folder: Path) -> FittedModel:
         raise CheckpointError(f"{folder}: fitted with data schema {made_for}, this is {schema.VERSION}; fit it again")
     if unit not in UNITS or about.get("sha256") != _digest(about):
         raise CheckpointError(f"{folder / FITTED}: its checksum does not match what it says; {remedy}")
-    features = extractor(*sorted(folder.glob(f"{ENCODER}*"), key=lambda found: (len(found.name), found.name)))
+    features = extractor(*encoders_in(folder))
     path = folder / CLASSIFIER
     try:
         classifier = stored({name: tensor.numpy() for name, tensor in read_tensors(path).items()})
@@ -165,4 +173,4 @@ def load_model(folder: Path) -> FittedModel:
         raise CheckpointError(f"{path}: {classifier.n_classes} classes, {FITTED} names {len(classes)}; {remedy}")
     if classifier.n_features > (features.dim if unit == "face" else features.solid_dim):
         raise CheckpointError(f"{folder}: an encoder that its classifier reads is missing; {remedy}")
-    return FittedModel(unit, several, classes, features, classifier, grid, report)
+    return FittedModel(unit, several, classes, features, classifier, grid, report, learned_from)

@@ -53,7 +53,8 @@ class Network:
         labelled = Rows(task, batches, features_of(self.reader, batches))
         grown, encoder, layer = forest_and_network.learn(problem, labelled, seed)
         plain, _ = self.reader.both
-        classifier = Together(Forest.of(grown, self.n_classes), Linear.of(layer), forest_and_network.NETWORK)
+        network = Linear.of(layer, plain.dim if self.unit == "face" else plain.solid_dim)
+        classifier = Together(Forest.of(grown, self.n_classes), network, forest_and_network.NETWORK)
         return classifier, Joined(plain, encoder.cpu()).eval()
 
     def features(self, reader: FeatureExtractor) -> np.ndarray:

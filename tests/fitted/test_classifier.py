@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import LogisticRegression
+from torch import nn
 
 from brep_mae.fewshot.heads.forest import grow
 from brep_mae.fitted.classifier import ClassifierError, Forest, Linear, Together, stored
@@ -47,18 +48,32 @@ def test_what_is_stored_answers_the_same(rows):
     assert (again.n_features, again.n_classes) == (12, 4)
 
 
-def test_of_a_forest_and_a_layer_each_reads_its_own_columns_and_both_count(rows):
-    x, y, new = rows
-    forest = Forest.of(grow(x, y, seed=0), n_classes=4)
-    layer = Linear({"weight": np.eye(4, 5), "bias": np.zeros(4)})
+@pytest.fixture
+def forest_and_layer(rows):
+    """A forest on 12 columns, and a layer on the 5 that come after them."""
+    x, y, _ = rows
+    layer = nn.Linear(5, 4)
+    return Forest.of(grow(x, y, seed=0), n_classes=4), Linear.of(layer, passed_over=12), Linear.of(layer)
+
+
+def test_of_a_forest_and_a_layer_each_reads_its_own_columns_and_both_count(rows, forest_and_layer):
+    new, (forest, layer, of_codes) = rows[2], forest_and_layer
     codes = np.random.default_rng(1).normal(size=(50, 5))
     given = Together(forest, layer, 0.5)
     both = stored({name: np.ascontiguousarray(array) for name, array in given.arrays().items()})
     told = both.shares(np.concatenate([new, codes], 1))
-    np.testing.assert_allclose(told, (forest.shares(new) + 0.5 * layer.shares(codes)) / 1.5)
+    np.testing.assert_allclose(told, (forest.shares(new) + 0.5 * of_codes.shares(codes)) / 1.5)
     assert (both.n_features, both.n_classes) == (17, 4)
     with pytest.raises(ClassifierError, match="different numbers of classes"):
-        stored(given.arrays() | {"weight": np.eye(3, 5), "bias": np.zeros(3)})
+        stored(given.arrays() | {"second.weight": np.eye(3, 5), "second.bias": np.zeros(3)})
+
+
+def test_in_another_order_of_the_classes_the_answers_are_the_same(rows, forest_and_layer):
+    forest, layer, _ = forest_and_layer
+    x = np.concatenate([rows[2], np.random.default_rng(1).normal(size=(50, 5))], 1)
+    for one in (forest, layer, Together(layer, Together(forest, layer, 1.0), 0.5)):
+        told = one.shares(x[:, : one.n_features])
+        np.testing.assert_allclose(one.reordered([2, 0, 3, 1]).shares(x[:, : one.n_features]), told[:, [2, 0, 3, 1]])
 
 
 @pytest.mark.parametrize(

@@ -77,10 +77,10 @@ def test_what_was_trained_is_kept_and_answers_alike_and_the_encoder_stays(
         return Choice("forest_and_network", None, 0.0, 0.0, {}, nothing, np.zeros_like(table.y))
 
     monkeypatch.setattr(fit_, "choose", taken)
-    model, reads_codes = fit(parts, unit, encoder, fine_tune=True)
-    assert reads_codes and (encoder / "model.safetensors").read_bytes() == before
+    model, encoders = fit(parts, unit, encoder, fine_tune=True)
+    assert encoders == [encoder] and (encoder / "model.safetensors").read_bytes() == before
     folder = tmp_path_factory.mktemp("fitted")
-    save_model(model, folder, encoder)
+    save_model(model, folder, *encoders)
     new, old = load_backbone(folder / "encoder").state_dict(), load_backbone(encoder).state_dict()
     assert any(not torch.equal(new[name], old[name]) for name in old)
     graph = open_shards(parts)[7]
