@@ -73,5 +73,10 @@ def test_the_study_of_methods_has_a_stage_for_every_network_of_every_target():
     over = graph["target"]["matrix"]
     stages = {(target, network) for target in over["target"] for network in over["network"]}
     stages |= {(target, "hops") for target in graph["plain"]["foreach"]}
+    stages |= {
+        (target, network_of(todo.arms[arm]))
+        for target in graph["draws"]["foreach"]
+        for arm in todo.targets[target].arms
+    }
     arms = {(name, network_of(todo.arms[arm])) for name, target in todo.targets.items() for arm in target.arms}
     assert stages == arms
