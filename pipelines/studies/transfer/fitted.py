@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from brep_mae.checkpoints.backbones import load_backbone
+from brep_mae.checkpoints.backbones import WEIGHTS, load_backbone
 from brep_mae.checkpoints.listed import CLASSIFIER
+from brep_mae.checkpoints.weights import read_weights, write_weights
 from brep_mae.datasets.combined import ConcatDataset
 from brep_mae.datasets.content import FACES
 from brep_mae.evaluation.problem import Problem, Rows, features_of, in_batches, tasks
@@ -26,13 +27,17 @@ from brep_mae.models.extractors.hops import Hops
 from brep_mae.models.extractors.joined import Joined
 from brep_mae.output.folder import output_folder
 from brep_mae.output.note import sha256
+from brep_mae.pretraining.unfinished import unfinished
 from brep_mae.settings import FewshotParams
 from pipelines.shared.parsed_dataset import ParsedDataset
 from pipelines.shared.stage import run_stage
 from pipelines.studies.transfer.plan import Study
 from pipelines.studies.transfer.release import made_of, write_card
 
+MODULE = "pipelines.studies.transfer.fitted"
 SIDES = "train", "validation", "test"
+Networks = list[tuple[FeatureExtractor, nn.Linear]]
+"""Each with the layer that reads its codes."""
 
 
 class Known:
@@ -63,6 +68,19 @@ def learned(
     problem = Problem(known.task, backbone, known.data, lambda: np.empty((0, backbone.dim)), params)
     network, layer = fine_tune(problem, probe(known.task.n_classes, rows.x, rows.y), rows, seed)
     return network.cpu(), layer.cpu()
+
+
+def once(
+    file: Path, known: Known, labelled: list[str], backbone: FeatureExtractor, params: FewshotParams, seed: int
+) -> tuple[FeatureExtractor, nn.Linear]:
+    """What `learned` gives, kept in `file` for a run that goes on where this one was cut off."""
+    if not file.exists():
+        found = learned(known, labelled, backbone, params, seed)
+        write_weights(file, nn.ModuleList(found).state_dict())
+        return found
+    kept = backbone, nn.Linear(backbone.dim, known.task.n_classes)
+    read_weights(file, nn.ModuleList(kept))
+    return kept
 
 
 def together(plain: FeatureExtractor, layers: list[nn.Linear]) -> Linear:
@@ -104,19 +122,10 @@ def report_of(classes: list[str], files: int, rows: Rows, told: np.ndarray, trut
     )
 
 
-def main(folder: str, name: str) -> None:
-    study = Study(Path(folder))
+def hand_on(study: Study, name: str, known: Known, labelled: list[str], several: Networks, new: Path) -> None:
+    """Scores the networks together, and fills the folder `new` with them."""
     todo = study.plan()
     wanted = todo.fitted[name]
-    encoders = [study.model_of(wanted.encoder, seed) for seed in range(wanted.networks)]
-    names = wanted.sets if study.absent(wanted.scored) else [*wanted.sets, wanted.scored]
-    known = Known([study.stored_set(each) for each in names])
-    labelled = [uid for number in range(len(wanted.sets)) for uid in known.uids(number, "train")]
-    params = FewshotParams(**todo.fewshot.model_dump() | wanted.tune)
-    several = []
-    for seed, encoder in enumerate(encoders):
-        print(f"{name}: network {seed + 1} of {wanted.networks} learns from {len(labelled)} solids")
-        several.append(learned(known, labelled, load_backbone(encoder), params, seed))
     plain: FeatureExtractor = Hops()
     reader = reduce(Joined, [network for network, _ in several], plain).eval()
     classifier = together(plain, [layer for _, layer in several])
@@ -128,17 +137,40 @@ def main(folder: str, name: str) -> None:
 
     told, truth = right(known.uids(0, "test"))
     scores = {f"test side of {wanted.sets[0]}": float(told.mean())}
-    if wanted.scored in names:
+    if len(known.sets) > len(wanted.sets):
         scores[wanted.scored] = float(right(known.uids(len(wanted.sets), *SIDES))[0].mean())
     else:
         print(f"{name}: not scored on {wanted.scored}, which is not there")
     report = report_of(known.classes, len(labelled), known.rows(plain, labelled), told, truth)
     model = FittedModel("face", False, tuple(known.classes), reader, classifier, todo.parse.grid, report.as_json())
-    with output_folder(study.folder / "release" / name) as claim, claim.filled() as new:
-        save_model(model, new, *encoders)
-        read = "The labels that the generator wrote were read."
-        write_card(new, made_of(study, wanted.sets), read, sha256(new / CLASSIFIER), scores)
+    save_model(model, new, *(study.model_of(wanted.encoder, seed) for seed in range(wanted.networks)))
+    read = "The labels that the generator wrote were read."
+    write_card(new, made_of(study, wanted.sets), read, sha256(new / CLASSIFIER), scores)
     print(f"{name}: " + ", ".join(f"{100 * score:.1f} % right on {what}" for what, score in scores.items()))
+
+
+def main(folder: str, name: str) -> None:
+    study = Study(Path(folder))
+    todo = study.plan()
+    wanted = todo.fitted[name]
+    encoders = [study.model_of(wanted.encoder, seed) for seed in range(wanted.networks)]
+    names = wanted.sets if study.absent(wanted.scored) else [*wanted.sets, wanted.scored]
+    known = Known([study.stored_set(each) for each in names])
+    labelled = [uid for number in range(len(wanted.sets)) for uid in known.uids(number, "train")]
+    params = FewshotParams(**todo.fewshot.model_dump() | wanted.tune)
+    out = study.folder / "release" / name
+    data = [(each.digest, each.labels_digest) for each in known.sets[: len(wanted.sets)]]
+    hashes = [sha256(encoder / WEIGHTS) for encoder in encoders]
+    with (
+        output_folder(out) as claim,
+        unfinished(MODULE, out, wanted.model_dump(), params.model_dump(), data, hashes) as work,
+    ):
+        several = []
+        for seed, encoder in enumerate(encoders):
+            print(f"{name}: network {seed + 1} of {wanted.networks} learns from {len(labelled)} solids")
+            several.append(once(work / f"{seed}.safetensors", known, labelled, load_backbone(encoder), params, seed))
+        with claim.filled() as new:
+            hand_on(study, name, known, labelled, several, new)
 
 
 if __name__ == "__main__":

@@ -185,7 +185,12 @@ def test_networks_that_have_learned_classes_are_handed_on_as_one_model_with_its_
         about = json.loads((folder / "dataset.json").read_text()) | {"licence": "CC0-1.0"}
         (folder / "dataset.json").write_text(json.dumps(about))
         (folder / "report.json").write_text(json.dumps({"files": 20}))
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(fitted, "hand_on", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            fitted.main(str(study.folder), "named")
     fitted.main(str(study.folder), "named")
+    assert len(several) == 2  # the second run trained nothing anew
     assert "not scored on strange, which is not there" in capsys.readouterr().out
     out = study.folder / "release" / "named"
     model = load_model(out)
