@@ -134,11 +134,11 @@ def fit(
     named = labels.face_classes if unit == "face" or several else labels.part_classes
     if not named:
         raise FitError(f"no {unit} has a class; name the classes in labels.csv (`brep-mae labels template` writes one)")
-    if fine_tune and encoder is None:
-        raise FitError("there is no encoder to train: name one with --encoder, or leave out --fine-tune")
     if fine_tune and several:
         raise FitError(f"a network learns one class of each {unit}, and these may show several: leave out --fine-tune")
     start = start_from(encoder, unit, several, named)
+    if fine_tune and not start.encoders:
+        raise FitError("there is no encoder to train: name one with --encoder, or leave out --fine-tune")
     for each in start.encoders:
         require_grid(each, shards)
     classes, reader = start.classes, extractor(*start.encoders)
@@ -199,7 +199,8 @@ def fit(
     grid = int(stored[0].face_grid.shape[1])
     encoders = list(start.encoders) if classifier.n_features > table.plain else []
     read = chosen.reader or extractor(*encoders)
-    model = FittedModel(unit, several, classes, read, classifier, grid, report.as_json(), tuple(files))
+    seen_by_it = tuple(sorted({*files, *start.learned_from}))
+    model = FittedModel(unit, several, classes, read, classifier, grid, report.as_json(), seen_by_it)
     return model, encoders[:1] if chosen.reader else encoders
 
 

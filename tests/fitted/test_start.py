@@ -96,15 +96,27 @@ def test_a_model_is_not_asked_about_files_that_it_has_learned_from(parts, featur
     save_model(learned, folder, *encoders)
     with pytest.raises(FitError, match=r"has learned from 8 of the 8 labelled files.*; name what it was fitted from"):
         fit(parts, "face", folder)
+    others = tmp_path_factory.mktemp("others")
+    write_shard(others / "00000.arrow", [make_graph(6, seed=i) for i in range(8, 12)])
+    (others / "dataset.json").write_text((parts / "dataset.json").read_text())
+    labelled(others, feature[2][:4], ("flat", "round"))
+    again, _ = fit(others, "face", folder)
+    assert {*learned.learned_from} < {*again.learned_from} and len(again.learned_from) == 12
 
 
-def test_a_model_of_plain_features_alone_can_be_started_from_and_lends_no_encoder(model, tmp_path):
+def test_a_model_of_plain_features_alone_can_be_started_from_and_lends_no_encoder(
+    parts, feature, model, tmp_path_factory
+):
+    folder = tmp_path_factory.mktemp("plain")
     plain = FittedModel(
         "face", False, ("a", "b"), extractor(), Linear({"weight": np.zeros((2, 3)), "bias": np.zeros(2)}), 5, {}
     )
-    save_model(plain, tmp_path)
-    start = start_from(tmp_path, "face", False, ("b",))
+    save_model(plain, folder)
+    start = start_from(folder, "face", False, ("b",))
     assert start.encoders == () and start.known is not None and start.classes == ("b", "a")
-    assert (grid_of(tmp_path), grid_of(model), grid_of(model / "encoder")) == (5, GRID, GRID)
+    assert (grid_of(folder), grid_of(model), grid_of(model / "encoder")) == (5, GRID, GRID)
     with pytest.raises(CheckpointError, match="a model that reads plain features alone"):
-        start_from(tmp_path, "face", False, ("c",))
+        start_from(folder, "face", False, ("c",))
+    labelled(parts, feature[2], ("a", "b"))
+    with pytest.raises(FitError, match="there is no encoder to train"):
+        fit(parts, "face", folder, fine_tune=True)
