@@ -170,12 +170,16 @@ class Together(Classifier):
 def stored(arrays: Mapping[str, np.ndarray]) -> Classifier:
     """The classifier of such arrays, whichever it is. Raises ClassifierError."""
     try:
-        if "counts" in arrays:
-            first, second = (
-                stored({name.removeprefix(part): array for name, array in arrays.items() if name.startswith(part)})
-                for part in PARTS
-            )
-            return Together(first, second, float(arrays["counts"].item()))
-        return Linear(arrays) if "weight" in arrays else Forest(arrays)
+        return _made(arrays)
     except (KeyError, IndexError, ValueError, TypeError, RecursionError) as error:
         raise ClassifierError(f"not the arrays of a classifier ({error})") from None
+
+
+def _made(arrays: Mapping[str, np.ndarray]) -> Classifier:
+    if "counts" in arrays:
+        first, second = (
+            _made({name.removeprefix(part): array for name, array in arrays.items() if name.startswith(part)})
+            for part in PARTS
+        )
+        return Together(first, second, float(arrays["counts"].item()))
+    return Linear(arrays) if "weight" in arrays else Forest(arrays)

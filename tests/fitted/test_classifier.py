@@ -94,6 +94,15 @@ def test_a_forest_that_would_hang_or_read_elsewhere_is_refused(rows, name, value
         stored(arrays)
 
 
-def test_other_arrays_are_no_classifier():
+def test_other_arrays_are_no_classifier(rows):
     with pytest.raises(ClassifierError, match="not the arrays of a classifier"):
         stored({"share": np.zeros((2, 3))})
+    forest = Forest.of(grow(*rows[:2], seed=0), n_classes=4).arrays()
+    halves = {f"first.{name}": array for name, array in forest.items()} | {"counts": np.array(1.0)}
+    with pytest.raises(ClassifierError, match=r"^not the arrays of a classifier \('[a-z]+'\)$"):
+        stored(halves)
+
+
+def test_one_classifier_in_another_without_end_is_refused():
+    with pytest.raises(ClassifierError, match=r"^not the arrays of a classifier \(maximum recursion"):
+        stored({"first." * i + "counts": np.array(1.0) for i in range(1000)})

@@ -137,7 +137,7 @@ def hand_on(study: Study, name: str, known: Known, labelled: list[str], several:
 
     told, truth = right(known.uids(0, "test"))
     scores = {f"test side of {wanted.sets[0]}": float(told.mean())}
-    if len(known.sets) > len(wanted.sets):
+    if not study.absent(wanted.scored):
         scores[wanted.scored] = float(right(known.uids(len(wanted.sets), *SIDES))[0].mean())
     else:
         print(f"{name}: not scored on {wanted.scored}, which is not there")
