@@ -189,8 +189,8 @@ class ProbeParams(Section):
 class FewshotParams(Section):
     """Label budget study. `shots` counts labelled solids. Fine-tuning takes `steps` steps, or what `epochs` passes over
     the labelled solids take where that is more; a layer of the backbone has the rate `lr`, by `layer_decay` less than
-    the one above; `noise` is added to standardised scalars; of the weights that answer `mixing` are trained ones, the
-    rest those of the start, where that knows something.
+    the one above; `noise` is added to standardised scalars. The layer that answers is the one that was trained, but for
+    the share `reprobed`, which is a probe of the trained features.
 
     `unlabelled` more solids may be read without their labels; `holdout` is the share of the labelled solids that only
     choose among states of a training, 0 = all train and nothing is chosen."""
@@ -204,7 +204,7 @@ class FewshotParams(Section):
     layer_decay: float = Field(gt=0, le=1, default=1.0)
     head_lr: float = Field(gt=0)
     noise: float = Field(ge=0)
-    mixing: float = Field(gt=0, le=1, default=1.0)
+    reprobed: float = Field(ge=0, le=1, default=0.0)
     unlabelled: int = Field(ge=0)
     holdout: float = Field(ge=0, lt=1, default=0.0)
     workers: int = Field(ge=0)

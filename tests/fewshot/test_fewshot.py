@@ -173,36 +173,25 @@ def test_training_spends_nothing_on_classes_that_no_label_shows(setup):
     assert not torch.equal(head.bias[:2], start.bias[:2])
 
 
-def test_the_weights_that_answer_lie_between_the_start_and_what_was_trained(setup):
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_the_layer_that_answers_is_the_trained_one_and_a_probe_of_the_trained_features(setup, share, monkeypatch):
     problem, uids = problem_of(setup), setup[1]
-    start, labelled = torch.nn.Linear(problem.backbone.dim, 3), rows_for(problem, uids[:2])
+    problem = replace(problem, params=PARAMS.model_copy(update={"reprobed": share, "steps": 20}))
+    labelled, asked, kept, own = rows_for(problem, uids[:4]), rows_for(problem, uids[4:8]), [], finetuned.fine_tune
+    monkeypatch.setattr(finetuned, "fine_tune", lambda *args: kept.append(own(*args)) or kept[0])
+    heads = []
+    monkeypatch.setattr(finetuned, "predict", lambda backbone, layer, rows: heads.append(layer) or rows.y)
+    finetuned.fit(problem, labelled, 0)(asked)
+    (tuned, trained), (layer,) = kept[0], heads
 
-    def tuned(mixing: float) -> list[torch.Tensor]:
-        return [w for m in finetuned.fine_tune(problem, start, labelled, 0, mixing=mixing) for w in m.parameters()]
+    def codes(backbone, rows: Rows) -> np.ndarray:
+        return Rows(rows.task, rows.batches, features_of(backbone, rows.batches)).x
 
-    first = [w for part in (problem.backbone, start) for w in part.parameters()]
-    last, mixed = tuned(1.0), tuned(0.75)
-    assert any(not torch.equal(a, b) for a, b in zip(first, last, strict=True))
-    for a, b, between in zip(first, last, mixed, strict=True):
-        torch.testing.assert_close(between, 0.25 * a + 0.75 * b)
-
-
-def test_a_head_mixes_only_with_a_start_that_knows_something(setup, monkeypatch):
-    given = problem_of(setup)
-    given, told = replace(given, params=PARAMS.model_copy(update={"mixing": 0.5})), {}
-    labelled = rows_for(given, setup[1][:4])
-    probed, fresh = ("finetuned", "partial", "forest_and_network"), ("from_scratch", "max_relative")
-    for name in probed + fresh:
-        module = plugins.load(plugins.HEADS, name)
-        place = finetuned if name == "partial" else module
-
-        def trained(problem, head, labelled, seed, top_only=False, mixing=1.0, name=name):
-            told[name] = mixing
-            return problem.backbone, head
-
-        monkeypatch.setattr(place, "fine_tune", trained)
-        module.fit(given, labelled, 0)
-    assert told == dict.fromkeys(probed, 0.5) | dict.fromkeys(fresh, 1.0)
+    again = frozen.probe(3, codes(tuned, labelled), labelled.y)
+    before = frozen.probe(3, labelled.x, labelled.y)
+    x = torch.from_numpy(codes(tuned, asked))
+    torch.testing.assert_close(layer(x), (1 - share) * trained(x) + share * again(x))
+    assert not torch.allclose(again.weight, before.weight), "of what the backbone says after training"
 
 
 def test_lower_layers_move_less_by_layer_decay(setup):
@@ -255,8 +244,7 @@ def test_fine_tuning_asks_the_frozen_backbone_about_no_test_solid(setup, monkeyp
 
 def test_a_head_from_scratch_starts_from_random_weights_that_the_seed_alone_decides(setup, monkeypatch):
     problem, starts = problem_of(setup), []
-    for mode in (from_scratch, finetuned):
-        monkeypatch.setattr(mode, "fine_tune", lambda p, head, *rest: starts.append(head.weight) or (p.backbone, head))
+    monkeypatch.setattr(finetuned, "fine_tune", lambda p, head, *rest: starts.append(head.weight) or (p.backbone, head))
     labelled = rows_for(problem, setup[1][:4])
     for mode, seed in ((from_scratch, 3), (finetuned, 3), (from_scratch, 3), (from_scratch, 4)):
         mode.fit(problem, labelled, seed)

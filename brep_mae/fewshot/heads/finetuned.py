@@ -1,12 +1,12 @@
 """The whole backbone trained on with its head, for a number of steps that the labelled solids alone decide.
 
-Without solids that are set aside nothing is selected on labels. Rates, steps and mixing were chosen on solids outside
-the test side, of draws that no table reports.
+Without solids that are set aside nothing is selected on labels. Rates, steps and what is left to a second probe were
+chosen on solids outside the test side, of draws that no table reports.
 """
 
 import copy
 import math
-from typing import TypeVar
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -27,7 +27,8 @@ from brep_mae.settings import FewshotParams, OptimParams
 CHECKS = 5
 CLIP_NORM, WARMUP, SMOOTHING = 1.0, 0.2, 0.1
 
-M = TypeVar("M", bound=nn.Module)
+Start = Callable[[int, np.ndarray, np.ndarray], nn.Linear]
+"""What the head starts from: number of classes, features (R, D), classes (R,) -> a layer from D to that number."""
 
 
 def steps_of(params: FewshotParams, solids: int) -> int:
@@ -44,19 +45,8 @@ def smoothed(labels: Tensor, shown: Tensor) -> Tensor:
     return (1 - SMOOTHING) * F.one_hot(labels, len(shown)) + SMOOTHING * shown / shown.sum()
 
 
-@torch.no_grad()
-def between(start: M, trained: M, mixing: float) -> M:
-    """A copy of `trained` whose weights, and what it counts while it trains, are a mean of both: `mixing` of the
-    trained ones, the rest of the start."""
-    mixed, first = copy.deepcopy(trained), start.state_dict()
-    for name, value in mixed.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(first[name].to(value.device), 1 - mixing)
-    return mixed
-
-
 def fine_tune(
-    problem: Problem, head: nn.Linear, labelled: Rows, seed: int, top_only: bool = False, mixing: float = 1.0
+    problem: Problem, head: nn.Linear, labelled: Rows, seed: int, top_only: bool = False
 ) -> tuple[FeatureExtractor, nn.Linear]:
     """Trained copies of the backbone and a head, after `steps_of` steps on the labelled solids; where some are set
     aside, the one of the start and CHECKS states on the way that tells most of their rows right.
@@ -64,10 +54,7 @@ def fine_tune(
     Args:
         head: what the head starts from.
         top_only: True = of the backbone, only what `FeatureExtractor.top` names is trained.
-        mixing: how much of a state is trained weights, for a start that knows something; the rest of it is the start
-            (Wortsman et al. 2022, arXiv:2109.01903, section 3).
     """
-    first = problem.backbone, head
     torch.manual_seed(seed)
     params, task, data = problem.params, problem.task, problem.data
     device = ranks.device()
@@ -83,18 +70,13 @@ def fine_tune(
     optimizer = torch.optim.AdamW([*groups, *weight_groups(head, params.head_lr, OptimParams())], fused=True)
     rng, noise = np.random.default_rng([seed, 1]), generator(seed, 1)
     whole = data.batch(uids).to(device) if len(uids) <= params.batch else None
-
-    def state() -> tuple[FeatureExtractor, nn.Linear]:
-        return between(first[0], backbone, mixing), between(first[1], head, mixing)
-
-    kept: tuple[FeatureExtractor, nn.Linear] | None = None
-    most = -1
+    kept, most = (backbone, head), -1
     for step in range(steps + 1):
         if problem.validation is not None and step % max(1, steps // CHECKS) == 0:
-            now = state()
-            right = int((predict(*now, problem.validation) == problem.validation.y).sum())
+            right = int((predict(backbone, head, problem.validation) == problem.validation.y).sum())
+            backbone.train()
             if right >= most:
-                kept, most = now, right
+                kept, most = copy.deepcopy((backbone, head)), right
         if step == steps:
             break
         batch = whole or data.batch([uids[i] for i in rng.choice(len(uids), params.batch, replace=False)]).to(device)
@@ -109,7 +91,17 @@ def fine_tune(
         for group in optimizer.param_groups:
             group["lr"] = lr_at(step, steps, group["peak"], WARMUP)
         optimizer.step()
-    return kept or state()
+    return kept
+
+
+@torch.no_grad()
+def mean(trained: nn.Linear, again: nn.Linear, share: float) -> nn.Linear:
+    """One layer whose logits are those of both, `share` of them those of `again`. Features that were trained can be
+    better than the layer that was trained with them (Kang et al. 2020, arXiv:1910.09217, section 4)."""
+    layer = copy.deepcopy(trained)
+    for mixed, other in zip(layer.parameters(), again.parameters(), strict=True):
+        mixed.lerp_(other.to(mixed.device), share)
+    return layer
 
 
 def predict(backbone: FeatureExtractor, head: nn.Linear, rows: Rows) -> np.ndarray:
@@ -117,12 +109,15 @@ def predict(backbone: FeatureExtractor, head: nn.Linear, rows: Rows) -> np.ndarr
     return answer(head, Rows(rows.task, rows.batches, features_of(backbone, rows.batches)).x)
 
 
-def fit(problem: Problem, labelled: Rows, seed: int, top_only: bool = False) -> Predictor:
+def fit(problem: Problem, labelled: Rows, seed: int, top_only: bool = False, start: Start = probe) -> Predictor:
     """The probe is a better start than random weights, which would first pull the features apart (Kumar et al. 2022,
     arXiv:2202.10054)."""
     if len(np.unique(labelled.y)) < 2:  # there is nothing to tell apart, and the probe says so
         return frozen.fit(problem, labelled, seed)
     torch.manual_seed(seed)
-    head = probe(problem.task.n_classes, labelled.x, labelled.y)
-    tuned, head = fine_tune(problem, head, labelled, seed, top_only, problem.params.mixing)
+    head = start(problem.task.n_classes, labelled.x, labelled.y)
+    tuned, head = fine_tune(problem, head, labelled, seed, top_only)
+    if share := problem.params.reprobed:
+        codes = Rows(labelled.task, labelled.batches, features_of(tuned, labelled.batches)).x
+        head = mean(head, probe(problem.task.n_classes, codes, labelled.y), share)
     return lambda rows: predict(tuned, head, rows)

@@ -46,8 +46,7 @@ def learn(problem: Problem, labelled: Rows, seed: int) -> tuple[ExtraTreesClassi
     grown = forest.grow(first.x, first.y, seed)
     torch.manual_seed(seed)
     start = probe(problem.task.n_classes, second.x, second.y)
-    alone = replace(problem, backbone=network)
-    tuned, layer = fine_tune(alone, start, second, seed, mixing=problem.params.mixing)
+    tuned, layer = fine_tune(replace(problem, backbone=network), start, second, seed)
     return grown, tuned, layer.cpu()
 
 

@@ -4,19 +4,17 @@ For networks with batch normalisation: what a probe makes of features that nothi
 training they have another size.
 """
 
+from functools import partial
+
 import numpy as np
-import torch
 from torch import nn
 
-from brep_mae.evaluation.problem import Predictor, Problem, Rows
-from brep_mae.fewshot.heads import frozen
-from brep_mae.fewshot.heads.finetuned import fine_tune, predict
+from brep_mae.fewshot.heads import finetuned
 
 
-def fit(problem: Problem, labelled: Rows, seed: int) -> Predictor:
-    if len(np.unique(labelled.y)) < 2:
-        return frozen.fit(problem, labelled, seed)
-    torch.manual_seed(seed)
-    head = nn.Linear(labelled.x.shape[1], problem.task.n_classes)
-    tuned, head = fine_tune(problem, head, labelled, seed)
-    return lambda rows: predict(tuned, head, rows)
+def fresh(n_classes: int, x: np.ndarray, y: np.ndarray) -> nn.Linear:
+    """A layer of random weights. Shapes: x (R, D), y (R,) -> from D to n_classes"""
+    return nn.Linear(x.shape[1], n_classes)
+
+
+fit = partial(finetuned.fit, start=fresh)
