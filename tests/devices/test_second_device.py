@@ -32,7 +32,17 @@ from tests.stored import FACE_CLASSES, solids, store
 pytestmark = pytest.mark.filterwarnings("ignore:for .*copying from a non-meta parameter")  # they are copied here
 ENCODERS = ("mae_faces", "mae_images", "attribute_masking", "m3ae")
 FEWSHOT = FewshotParams(
-    shots=[4], seeds=1, steps=3, batch=2, lr=1e-3, head_lr=1e-2, noise=0.1, unlabelled=4, holdout=0.25, workers=1
+    shots=[4],
+    seeds=1,
+    steps=3,
+    batch=2,
+    lr=1e-3,
+    head_lr=1e-2,
+    noise=0.1,
+    unlabelled=4,
+    holdout=0.25,
+    reprobed=0.5,
+    workers=1,
 )
 TRAINED_THERE = ("finetuned", "partial", "max_relative", "from_scratch")
 """Heads that train a network."""
