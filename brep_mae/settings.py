@@ -189,11 +189,9 @@ class ProbeParams(Section):
 class FewshotParams(Section):
     """Label budget study. `shots` counts labelled solids. Fine-tuning takes `steps` steps, or what `epochs` passes over
     the labelled solids take where that is more; a layer of the backbone has the rate `lr`, by `layer_decay` less than
-    the one above; `noise` is added to standardised scalars. The layer that answers is the one that was trained, but for
-    the share `reprobed`, which is a probe of the trained features.
-
-    `unlabelled` more solids may be read without their labels; `holdout` is the share of the labelled solids that only
-    choose among states of a training, 0 = all train and nothing is chosen."""
+    the one above; `noise` is added to standardised scalars; of the layer that answers the share `reprobed` is a probe
+    of what was trained. `unlabelled` more solids may be read without their labels; `holdout` is the share of the
+    labelled solids that only choose among states of a training, 0 = all train and nothing is chosen."""
 
     shots: list[PositiveInt] = Field(min_length=1)
     seeds: PositiveInt

@@ -17,7 +17,7 @@ from brep_mae.evaluation.metrics import confusion, scores
 from brep_mae.evaluation.problem import Problem, Rows, every_row, features_of, in_batches, labelled_order, tasks
 from brep_mae.fewshot import fewshot
 from brep_mae.fewshot.fewshot import MAJORITY, EncoderSource, compare, head
-from brep_mae.fewshot.heads import finetuned, forest, from_scratch, frozen, self_trained
+from brep_mae.fewshot.heads import finetuned, forest, self_trained
 from brep_mae.schema import UNLABELLED
 from brep_mae.settings import FewshotParams
 from tests.contracts.test_methods import SPEC
@@ -155,74 +155,6 @@ def test_solids_set_aside_choose_among_states_and_do_not_train(setup, monkeypatc
         assert any(moved) == (best > 0), "the start is one of the states"
 
 
-def test_more_solids_take_more_steps_to_be_seen_as_often():
-    params = PARAMS.model_copy(update={"steps": 50, "epochs": 10, "batch": 4})
-    assert [finetuned.steps_of(params, solids) for solids in (1, 10, 20, 50, 101)] == [50, 50, 50, 125, 253]
-    assert finetuned.steps_of(params.model_copy(update={"epochs": 0}), 1000) == 50
-
-
-def test_training_spends_nothing_on_classes_that_no_label_shows(setup):
-    """The probe puts them far below the others, and there they stay."""
-    problem, uids = problem_of(setup), setup[1][:4]
-    for uid in uids:
-        problem.data.faces(uid).label.remainder_(2)
-    labelled = rows_for(problem, uids)
-    start = frozen.probe(3, labelled.x, labelled.y)
-    _, head = finetuned.fine_tune(problem, start, labelled, 0)
-    assert head.bias[2] <= start.bias[2] == frozen.NEVER
-    assert not torch.equal(head.bias[:2], start.bias[:2])
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_the_layer_that_answers_is_the_trained_one_and_a_probe_of_the_trained_features(setup, share, monkeypatch):
-    problem, uids = problem_of(setup), setup[1]
-    problem = replace(problem, params=PARAMS.model_copy(update={"reprobed": share, "steps": 20}))
-    labelled, asked, kept, own = rows_for(problem, uids[:4]), rows_for(problem, uids[4:8]), [], finetuned.fine_tune
-    monkeypatch.setattr(finetuned, "fine_tune", lambda *args: kept.append(own(*args)) or kept[0])
-    heads = []
-    monkeypatch.setattr(finetuned, "predict", lambda backbone, layer, rows: heads.append(layer) or rows.y)
-    finetuned.fit(problem, labelled, 0)(asked)
-    (tuned, trained), (layer,) = kept[0], heads
-
-    def codes(backbone, rows: Rows) -> np.ndarray:
-        return Rows(rows.task, rows.batches, features_of(backbone, rows.batches)).x
-
-    again = frozen.probe(3, codes(tuned, labelled), labelled.y)
-    before = frozen.probe(3, labelled.x, labelled.y)
-    x = torch.from_numpy(codes(tuned, asked))
-    torch.testing.assert_close(layer(x), (1 - share) * trained(x) + share * again(x))
-    assert not torch.allclose(again.weight, before.weight), "of what the backbone says after training"
-
-
-def test_lower_layers_move_less_by_layer_decay(setup):
-    problem = problem_of(setup)
-
-    def moved(decay: float) -> tuple[float, float]:
-        decayed = replace(problem, params=PARAMS.model_copy(update={"layer_decay": decay}))
-        tuned, _ = finetuned.fine_tune(
-            decayed, torch.nn.Linear(problem.backbone.dim, 3), rows_for(problem, setup[1][:2]), 0
-        )
-        pairs = [(m, getattr(problem.backbone, m), getattr(tuned, m)) for m in ("tokens", "encoder")]
-        below, above = (
-            max(float((a - b).detach().abs().max()) for a, b in zip(old.parameters(), new.parameters(), strict=True))
-            for _, old, new in pairs
-        )
-        return below, above
-
-    (alike, top), (less, same) = moved(1.0), moved(0.1)
-    assert less == pytest.approx(alike / 100, rel=0.2) and same == pytest.approx(top, rel=0.2)
-
-
-def test_fine_tuning_leaves_the_given_backbone_alone(setup):
-    problem = problem_of(setup)
-    before = {k: v.clone() for k, v in problem.backbone.state_dict().items()}
-    tuned, _ = finetuned.fine_tune(
-        problem, torch.nn.Linear(problem.backbone.dim, 3), rows_for(problem, setup[1][:2]), 0
-    )
-    assert all(torch.equal(v, problem.backbone.state_dict()[k]) for k, v in before.items())
-    assert not torch.equal(tuned.encoder.stack.norm.weight, problem.backbone.encoder.stack.norm.weight)
-
-
 def test_fine_tuning_asks_the_frozen_backbone_about_no_test_solid(setup, monkeypatch):
     folder, uids = setup
     asked = []
@@ -240,26 +172,6 @@ def test_fine_tuning_asks_the_frozen_backbone_about_no_test_solid(setup, monkeyp
         list(compare(source, modes, 0, tasks(3, 2), solids(folder, uids, *FACES), order, uids[10:], params))
         assert Counter(asked) == Counter(order[:4] + (uids[10:] if modes == ["frozen"] else [])), "once for both tasks"
         asked.clear()
-
-
-def test_a_head_from_scratch_starts_from_random_weights_that_the_seed_alone_decides(setup, monkeypatch):
-    problem, starts = problem_of(setup), []
-    monkeypatch.setattr(finetuned, "fine_tune", lambda p, head, *rest: starts.append(head.weight) or (p.backbone, head))
-    labelled = rows_for(problem, setup[1][:4])
-    for mode, seed in ((from_scratch, 3), (finetuned, 3), (from_scratch, 3), (from_scratch, 4)):
-        mode.fit(problem, labelled, seed)
-    first, probed, again, other = starts
-    assert torch.equal(first, again) and not torch.equal(first, other)
-    assert float(first.detach().abs().max()) <= problem.backbone.dim**-0.5 < float(probed.detach().abs().max())
-
-
-def test_partial_fine_tuning_moves_the_last_layer_and_nothing_before_it(setup):
-    problem = problem_of(setup)
-    tuned, _ = finetuned.fine_tune(
-        problem, torch.nn.Linear(problem.backbone.dim, 3), rows_for(problem, setup[1][:2]), 0, top_only=True
-    )
-    moved = {k for k, v in problem.backbone.state_dict().items() if not torch.equal(v, tuned.state_dict()[k])}
-    assert moved and all("stack." in name for name in moved) and not any("tokens." in name for name in moved)
 
 
 def test_majority_says_the_most_frequent_labelled_class(setup):
