@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
-from brep_mae.evaluation.problem import Rows, features_of
 from brep_mae.fewshot.heads import finetuned, from_scratch, frozen
 from tests.fewshot.test_fewshot import PARAMS, problem_of, rows_for, setup  # noqa: F401
 
@@ -40,12 +38,9 @@ def test_the_layer_that_answers_is_the_trained_one_and_a_probe_of_the_trained_fe
     finetuned.fit(problem, labelled, 0)(asked)
     (tuned, trained), (layer,) = kept[0], heads
 
-    def codes(backbone, rows: Rows) -> np.ndarray:
-        return Rows(rows.task, rows.batches, features_of(backbone, rows.batches)).x
-
-    again = frozen.probe(3, codes(tuned, labelled), labelled.y)
+    again = frozen.probe(3, finetuned.seen_by(tuned, labelled).x, labelled.y)
     before = frozen.probe(3, labelled.x, labelled.y)
-    x = torch.from_numpy(codes(tuned, asked))
+    x = torch.from_numpy(finetuned.seen_by(tuned, asked).x)
     torch.testing.assert_close(layer(x), (1 - share) * trained(x) + share * again(x))
     assert not torch.allclose(again.weight, before.weight), "of what the backbone says after training"
 

@@ -104,9 +104,14 @@ def mean(trained: nn.Linear, again: nn.Linear, share: float) -> nn.Linear:
     return layer
 
 
+def seen_by(encoder: FeatureExtractor, rows: Rows) -> Rows:
+    """The same rows with the features of another encoder."""
+    return Rows(rows.task, rows.batches, features_of(encoder, rows.batches))
+
+
 def predict(backbone: FeatureExtractor, head: nn.Linear, rows: Rows) -> np.ndarray:
     """Classes (R,) of the rows by another backbone than the one their features are from."""
-    return answer(head, Rows(rows.task, rows.batches, features_of(backbone, rows.batches)).x)
+    return answer(head, seen_by(backbone, rows).x)
 
 
 def fit(problem: Problem, labelled: Rows, seed: int, top_only: bool = False, start: Start = probe) -> Predictor:
@@ -118,6 +123,5 @@ def fit(problem: Problem, labelled: Rows, seed: int, top_only: bool = False, sta
     head = start(problem.task.n_classes, labelled.x, labelled.y)
     tuned, head = fine_tune(problem, head, labelled, seed, top_only)
     if share := problem.params.reprobed:
-        codes = Rows(labelled.task, labelled.batches, features_of(tuned, labelled.batches)).x
-        head = mean(head, probe(problem.task.n_classes, codes, labelled.y), share)
+        head = mean(head, probe(problem.task.n_classes, seen_by(tuned, labelled).x, labelled.y), share)
     return lambda rows: predict(tuned, head, rows)

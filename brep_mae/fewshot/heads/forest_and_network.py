@@ -12,9 +12,9 @@ import torch
 from sklearn.ensemble import ExtraTreesClassifier
 from torch import nn
 
-from brep_mae.evaluation.problem import Predictor, Problem, Rows, features_of
+from brep_mae.evaluation.problem import Predictor, Problem, Rows
 from brep_mae.fewshot.heads import forest
-from brep_mae.fewshot.heads.finetuned import fine_tune
+from brep_mae.fewshot.heads.finetuned import fine_tune, seen_by
 from brep_mae.fewshot.heads.frozen import probe
 from brep_mae.models.extractor import FeatureExtractor
 from brep_mae.models.extractors.joined import Joined
@@ -31,11 +31,6 @@ def shares(grown: ExtraTreesClassifier, x: np.ndarray, n_classes: int) -> np.nda
     found = np.zeros((len(x), n_classes))
     found[:, grown.classes_] = grown.predict_proba(x)
     return found
-
-
-def seen_by(encoder: FeatureExtractor, rows: Rows) -> Rows:
-    """The same rows with the features of another encoder."""
-    return Rows(rows.task, rows.batches, features_of(encoder, rows.batches))
 
 
 def learn(problem: Problem, labelled: Rows, seed: int) -> tuple[ExtraTreesClassifier, FeatureExtractor, nn.Linear]:
