@@ -15,8 +15,8 @@ from brep_mae.closure import digest
 from brep_mae.datasets.frames import FrameWriter, open_frames
 from brep_mae.datasets.lazy.listed import REJECTS, write_list
 from brep_mae.datasets.shards import Shards, open_shards
-from brep_mae.main_guard import leave_a_copy
 from brep_mae.output.folder import collect, output_folder
+from brep_mae.processes import leave_a_copy
 from brep_mae.progress import progress
 from pipelines.shared.dataset import opened
 from pipelines.shared.params import load

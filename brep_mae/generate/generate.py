@@ -9,20 +9,18 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from brep_mae import plugins
 from brep_mae.generate.generated_part import GeneratedPart
 from brep_mae.generate.step_writer import write_step
-from brep_mae.main_guard import REASON, leave_a_copy
 from brep_mae.output.files import write_whole
+from brep_mae.processes import REASON, leave_a_copy, process_pool
 from brep_mae.progress import progress
 
 CHUNK = 8  # parts a worker takes at a time
@@ -154,7 +152,7 @@ def _make_all(out: Path, kind: str, seed: int, todo: list[int], workers: int) ->
         yield from map(make, todo)
         return
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with process_pool(workers) as pool:
             yield from pool.map(make, todo, chunksize=CHUNK)
     except BrokenProcessPool as error:
         raise RuntimeError(

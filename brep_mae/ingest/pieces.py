@@ -15,9 +15,9 @@ from brep_mae.ingest.dataset import publish
 from brep_mae.ingest.join import join, summed
 from brep_mae.ingest.origin import Origin, origin_of
 from brep_mae.ingest.report import ParseReport, read_report, write_json, write_report
-from brep_mae.main_guard import leave_a_copy
 from brep_mae.output.files import link_or_copy, written
 from brep_mae.output.folder import collect, output_folder
+from brep_mae.processes import leave_a_copy
 from brep_mae.settings import ParseParams, SplitParams
 
 PIECE = "piece.json"

@@ -3,15 +3,14 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from brep_mae.main_guard import REASON, leave_a_copy
 from brep_mae.output.files import write_whole
+from brep_mae.processes import REASON, leave_a_copy, process_pool
 from brep_mae.progress import progress
 
 Rows = list[dict[str, Any]]
@@ -55,7 +54,7 @@ def run_jobs(
     with progress(len(jobs), title) as advance, _one_thread_each():
         done = len(jobs) - len(todo)
         advance(done, "")
-        with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        with process_pool(workers or None) as pool:
             left = {pool.submit(function, *jobs[name]): name for name in todo}
             try:
                 for future in as_completed(left):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import brep_mae
-from brep_mae.main_guard import REASON
+from brep_mae.processes import REASON
 from tests.brep.solids import box, write_step
 from tests.cli.small_tasks import box_or_cylinder
 

@@ -23,7 +23,7 @@ from brep_mae.brep.reject import Reject
 from brep_mae.brep.sampling import Sampling
 from brep_mae.brep.workers.worker import Limits, Tally, Worker
 from brep_mae.cad_files import printable
-from brep_mae.main_guard import leave_a_copy
+from brep_mae.processes import leave_a_copy
 from brep_mae.schema import FaceGraph
 
 AHEAD = 4

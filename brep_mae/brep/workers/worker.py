@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from brep_mae.brep.reject import Reject
 from brep_mae.brep.workers.system import explain
-from brep_mae.main_guard import REASON, UNGUARDED
+from brep_mae.processes import REASON, UNGUARDED
 
 RENEW = 500
 """Files after which a worker is replaced, against memory the kernel does not give back: none over 2,000 files of
